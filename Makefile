@@ -1,0 +1,52 @@
+# The contract: `make demo` runs Concord over the demo world, `make test` is everything that CI runs. Both make .venv first.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fmt lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+PINNED := .ci/requirements
+CODE := matching mdm api stewardship_ui seed
+PURE := $(wildcard tests/matching tests/values tests/entities)
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+help:
+	@echo "make demo | test | check | bench | fmt | lock"
+
+# exec: make's child is Concord itself, so that make waits for its orderly end when both are told to stop
+demo: .venv/ready
+	@exec $(BIN)/mdm demo
+
+test: check
+	$(if $(PURE),$(BIN)/pytest -q -n 2 $(PURE))
+	$(BIN)/pytest -q -n 2 $(addprefix --ignore=,$(PURE))
+
+check: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/code_metrics.py $(CODE)
+
+bench: .venv/ready
+	@for each in tests/bench/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
+
+fmt: .venv/ready
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The newest versions that pyproject.toml allows, by hash, without the address they came from
+lock: .venv/ready
+	echo uv | $(COMPILE) - -o $(PINNED)/uv.txt
+	$(COMPILE) pyproject.toml -o $(PINNED)/base.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra dev -o $(PINNED)/dev.txt
+
+# pip is the second choice because some sites configure their mirror for pip alone
+.venv/ready: pyproject.toml $(PINNED)/uv.txt $(PINNED)/dev.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(PINNED)/uv.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r $(PINNED)/dev.txt || $(BIN)/pip install -q --require-hashes -r $(PINNED)/dev.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,176 @@
+"""What a caller is told when something goes wrong: the one table from exception to status, and the problem document (RFC 9457).
+
+A problem never repeats a value, and one that nobody foresaw says nothing but its request id's place in the log.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from traceback import extract_tb
+
+import structlog
+from flask import Flask, Response, request
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from api.context import request_id
+from mdm.errors import (
+    Busy,
+    ConcordError,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ServiceError,
+    Stale,
+    Unauthenticated,
+    Unavailable,
+    UnknownDomain,
+    UnknownSystem,
+)
+from mdm.jsonio import dumps
+
+PROBLEM_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+STATUS: Mapping[type[ConcordError], HTTPStatus] = {
+    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UnknownDomain: HTTPStatus.NOT_FOUND,
+    UnknownSystem: HTTPStatus.NOT_FOUND,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    Conflict: HTTPStatus.CONFLICT,
+    Stale: HTTPStatus.PRECONDITION_FAILED,
+    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ConcordError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+# What the framework itself refuses: status -> (code, detail).
+_REFUSALS: Mapping[int, tuple[str, str]] = {
+    400: ("malformed_request", "The request cannot be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not know this method."),
+    406: ("not_acceptable", "This service answers in JSON."),
+    408: ("timeout", "The request took too long."),
+    413: ("too_large", "The body is larger than 5 MB; send it in parts."),
+    414: ("address_too_long", "The address is too long."),
+    415: ("unsupported_media_type", "Send application/json."),
+    422: ("invalid_request", "The request has fields that cannot be accepted."),
+    428: ("precondition_required", "Send If-Match with the version that you read."),
+}
+
+
+class FieldProblemSchema(Schema):
+    """What is wrong with one field of the request."""
+
+    code = fields.String(required=True)
+    pointer = fields.String(required=True, metadata={"description": "JSON pointer into the body, or the parameter's name after a slash"})
+    message = fields.String(required=True)
+
+
+class ProblemSchema(Schema):
+    """A problem document; `code` is stable, words may change."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+    errors = fields.List(fields.Nested(FieldProblemSchema))
+
+
+def register(app: Flask) -> None:
+    """Answer every error of this application with a problem document."""
+    app.register_error_handler(ConcordError, concord_problem)
+    app.register_error_handler(HTTPException, http_problem)
+    app.register_error_handler(Exception, unforeseen)
+
+
+def problem(status: int, code: str, detail: str, errors: Sequence[FieldProblem] = ()) -> Response:
+    """A problem document as a response."""
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "code": code,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = [{"code": e.code, "pointer": e.pointer, "message": e.message} for e in errors]
+    response = Response(dumps(body), status=status, content_type=PROBLEM_TYPE)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def status_of(error: ConcordError) -> HTTPStatus:
+    """The status of the most specific class in the table."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def concord_problem(error: ConcordError) -> Response:
+    return problem(status_of(error), error.code, error.message, error.problems)
+
+
+def http_problem(error: HTTPException) -> Response:
+    """A refusal of the framework: unknown address, wrong method, unreadable or too large body, fields of the wrong shape."""
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if status < HTTPStatus.BAD_REQUEST:  # a redirect is no error
+        return Response(status=status, headers=dict(error.get_headers()))
+    code, detail = _REFUSALS.get(status, ("internal_error", "Something went wrong."))
+    response = problem(status, code, detail, problems_of(getattr(error, "data", {}).get("messages", {})))
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def problems_of(messages: object) -> list[FieldProblem]:
+    """Messages of marshmallow, by place of parameters, as one problem per field."""
+    if not isinstance(messages, Mapping):
+        return []
+    return [found for where in messages.values() for found in field_problems(where)]
+
+
+def field_problems(messages: object, pointer: str = "") -> list[FieldProblem]:
+    """Nested messages as JSON pointers. They are ours or marshmallow's own; neither repeats the value."""
+    if isinstance(messages, Mapping):
+        return [found for step, inner in messages.items() for found in field_problems(inner, _below(pointer, step))]
+    texts = messages if isinstance(messages, list) else [messages]
+    return [FieldProblem(_CODES.get(str(text), "invalid"), pointer, str(text)) for text in texts]
+
+
+_CODES = {
+    "Unknown field.": "unknown_field",
+    "Missing data for required field.": "required",
+    "Field may not be null.": "null",
+    "Not a valid string.": "wrong_type",
+    "Not a valid integer.": "wrong_type",
+    "Not a valid list.": "wrong_type",
+    "Not a valid mapping type.": "wrong_type",
+    "Invalid input type.": "wrong_type",
+    "Not a valid date.": "wrong_type",
+    "Not a valid datetime.": "wrong_type",
+    "Not a valid aware datetime.": "naive_time",
+    "Not a valid UUID.": "wrong_type",
+    "NUL or broken Unicode": "bad_text",
+}
+
+
+def _below(pointer: str, step: object) -> str:
+    text = str(step)
+    # marshmallow's own name for "the object as a whole"
+    return pointer if text == "_schema" else pointer + "/" + text.replace("~", "~0").replace("/", "~1")
+
+
+def unforeseen(error: Exception) -> Response:
+    """The last resort. The exception's text may hold a value, so the log gets its class and where it happened."""
+    frames = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)[-8:]]
+    route = request.url_rule.rule if request.url_rule else None
+    structlog.get_logger("concord").error("unforeseen", error=type(error).__name__, frames=frames, route=route, request_id=request_id())
+    return problem(500, "internal_error", "Something went wrong; the log has it under this answer's X-Request-Id.")

@@ -1,0 +1,145 @@
+"""The registry: source systems and identifier systems. A system is registered here, never made by a delivery."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+from sqlalchemy.orm import Session
+
+from api.auth import Access
+from api.context import actor, database, request_id
+from api.routing import Answer, Operation, add, new_blueprint
+from api.schemas import text
+from mdm import audit, policy
+from mdm.access import Verb
+from mdm.errors import FieldProblem, Invalid, NotFound
+from mdm.identifier_systems import ALIAS_KINDS
+from mdm.namespaces import list_namespaces
+from mdm.systems import SYSTEM_KINDS, SystemView, get_system, list_systems, put_system
+
+_CODE = validate.Regexp(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_ALIASES_MAX = 50
+
+
+class AliasSchema(Schema):
+    """Another name of a system."""
+
+    kind = fields.String(required=True, validate=validate.OneOf(ALIAS_KINDS))
+    value = text(shortest=1, required=True)
+
+
+class SystemSchema(Schema):
+    """A source system as it is to be."""
+
+    name = text(shortest=1, required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(SYSTEM_KINDS))
+    organization = text(shortest=1, required=True)
+    aliases = fields.List(fields.Nested(AliasSchema), load_default=list, validate=validate.Length(max=_ALIASES_MAX))
+
+
+class SystemViewSchema(Schema):
+    """A source system."""
+
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    organization = fields.String(required=True)
+    aliases = fields.List(fields.Nested(AliasSchema), required=True)
+    version = fields.Integer(required=True)
+
+
+class SystemsSchema(Schema):
+    """Source systems, by code."""
+
+    items = fields.List(fields.Nested(SystemViewSchema), required=True)
+
+
+class IdentifierSystemViewSchema(Schema):
+    """A namespace of identifiers."""
+
+    code = fields.String(required=True)
+    label = fields.String(required=True)
+    value_type = fields.String(required=True)
+    sensitivity = fields.String(required=True)
+    is_source = fields.Boolean(required=True)
+    status = fields.String(required=True)
+    aliases = fields.List(fields.Nested(AliasSchema), required=True)
+
+
+class IdentifierSystemsSchema(Schema):
+    """Identifier systems, by code."""
+
+    items = fields.List(fields.Nested(IdentifierSystemViewSchema), required=True)
+
+
+def blueprint() -> Any:
+    made = new_blueprint("systems", "/v1", "Source systems and identifier systems.")
+    anyone = Access(None)
+    put = Operation(
+        name="put_system",
+        summary="Register a source system, or change it",
+        access=Access(Verb.CONFIGURE),
+        body=SystemSchema,
+        answer=SystemViewSchema,
+        also=((HTTPStatus.CREATED, SystemViewSchema),),
+    )
+    get = Operation(name="get_system", summary="A source system", access=anyone, answer=SystemViewSchema)
+    listing = Operation(name="list_systems", summary="The source systems in your scope", access=anyone, answer=SystemsSchema)
+    namespaces = Operation(
+        name="list_identifier_systems", summary="The identifier systems and their aliases", access=anyone, answer=IdentifierSystemsSchema
+    )
+    add(made, "PUT", "/systems/<code>", put_one, put)
+    add(made, "GET", "/systems/<code>", get_one, get)
+    add(made, "GET", "/systems", get_all, listing)
+    add(made, "GET", "/identifier-systems", get_namespaces, namespaces)
+    return made
+
+
+def put_one(body: Mapping[str, Any], *, code: str) -> Answer:
+    policy.check(actor(), Verb.CONFIGURE, system=code)
+    _check_code(code)
+    view, is_new = database().run(lambda session: _put(session, code, body))
+    return _shown(view), HTTPStatus.CREATED if is_new else HTTPStatus.OK
+
+
+def get_one(*, code: str) -> Answer:
+    if not policy.in_scope(actor(), code):
+        raise NotFound
+    return _shown(database().run(lambda session: get_system(session, code)))
+
+
+def get_all() -> Answer:
+    found = database().run(list_systems)
+    return {"items": [_shown(view) for view in found if policy.in_scope(actor(), view.code)]}
+
+
+def get_namespaces() -> Answer:
+    found = database().run(list_namespaces)
+    return {"items": [view for view in found if not view.is_source or policy.in_scope(actor(), view.code)]}
+
+
+def _check_code(code: str) -> None:
+    try:
+        _CODE(code)
+    except ValidationError:
+        remedy = "1 to 63 lower-case letters, digits and inner hyphens"
+        raise Invalid(problems=(FieldProblem("invalid_code", "/code", remedy),)) from None
+
+
+def _put(session: Session, code: str, body: Mapping[str, Any]) -> tuple[SystemView, bool]:
+    aliases = [(alias["kind"], alias["value"]) for alias in body["aliases"]]
+    view, is_new = put_system(session, code, name=body["name"], kind=body["kind"], organization=body["organization"], aliases=aliases)
+    audit.record(session, actor(), "system:put", request_id=request_id(), detail={"system": code, "new": is_new})
+    return view, is_new
+
+
+def _shown(view: SystemView) -> dict[str, Any]:
+    return {
+        "code": view.code,
+        "name": view.name,
+        "kind": view.kind,
+        "organization": view.organization,
+        "aliases": [{"kind": kind, "value": value} for kind, value in view.aliases],
+        "version": view.version,
+    }

@@ -1,0 +1,152 @@
+"""The stewards' queue: tasks of the domains that the reader may read, and their decisions under If-Match."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from marshmallow import Schema, fields, validate
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import PreconditionRequired
+
+from api.auth import Access
+from api.context import actor, concord, database, request_id, uuid_of
+from api.routing import Answer, Operation, add, new_blueprint
+from api.schemas import CURSOR_MAX, text
+from mdm import audit, policy, tasks
+from mdm.access import Verb
+from mdm.errors import NotFound, Stale, UnknownDomain
+
+VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
+STATUSES = ("open", "settled", "obsolete")
+_PAGE_MAX = 200
+_ETAG = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
+_IF_MATCH = {"in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"}, "description": "The task's ETag."}
+
+
+class TaskQuery(Schema):
+    """Which tasks."""
+
+    domain = text()
+    kind = text()
+    status = fields.String(load_default="open", validate=validate.OneOf(STATUSES))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, _PAGE_MAX))
+    cursor = text(CURSOR_MAX)
+
+
+class TaskSchema(Schema):
+    """One piece of steward work."""
+
+    id = fields.UUID(required=True)
+    domain = fields.String(required=True)
+    kind = fields.String(required=True)
+    status = fields.String(required=True)
+    version = fields.Integer(required=True)
+    impact = fields.Float(required=True)
+    detail = fields.Dict(keys=fields.String(), values=fields.Raw(), required=True)
+    goldens = fields.List(fields.UUID(), required=True)
+    records = fields.List(fields.UUID(), required=True)
+    created_at = fields.AwareDateTime(required=True)
+    closed_at = fields.AwareDateTime(required=True, allow_none=True)
+    decision_id = fields.UUID(required=True, allow_none=True)
+
+
+class TaskPageSchema(Schema):
+    """Tasks in the order in which to work on them."""
+
+    items = fields.List(fields.Nested(TaskSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class TaskDecisionSchema(Schema):
+    """What is true: same or different for a review, accept or reject for a proposed cut or a quarantined update."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
+    candidate = fields.UUID(metadata={"description": "The golden record that is meant, where a review names several."})
+    reason = text(2000, load_default="")
+
+
+def blueprint() -> Any:
+    made = new_blueprint("tasks", "/v1/tasks", "The stewards' work.")
+    read = Access(Verb.READ)
+    listing = Operation(name="list_tasks", summary="The queue", access=read, query=TaskQuery, answer=TaskPageSchema, refusals=(404,))
+    one = Operation(name="get_task", summary="One task, with its version as ETag", access=read, answer=TaskSchema)
+    decide = Operation(
+        name="decide_task",
+        summary="Decide a task that nobody else has changed since you read it",
+        access=Access(Verb.DECIDE),
+        body=TaskDecisionSchema,
+        answer=TaskSchema,
+        refusals=(409, 412, 428),
+        docs={"parameters": [_IF_MATCH]},
+    )
+    add(made, "GET", "", get_all, listing)
+    add(made, "GET", "/<task_id>", get_one, one)
+    add(made, "PUT", "/<task_id>/decision", put_decision, decide)
+    return made
+
+
+def get_all(query: Mapping[str, Any]) -> Answer:
+    domains = _domains(query.get("domain"))
+
+    def work(session: Session) -> tasks.TaskPage:
+        page = tasks.list_tasks(
+            session, domains=domains, kind=query.get("kind"), status=query["status"], limit=query["limit"], cursor=query.get("cursor")
+        )
+        seen = policy.visible(session, actor(), {golden for task in page.items for golden in task.goldens})
+        return tasks.TaskPage(tuple(task for task in page.items if seen.issuperset(task.goldens)), page.next)
+
+    return database().run(work)
+
+
+def get_one(*, task_id: str) -> Answer:
+    wanted = uuid_of(task_id)
+    view = database().run(lambda session: _read(session, wanted))
+    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+
+
+def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
+    wanted = uuid_of(task_id)
+    ruling = tasks.Ruling(body["verdict"], _if_match(), body.get("candidate"), body["reason"])
+
+    def work(session: Session) -> tasks.TaskView:
+        task = _read(session, wanted)
+        policy.check(actor(), Verb.DECIDE, task.domain)
+        entity = concord().entities[task.domain]
+        return tasks.decide(session, entity, wanted, actor(), ruling, request_id())
+
+    view = database().run(work)
+    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+
+
+def _domains(asked: str | None) -> frozenset[str]:
+    readable = policy.domains(actor(), Verb.READ)
+    if asked is None:
+        return readable
+    if asked not in concord().entities:
+        raise UnknownDomain
+    policy.check(actor(), Verb.READ, asked)
+    return frozenset({asked})
+
+
+def _read(session: Session, task_id: UUID) -> tasks.TaskView:
+    """A task of a domain and of golden records that exist for this reader; of a patient it is audited."""
+    task = tasks.get(session, task_id)
+    if not policy.can(actor(), Verb.READ, task.domain):
+        raise NotFound
+    policy.check_visible(session, actor(), task.goldens)
+    if concord().entities[task.domain].phi:
+        audit.record(session, actor(), "task:read", domain=task.domain, subjects=task.goldens, request_id=request_id(), outcome="answered")
+    return task
+
+
+def _if_match() -> int:
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise PreconditionRequired
+    version = _ETAG.fullmatch(given.strip())
+    if version is None:
+        raise Stale
+    return int(version[1])

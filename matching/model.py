@@ -1,0 +1,187 @@
+"""A matching model as plain data: what is compared, in which levels, and what each level is worth.
+
+A record is a mapping from column name to a folded value (text, or a tuple of texts); an absent value has no entry. Weights are log2 odds
+(bits). A level is worth log2(m / u): m is its share among pairs of the same entity, u among pairs of different ones.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isclose, log2
+from typing import Any
+
+from matching.compare import MEASURES, Value
+
+Columns = Mapping[str, Value]
+
+
+class ModelError(ValueError):
+    """The model contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A measure over one column of both sides, or over two columns crosswise, reaching a value.
+
+    Crosswise means: the left side's first column against the right side's second, and the other way round; both must reach it (`both`),
+    or one of them suffices.
+    """
+
+    measure: str
+    columns: tuple[str, ...]
+    at_least: float
+    both: bool = True
+
+    def __post_init__(self) -> None:
+        if self.measure not in MEASURES:
+            raise ModelError(f"no measure is called {self.measure!r}")
+        if not 1 <= len(self.columns) <= 2:
+            raise ModelError("a test reads one column, or two crosswise")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One step of a comparison; it holds when any of its tests holds. No tests: it always holds."""
+
+    label: str
+    m: float
+    u: float
+    any_of: tuple[Test, ...] = ()
+
+    @property
+    def weight(self) -> float:
+        return log2(self.m / self.u)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Ordered levels, the first that holds counts. A side without one of `needs` makes it no evidence at all.
+
+    `group` is the kind of evidence (name, birth, location, contact, identifier, content): fields of one group are often wrong together.
+    `unless` names another comparison and one of its levels: where that level was met, this comparison counts nothing (names crossed are counted once).
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    levels: tuple[Level, ...]
+    group: str
+    unless: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        weights = [level.weight for level in self.levels]
+        if len(weights) < 2 or self.levels[-1].any_of or not all(level.any_of for level in self.levels[:-1]):
+            raise ModelError(f"{self.name}: needs tested levels and one last level without a test")
+        if weights[0] != max(weights) or weights[-1] != min(weights):
+            raise ModelError(f"{self.name}: levels must descend from the strongest to the weakest")
+        for share in ("m", "u"):
+            total = sum(getattr(level, share) for level in self.levels)
+            if not isclose(total, 1.0, abs_tol=0.011):
+                raise ModelError(f"{self.name}: {share} adds up to {total:.4f}, not to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Veto:
+    """Never link automatically: both sides know each column of `conflict` and share no value of it, and share a value of each of `agree`."""
+
+    name: str
+    conflict: tuple[str, ...]
+    agree: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPart:
+    """A column, or a slice of its text, as part of a blocking key."""
+
+    column: str
+    start: int | None = None
+    stop: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingRule:
+    """Records that share a key of one rule are compared. `crossed` sorts the parts, so that exchanged fields still meet."""
+
+    name: str
+    parts: tuple[KeyPart, ...]
+    crossed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Total weights in bits: from `review` a person decides, from `link` the machine does."""
+
+    review: float
+    link: float
+
+    def __post_init__(self) -> None:
+        if self.review >= self.link:
+            raise ModelError("review must lie below link")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """All that decides how two records of one domain compare."""
+
+    version: str
+    prior: float
+    comparisons: tuple[Comparison, ...]
+    blocking: tuple[BlockingRule, ...]
+    thresholds: Thresholds
+    vetoes: tuple[Veto, ...] = ()
+    margin: float = 2.0
+    clip: float = 12.0
+    max_cluster: int = 40
+    groups_needed: int = 0  # with two groups of evidence known, fewer in agreement than this never link by themselves
+
+    def __post_init__(self) -> None:
+        names = [comparison.name for comparison in self.comparisons]
+        if len(set(names)) != len(names):
+            raise ModelError("two comparisons of one name")
+        if self.thresholds.link > self.clip:
+            raise ModelError("link must not lie above clip, or nothing could ever link")
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that the model reads."""
+        tested = {c for comp in self.comparisons for level in comp.levels for test in level.any_of for c in test.columns}
+        needed = {c for comp in self.comparisons for c in comp.needs}
+        blocked = {part.column for rule in self.blocking for part in rule.parts}
+        vetoed = {c for veto in self.vetoes for c in veto.conflict + veto.agree}
+        return frozenset(tested | needed | blocked | vetoed)
+
+
+def to_json(model: Model) -> dict[str, Any]:
+    return asdict(model)
+
+
+def from_json(data: Mapping[str, Any]) -> Model:
+    """The inverse of `to_json`, checked like a declaration."""
+    return Model(
+        version=data["version"],
+        prior=data["prior"],
+        comparisons=tuple(_comparison(entry) for entry in data["comparisons"]),
+        blocking=tuple(
+            BlockingRule(rule["name"], tuple(KeyPart(**part) for part in rule["parts"]), rule["crossed"]) for rule in data["blocking"]
+        ),
+        thresholds=Thresholds(**data["thresholds"]),
+        vetoes=tuple(Veto(v["name"], tuple(v["conflict"]), tuple(v["agree"])) for v in data["vetoes"]),
+        margin=data["margin"],
+        clip=data["clip"],
+        max_cluster=data["max_cluster"],
+        groups_needed=data["groups_needed"],
+    )
+
+
+def _comparison(entry: Mapping[str, Any]) -> Comparison:
+    return Comparison(
+        name=entry["name"],
+        needs=tuple(entry["needs"]),
+        levels=tuple(
+            Level(level["label"], level["m"], level["u"], tuple(_test(test) for test in level["any_of"])) for level in entry["levels"]
+        ),
+        group=entry["group"],
+        unless=tuple(entry["unless"]) if entry["unless"] else None,
+    )
+
+
+def _test(entry: Mapping[str, Any]) -> Test:
+    return Test(entry["measure"], tuple(entry["columns"]), entry["at_least"], entry["both"])

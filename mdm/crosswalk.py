@@ -1,0 +1,249 @@
+"""Crosswalk answers: which golden record holds an identifier, and what that golden record is called in other systems.
+
+Answers stand in the order of the values. `targets` of a `found` answer holds only what a program may use without a person.
+Dates are inclusive at both ends; None is open.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import NamedTuple, NotRequired, TypedDict
+
+from psycopg.pq.abc import PGresult
+
+from mdm.question import Plan, golden_id_of
+from mdm.systems import GOLDEN
+
+CANDIDATES_MAX = 50  # of an ambiguous answer; a tax number may belong to hundreds
+
+
+class Outcome(StrEnum):
+    """What a lookup found."""
+
+    FOUND = "found"
+    AMBIGUOUS = "ambiguous"
+    NO_TARGET = "no_target"
+    UNKNOWN_VALUE = "unknown_value"
+    UNKNOWN_SYSTEM = "unknown_system"
+
+
+_FOUND, _AMBIGUOUS, _NO_TARGET, _UNKNOWN_VALUE = (
+    outcome.value for outcome in (Outcome.FOUND, Outcome.AMBIGUOUS, Outcome.NO_TARGET, Outcome.UNKNOWN_VALUE)
+)
+
+
+class Target(TypedDict):
+    """What the golden record is called in another system, and from when to when."""
+
+    system: str
+    value: str
+    valid_from: str | None
+    valid_to: str | None
+
+
+class Flags(TypedDict, total=False):
+    """What else a caller should know; only what applies is present.
+
+    redirected_from  the golden id that was asked for; it was merged into `golden_id`
+    valid_from, valid_to  of the value that was asked for
+    not_effective    the value is known, but not valid on the date
+    target_inactive, target_not_effective  why there is no target: its code is no longer used, or not on the date
+    unknown_systems  those names that no identifier system has
+    hint             why the value could never have been known: it fails its check digit or format
+    """
+
+    redirected_from: str
+    pending_review: bool
+    inactive: bool
+    valid_from: str
+    valid_to: str
+    not_effective: bool
+    target_inactive: bool
+    target_not_effective: bool
+    unknown_systems: list[str]
+    hint: str
+
+
+class Answer(TypedDict):
+    """A dict, not a class: the hot path writes it as JSON as it stands. `candidates`: the golden records that claim the value."""
+
+    outcome: str
+    golden_id: str | None
+    targets: list[Target]
+    flags: Flags
+    candidates: NotRequired[list[str]]
+
+
+class Holder(NamedTuple):
+    """One golden record that holds the value asked for, and one of its targets, if it has any."""
+
+    golden_id: str
+    system_id: int | None
+    value: str
+    target_active: bool
+    target_valid_from: str | None
+    target_valid_to: str | None
+    own: bool
+    active: bool
+    pending: bool
+    valid_from: str | None
+    valid_to: str | None
+
+    def is_effective(self, day: str) -> bool:
+        return _covers(self.valid_from, self.valid_to, day)
+
+    def has_effective_target(self, day: str) -> bool:
+        return _covers(self.target_valid_from, self.target_valid_to, day)
+
+
+def answers(planned: Plan, result: PGresult) -> list[Answer]:
+    """What the rows say, one answer per value."""
+    rows = _rows_by_key(result)
+    day = planned.question.as_of.isoformat()
+    found: list[Answer] = []
+    for index, key in enumerate(planned.keys):
+        at = rows.get(key.encode()) if key is not None else None
+        if at is None:
+            found.append(unknown_value(planned, index))
+        elif len(at) == 1 and result.get_value(at[0], 2) == b"t":
+            found.append(_plain_answer(planned, result, at[0]))
+        else:
+            found.append(_answer(planned, day, key or "", [_holder(result, row) for row in at]))
+    return found
+
+
+def holders(result: PGresult) -> list[Holder]:
+    """The rows of a question that asked for one value."""
+    return [_holder(result, row) for row in range(result.ntuples)]
+
+
+def unknown_system(names: Sequence[str]) -> Answer:
+    return {"outcome": Outcome.UNKNOWN_SYSTEM.value, "golden_id": None, "targets": [], "flags": {"unknown_systems": list(names)}}
+
+
+def _rows_by_key(result: PGresult) -> dict[bytes | None, list[int]]:
+    rows: dict[bytes | None, list[int]] = {}
+    for row in range(result.ntuples):
+        rows.setdefault(result.get_value(row, 0), []).append(row)
+    return rows
+
+
+def unknown_value(planned: Plan, index: int) -> Answer:
+    """The answer to the value at `index` when nobody knows it.
+
+    A failed check digit alone never blocks a lookup, since dirty values are stored too; it is said when nothing was found.
+    """
+    hint = _hint(planned, planned.question.values[index])
+    flags: Flags = {} if hint is None else {"hint": hint}
+    return {"outcome": _UNKNOWN_VALUE, "golden_id": None, "targets": [], "flags": flags}
+
+
+def _hint(planned: Plan, value: str) -> str | None:
+    if planned.source == GOLDEN:
+        return "not_understood" if golden_id_of(value) is None else None
+    return None if planned.registry.is_source(planned.source) else planned.registry.value_type(planned.source).read(value).problem
+
+
+def _plain_answer(planned: Plan, result: PGresult, row: int) -> Answer:
+    """One golden record with one target in the only system asked for, about which nothing is to be said."""
+    get = result.get_value
+    code = planned.registry.codes[int(get(row, 3) or 0)]
+    target: Target = {"system": code, "value": (get(row, 4) or b"").decode(), "valid_from": None, "valid_to": None}
+    golden_id = (get(row, 1) or b"").decode()
+    targets = [target] if GOLDEN not in planned.targets else _ordered([target, _as_target(golden_id)])
+    return {"outcome": _FOUND, "golden_id": golden_id, "targets": targets, "flags": {}}
+
+
+def _holder(result: PGresult, row: int) -> Holder:
+    cells = [_text(result.get_value(row, column)) for column in range(13)]
+    return Holder(
+        golden_id=cells[1] or "",
+        system_id=None if cells[3] is None else int(cells[3]),
+        value=cells[4] or "",
+        target_active=cells[5] == "t",
+        target_valid_from=cells[6],
+        target_valid_to=cells[7],
+        own=cells[8] == "t",
+        active=cells[9] == "t",
+        pending=cells[10] == "t",
+        valid_from=cells[11],
+        valid_to=cells[12],
+    )
+
+
+def _text(cell: bytes | None) -> str | None:
+    return None if cell is None else cell.decode()
+
+
+def settled(rows: Sequence[Holder], day: str) -> Sequence[Holder]:
+    """Those rows that speak for the value: its owner's before mentions, active before inactive, valid on the day before the others."""
+    preferences: tuple[Callable[[Holder], bool], ...] = (lambda row: row.own, lambda row: row.active, lambda row: row.is_effective(day))
+    for preferred in preferences:
+        rows = [row for row in rows if preferred(row)] or rows
+    return rows
+
+
+def _answer(planned: Plan, day: str, key: str, rows: Sequence[Holder]) -> Answer:
+    rows = settled(rows, day)
+    goldens = sorted({row.golden_id for row in rows})
+    if len(goldens) > 1:
+        return {"outcome": _AMBIGUOUS, "golden_id": None, "targets": [], "flags": {}, "candidates": goldens[:CANDIDATES_MAX]}
+    flags = _flags(planned, day, key, rows[0])
+    targets = [] if "not_effective" in flags else _targets(planned, day, rows)
+    _explain_absence(flags, planned, day, rows, targets)
+    return {"outcome": _outcome(planned, flags, targets), "golden_id": goldens[0], "targets": targets, "flags": flags}
+
+
+def _outcome(planned: Plan, flags: Flags, targets: Sequence[Target]) -> str:
+    if not targets and (planned.targets or "not_effective" in flags):
+        return _NO_TARGET
+    single = [target["system"] for target in targets if planned.registry.ids[target["system"]] in planned.single]
+    return _FOUND if len(single) == len(set(single)) else _AMBIGUOUS
+
+
+def _flags(planned: Plan, day: str, key: str, row: Holder) -> Flags:
+    flags: Flags = {}
+    if planned.source == GOLDEN and row.golden_id != key:
+        flags["redirected_from"] = key
+    if row.pending:
+        flags["pending_review"] = True
+    if not row.active:
+        flags["inactive"] = True
+    if row.valid_from is not None:
+        flags["valid_from"] = row.valid_from
+    if row.valid_to is not None:
+        flags["valid_to"] = row.valid_to
+    if not row.is_effective(day):
+        flags["not_effective"] = True
+    return flags
+
+
+def _targets(planned: Plan, day: str, rows: Sequence[Holder]) -> list[Target]:
+    codes = planned.registry.codes
+    targets: list[Target] = [
+        {"system": codes[row.system_id], "value": row.value, "valid_from": row.target_valid_from, "valid_to": row.target_valid_to}
+        for row in rows
+        if row.system_id is not None and row.target_active and row.has_effective_target(day)
+    ]
+    return _ordered([*targets, _as_target(rows[0].golden_id)] if GOLDEN in planned.targets else targets)
+
+
+def _as_target(golden_id: str) -> Target:
+    return {"system": GOLDEN, "value": golden_id, "valid_from": None, "valid_to": None}
+
+
+def _ordered(targets: list[Target]) -> list[Target]:
+    return sorted(targets, key=lambda target: (target["system"], target["value"]))
+
+
+def _explain_absence(flags: Flags, planned: Plan, day: str, rows: Sequence[Holder], targets: Sequence[Target]) -> None:
+    if targets or not planned.targets or "not_effective" in flags:
+        return
+    if any(row.system_id is not None and row.target_active and not row.has_effective_target(day) for row in rows):
+        flags["target_not_effective"] = True
+    elif any(row.system_id is not None and not row.target_active for row in rows):
+        flags["target_inactive"] = True
+
+
+def _covers(valid_from: str | None, valid_to: str | None, day: str) -> bool:
+    """ISO dates, and PostgreSQL's infinities, sort as text."""
+    return (valid_from is None or valid_from <= day) and (valid_to is None or day <= valid_to)

@@ -1,0 +1,152 @@
+"""The database: sessions, whole-transaction retry, sorted advisory locks, and the machine's short way to SQL.
+
+Services get a session and never commit; `Database.run` is the edge that does. Machine paths use `fetch` and `execute`: the same transaction,
+through psycopg itself, because a delivery is some twenty statements and the ORM's share of each would double it.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString, TypeVar
+from urllib.parse import urlsplit
+from zlib import crc32
+
+import psycopg
+from psycopg.types.json import set_json_dumps, set_json_loads
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from mdm.errors import Busy, ServiceError, Unavailable
+from mdm.jsonio import dumps, loads
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Params = Sequence[object] | Mapping[str, object] | None
+
+# Deadlock, serialisation, lock timeout: the same work, tried again, may well succeed.
+_RETRIED = frozenset({"40P01", "40001", "55P03"})
+_GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
+_ATTEMPTS = 5
+LOCKS_MAX = 512
+_BUCKETS = (1 << 20) - 1
+
+set_json_dumps(dumps)
+set_json_loads(loads)
+
+
+class Database:
+    """An engine and what is done with it. One per process."""
+
+    def __init__(self, url: str, *, pool_size: int = 4) -> None:
+        self.url = url
+        try:
+            self.engine = create_engine(
+                "postgresql+psycopg" + url[url.index(":") :],
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=1,
+                pool_pre_ping=False,
+                hide_parameters=True,
+                connect_args={"connect_timeout": 3, "prepare_threshold": 1},
+            )
+        except (ValueError, ImportError) as error:
+            raise ServiceError(f"MDM_DATABASE_URL is no usable PostgreSQL address ({type(error).__name__})") from error
+
+    @contextmanager
+    def unit_of_work(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back by any exception."""
+        with translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do `work` in one transaction, from the beginning again when locks collided (at most 5 times)."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self.unit_of_work() as session:
+                    return work(session)
+            except Busy:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+                time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311  (jitter, no secret)
+        raise Busy
+
+    def check(self) -> None:
+        """Raise Unavailable unless a statement works."""
+        with self.unit_of_work() as session:
+            fetch(session, "select 1")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Database trouble in our own words, without the values that were in the statement."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            raise _translate(error.orig) from None
+        raise
+    except psycopg.Error as error:
+        raise _translate(error) from None
+    except TimeoutError as error:
+        raise Busy from error
+
+
+def _translate(error: psycopg.Error) -> Exception:
+    state = error.sqlstate or ""
+    if state in _RETRIED:
+        return Busy()
+    if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
+        return Unavailable()
+    return DatabaseError(f"SQLSTATE {state} {error.diag.constraint_name or ''}".strip())
+
+
+class DatabaseError(Exception):
+    """The database refused a statement; says the SQLSTATE and the constraint, never a value."""
+
+
+def connection(session: Session) -> psycopg.Connection[Row]:
+    """The psycopg connection in whose transaction the session is."""
+    driver = session.connection().connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise ServiceError("the session has no PostgreSQL connection")
+    return driver
+
+
+def fetch(session: Session, statement: LiteralString, params: Params = None) -> list[Row]:
+    with translated():
+        return connection(session).execute(statement, params).fetchall()
+
+
+def execute(session: Session, statement: LiteralString, params: Params = None) -> int:
+    """Run a statement without a result; the number of rows it touched."""
+    with translated():
+        return connection(session).execute(statement, params).rowcount
+
+
+def lock(session: Session, kind: str, keys: Iterable[int]) -> None:
+    """Advisory locks for the transaction, in sorted order, all in one statement. Candidates are read after this, never before."""
+    buckets = sorted({key & _BUCKETS for key in keys})
+    if not buckets:
+        return
+    if len(buckets) > LOCKS_MAX:
+        raise ValueError(f"{len(buckets)} locks in one transaction; the chunk must be split")
+    fetch(
+        session,
+        "select count(pg_advisory_xact_lock(%s, bucket)), set_config('lock_timeout', '5s', true) from unnest(%s::int[]) bucket",
+        (crc32(kind.encode()) & 0x7FFFFFFF, buckets),
+    )
+
+
+def text_key(text: str) -> int:
+    return crc32(text.encode())
+
+
+def safe_address(url: str) -> str:
+    """A URL without its password, for messages."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"

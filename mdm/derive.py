@@ -1,0 +1,268 @@
+"""Golden values, versions and crosswalk rows: what follows from links and records, written wherever it changed.
+
+Nothing here decides anything. Deriving twice changes nothing, and deriving from scratch gives what is stored.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.db import execute, fetch
+from mdm.entity import EntityType
+from mdm.feed import Happening
+from mdm.jsonio import dumps
+from mdm.members import Member
+from mdm.standardise import compared_identifier, local_key
+from mdm.survive import Contribution, Survivor, survive
+from mdm.systems import SystemRegistry
+
+Place = tuple[UUID, int, str]  # golden record, identifier system, value
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One crosswalk row as it should be."""
+
+    golden_id: UUID
+    system_id: int
+    value: str
+    own: bool
+    exclusive: bool
+    status: str
+    valid_from: date | None
+    valid_to: date | None
+
+    @property
+    def place(self) -> Place:
+        return self.golden_id, self.system_id, self.value
+
+
+def contribution(member: Member, registry: SystemRegistry) -> Contribution:
+    values = {k: v if isinstance(v, str) else tuple(v) for k, v in member.attributes.items()}
+    kind = registry.kind(member.system)
+    return Contribution(member.id, member.system, kind, member.key, member.status == "active", member.valid_from, values)
+
+
+def golden_values(entity: EntityType, members: Iterable[Member], registry: SystemRegistry) -> dict[str, Survivor]:
+    return survive(entity, [contribution(member, registry) for member in members])
+
+
+def derive(
+    session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], *, new: frozenset[UUID]
+) -> list[Happening]:
+    """Bring values, status and crosswalk of these golden records up to their records; `new` ones have nothing stored yet."""
+    happened = _write_values(session, entity, registry, goldens, new)
+    _write_xref(session, entity, registry, goldens, new)
+    return happened
+
+
+def _write_values(
+    session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
+) -> list[Happening]:
+    known = _open_versions(session, [g for g in goldens if g not in new])
+    fresh: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    happened: list[Happening] = []
+    for golden_id, members in goldens.items():
+        survivors = golden_values(entity, members, registry)
+        values, provenance = as_json(survivors)
+        version, old_values, old_provenance, old_status = known.get(golden_id, (0, None, None, ""))
+        status = "active" if any(m.status == "active" for m in members) else "retired"
+        if (values, provenance, status) == (old_values, old_provenance, old_status):
+            continue
+        row = {"golden_id": golden_id, "version": version + 1, "values": values, "provenance": provenance, "status": status}
+        (changed if version else fresh).append(row)
+        what = "golden.created" if golden_id in new else "golden.retired" if status == "retired" != old_status else "golden.updated"
+        happened.append(Happening(what, golden_id, {"version": version + 1}))
+    _insert_versions(session, fresh, changed)
+    return happened
+
+
+def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tuple[int, Any, Any, str]]:
+    if not goldens:
+        return {}
+    rows = fetch(
+        session,
+        "select g.id, g.version, v.values, v.provenance, g.status from golden_record g"
+        " join golden_version v on v.golden_id = g.id and v.recorded_to is null where g.id = any(%s)",
+        (list(goldens),),
+    )
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+
+def _insert_versions(session: Session, fresh: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
+    if changed:
+        execute(
+            session,
+            "with x as (select * from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, status text)), closed as ("
+            " update golden_version v set recorded_to = clock_timestamp() from x where v.golden_id = x.golden_id and v.recorded_to is null)"
+            " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id",
+            (dumps([{k: row[k] for k in ("golden_id", "version", "status")} for row in changed]).decode(),),
+        )
+    retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
+    if retired:
+        execute(session, "update golden_record set status = 'retired' where id = any(%s)", (retired,))
+    if fresh or changed:
+        execute(
+            session,
+            'insert into golden_version (golden_id, version, "values", provenance) select golden_id, version, "values", provenance'
+            ' from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, "values" jsonb, provenance jsonb)',
+            (dumps(fresh + changed).decode(),),
+        )
+
+
+def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Golden values and their provenance, as they are stored and shown."""
+    values = {name: s.value if isinstance(s.value, str) else list(s.value) for name, s in survivors.items()}
+    provenance = {
+        name: {
+            "record_id": str(s.record_id),
+            "rule": s.rule,
+            "losing": [{"record_id": str(r), "value": v if isinstance(v, str) else list(v)} for r, v in s.losing],
+        }
+        for name, s in survivors.items()
+    }
+    return values, provenance
+
+
+def holdings(entity: EntityType, registry: SystemRegistry, golden_id: UUID, members: Iterable[Member]) -> dict[Place, Holding]:
+    """The crosswalk rows that a golden record's members derive."""
+    found: dict[Place, Holding] = {}
+    for member in members:
+        for system_id, value, own, exclusive in _identifiers(entity, registry, member):
+            h = Holding(golden_id, system_id, value, own, exclusive, member.status, member.valid_from, member.valid_to)
+            known = found.get(h.place)
+            found[h.place] = h if known is None else _both(known, h)
+    return found
+
+
+def _identifiers(entity: EntityType, registry: SystemRegistry, member: Member) -> Iterable[tuple[int, str, bool, bool]]:
+    yield registry.ids[member.system], local_key(member.key), True, True
+    rules = {rule.system: rule for rule in entity.identifiers}
+    for code, values in member.identifiers.items():
+        rule = rules.get(code)
+        evidence = member.columns.get(rule.name, ()) if rule is not None and rule.exclusive else ()
+        for value in values:
+            if (code, value) != (member.system, local_key(member.key)):
+                yield registry.ids[code], value, False, bool(evidence) and compared_identifier(registry.value_type(code), value) in evidence
+
+
+def _both(a: Holding, b: Holding) -> Holding:
+    """Two records of one golden record hold the value: the one that is active, or whose own key it is, speaks for its dates."""
+    first, second = sorted((a, b), key=lambda h: (not h.own, h.status != "active"))
+    starts = [h.valid_from for h in (a, b)]
+    ends = [h.valid_to for h in (a, b)]
+    return Holding(
+        first.golden_id,
+        first.system_id,
+        first.value,
+        first.own,
+        a.exclusive or b.exclusive,
+        "active" if "active" in (a.status, b.status) and not first.own else first.status,
+        first.valid_from if first.own and not second.own else None if None in starts else min(s for s in starts if s),
+        first.valid_to if first.own and not second.own else None if None in ends else max(e for e in ends if e),
+    )
+
+
+def _write_xref(
+    session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
+) -> None:
+    wanted: dict[Place, Holding] = {}
+    for golden_id, members in goldens.items():
+        wanted.update(holdings(entity, registry, golden_id, members))
+    stored = _stored(session, [g for g in goldens if g not in new])
+    gone = {place: row for place, row in stored.items() if place not in wanted or row[1] != _content(wanted[place])}
+    fresh = [h for place, h in wanted.items() if place not in stored or place in gone]
+    if gone:
+        execute(session, "update xref set recorded_to = clock_timestamp(), exclusive = false where id = any(%s)", ([r[0] for r in gone.values()],))
+    if fresh:
+        contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
+        _insert_xref(session, entity, fresh, contested)
+    _settle_contests(session, entity, {(p[1], p[2]) for p, row in gone.items() if row[2]})
+
+
+def _content(h: Holding) -> tuple[object, ...]:
+    return h.own, h.status, h.valid_from, h.valid_to
+
+
+def _stored(session: Session, goldens: Sequence[UUID]) -> dict[Place, tuple[int, tuple[object, ...], bool]]:
+    if not goldens:
+        return {}
+    rows = fetch(
+        session,
+        "select golden_id, system_id, value, id, own, status, valid_from, valid_to from xref"
+        " where golden_id = any(%s) and recorded_to is null",
+        (list(goldens),),
+    )
+    return {(r[0], r[1], r[2]): (r[3], (r[4], r[5], r[6], r[7]), not r[4]) for r in rows}
+
+
+def _contested(session: Session, entity: EntityType, claims: Sequence[Holding]) -> set[tuple[int, str]]:
+    """Values that a second golden record claims; from now on they are exclusive to nobody."""
+    if not claims:
+        return set()
+    counts: dict[tuple[int, str], set[UUID]] = {}
+    for h in claims:
+        counts.setdefault((h.system_id, h.value), set()).add(h.golden_id)
+    rows = fetch(
+        session,
+        "select x.system_id, x.value, x.golden_id from xref x join unnest(%s::int[], %s::text[]) c(system_id, value)"
+        " on x.system_id = c.system_id and x.value = c.value where x.domain = %s and x.recorded_to is null and not x.own",
+        ([s for s, _ in counts], [v for _, v in counts], entity.name),
+    )
+    for system_id, value, golden_id in rows:
+        counts[system_id, value].add(golden_id)
+    contested = {place for place, holders in counts.items() if len(holders) > 1}
+    if contested:
+        execute(
+            session,
+            "update xref x set exclusive = false from unnest(%s::int[], %s::text[]) c(system_id, value)"
+            " where x.domain = %s and x.system_id = c.system_id and x.value = c.value and x.recorded_to is null and x.exclusive",
+            ([s for s, _ in contested], [v for _, v in contested], entity.name),
+        )
+    return contested
+
+
+def _insert_xref(session: Session, entity: EntityType, fresh: Sequence[Holding], contested: set[tuple[int, str]]) -> None:
+    rows = [
+        {
+            "system_id": h.system_id,
+            "value": h.value,
+            "golden_id": h.golden_id,
+            "status": h.status,
+            "own": h.own,
+            "exclusive": h.exclusive and (h.system_id, h.value) not in contested,
+            "valid_from": h.valid_from,
+            "valid_to": h.valid_to,
+        }
+        for h in fresh
+    ]
+    execute(
+        session,
+        "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to)"
+        " select %s, x.system_id, x.value, x.golden_id, x.status, x.own, x.exclusive, false, x.valid_from, x.valid_to"
+        " from jsonb_to_recordset(%s::jsonb) as x(system_id int, value text, golden_id uuid, status text, own bool, exclusive bool,"
+        " valid_from date, valid_to date)",
+        (entity.name, dumps(rows).decode()),
+    )
+
+
+def _settle_contests(session: Session, entity: EntityType, released: set[tuple[int, str]]) -> None:
+    """A value that only one golden record still claims belongs to it again."""
+    exclusive = {rule.system for rule in entity.identifiers if rule.exclusive}
+    if not released or not exclusive:
+        return
+    execute(
+        session,
+        "update xref x set exclusive = true from identifier_system s, unnest(%s::int[], %s::text[]) c(system_id, value)"
+        " where x.domain = %s and x.system_id = c.system_id and x.value = c.value and x.recorded_to is null and not x.exclusive"
+        " and s.id = x.system_id and s.code = any(%s) and not exists (select 1 from xref y where y.domain = x.domain"
+        " and y.system_id = x.system_id and y.value = x.value and y.recorded_to is null and y.id <> x.id)",
+        ([s for s, _ in released], [v for _, v in released], entity.name, sorted(exclusive)),
+    )
+
+

@@ -1,0 +1,93 @@
+"""Comparisons that several domains declare alike, and the short form in which all of them are written.
+
+A comparison is written without its last level: what is left of m and u to 1 is the level that holds when nothing else did.
+"""
+
+from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits
+from matching.model import Comparison, Level, Test
+
+
+def level(label: str, m: float, u: float, *any_of: Test) -> Level:
+    return Level(label, m, u, any_of)
+
+
+def compared(
+    name: str, group: str, *levels: Level, needs: str | tuple[str, ...], unless: tuple[str, str] | None = None, otherwise: str = "different"
+) -> Comparison:
+    """A comparison whose last level gets the rest of m and u."""
+    rest = Level(otherwise, 1 - sum(step.m for step in levels), 1 - sum(step.u for step in levels))
+    return Comparison(name, (needs,) if isinstance(needs, str) else needs, (*levels, rest), group, unless)
+
+
+def same_or_not(name: str, column: str, group: str, *, m: float, u: float, unless: tuple[str, str] | None = None) -> Comparison:
+    """Two levels: the same value, or another one."""
+    return compared(name, group, level("same", m, u, same(column)), needs=column, unless=unless)
+
+
+def cross_reference() -> Comparison:
+    """One record names the other's key, or both name the same third one. No common key is the normal case, so it says nothing."""
+    return compared("cross reference", "identifier", level("common key", 0.03, 2e-7, shares("keys")), needs="keys", otherwise="none")
+
+
+def street(*, m: float, u: float) -> Comparison:
+    """The core street name, without number, type and unit."""
+    column = "address_line.street"
+    return compared(
+        "street",
+        "location",
+        level("same", m, u, same(column)),
+        level("near", 0.1, u / m * 0.18, alike(column, 0.92), within_edits(column, 1)),
+        level("alike", 0.06, u / m * 0.3, alike(column, 0.82), within_edits(column, 2)),
+        needs=column,
+        otherwise="another street",
+    )
+
+
+def house_number(*, m: float, u: float) -> Comparison:
+    """Only speaks where the street agrees: a number alone is no place."""
+    column = "address_line.number"
+    near = level("one digit off", 0.08, 0.07, within_edits(column, 1))
+    needs = (column, "address_line.street")
+    return compared("house number", "location", level("same", m, u, same(column)), near, needs=needs, unless=("street", "another street"))
+
+
+def postal_code(*, m: float, u: float, area_u: float) -> Comparison:
+    column = "postal_code"
+    return compared(
+        "postal code",
+        "location",
+        level("same", m, u, same(column)),
+        level("one digit off", 0.07, u / m * 0.3, within_edits(column, 1)),
+        level("same area", 0.08, area_u, same("postal_code.area")),
+        needs=column,
+    )
+
+
+def city(*, m: float, u: float) -> Comparison:
+    near = level("near", 0.08, u / m * 0.12, alike("city", 0.88), within_edits("city", 2))
+    return compared("city", "location", level("same", m, u, same("city")), near, needs="city")
+
+
+def phone(*, m: float, u: float) -> Comparison:
+    near = level("one digit off", 0.07, u / m * 0.35, within_edits("phone", 1))
+    return compared("phone", "contact", level("same", m, u, same("phone")), near, needs="phone")
+
+
+def organisation_name(column: str, *, same_u: float, other_names: str | None = None) -> Comparison:
+    """Words in any order, legal forms gone. Where both sides keep words of their own, that is a conflict: a sister, a site, a successor."""
+    tokens = f"{column}.tokens"
+    alias = (either_crossed(column, other_names), shares(other_names)) if other_names else ()
+    return compared(
+        "name",
+        "name",
+        level("same", 0.52, same_u, same(column)),
+        level("same words", 0.24, same_u * 1.4, soft_jaccard(tokens, 0.85), alike(column, 0.97)),
+        level("known by that name", 0.05, same_u * 0.5, *alias)
+        if alias
+        else level("spelt alike", 0.05, same_u * 0.8, within_edits(column, 1)),
+        level("acronym", 0.02, 0.0006, either_crossed(column, f"{column}.acronym")),
+        level("one is part of the other", 0.1, 0.045, soft_contains(tokens, 0.95)),
+        level("many words shared", 0.042, 0.05, soft_jaccard(tokens, 0.6)),
+        level("some words shared", 0.018, 0.15, soft_jaccard(tokens, 0.35)),
+        needs=column,
+    )

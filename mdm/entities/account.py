@@ -1,0 +1,83 @@
+"""Accounts: values of a general ledger's segments. Chart and code name one; names only confirm."""
+
+from matching.levels import alike, part, same, soft_contains, soft_jaccard
+from matching.model import BlockingRule, Model, Thresholds, Veto
+from mdm.entities._evidence import compared, cross_reference, level, same_or_not
+from mdm.entity import Attribute, EntityType, RelationshipRule
+from mdm.values.code import CODE
+from mdm.values.department_name import ACCOUNT_NAME
+from mdm.values.flag import FLAG
+from mdm.values.text import LABEL
+
+_ATTRIBUTES = (
+    Attribute("name", ACCOUNT_NAME, required=True, searchable=True),
+    Attribute("chart", CODE, searchable=True, help="Chart of accounts and segment: the code means nothing without it."),
+    Attribute("code", CODE, searchable=True, help="Leading zeros count."),
+    Attribute("type", LABEL, choices=("asset", "liability", "equity", "revenue", "expense", "statistical")),
+    Attribute("normal_balance", LABEL, choices=("debit", "credit")),
+    Attribute("postable", FLAG),
+    Attribute("parent_code", CODE),
+)
+
+_COMPARISONS = (
+    compared(
+        "code",
+        "identifier",
+        level("same", 0.84, 0.0015, same("code")),
+        level("same but for leading zeros", 0.12, 0.0004, same("code.bare")),
+        needs="code",
+    ),
+    same_or_not("chart", "chart", "identifier", m=0.998, u=0.45),
+    compared(
+        "name",
+        "name",
+        level("same", 0.7, 0.002, same("name")),
+        level("same words", 0.15, 0.001, soft_jaccard("name.tokens", 0.85), alike("name", 0.97)),
+        level("one is part of the other", 0.08, 0.02, soft_contains("name.tokens", 0.95)),
+        level("many words shared", 0.045, 0.04, soft_jaccard("name.tokens", 0.5)),
+        level("some words shared", 0.015, 0.12, soft_jaccard("name.tokens", 0.25)),
+        needs="name",
+    ),
+    same_or_not("type", "type", "content", m=0.98, u=0.3),
+    same_or_not("normal balance", "normal_balance", "content", m=0.98, u=0.75),
+    same_or_not("parent", "parent_code.bare", "content", m=0.7, u=0.1),
+    cross_reference(),
+)
+
+_BLOCKING = (
+    BlockingRule("key", (part("keys"),)),
+    BlockingRule("chart, code", (part("chart"), part("code.bare"))),
+    BlockingRule("code", (part("code.bare"),)),
+    BlockingRule("name", (part("name"),)),
+    BlockingRule("word, chart", (part("name.tokens"), part("chart"))),
+    BlockingRule("two words", (part("name.tokens"), part("name.tokens")), crossed=True),
+)
+
+_MODEL = Model(
+    version="account-1",
+    prior=-8.0,
+    comparisons=_COMPARISONS,
+    blocking=_BLOCKING,
+    thresholds=Thresholds(review=-1.0, link=6.0),
+    vetoes=(
+        Veto("two codes of one chart", conflict=("keys",), agree=("system",)),
+        Veto("two charts", conflict=("chart",)),
+        Veto("two codes of one named chart", conflict=("code.bare",), agree=("chart",)),
+        Veto("two types", conflict=("type",)),
+    ),
+    clip=12.0,
+)
+
+ENTITY = EntityType(
+    name="account",
+    plural="accounts",
+    label="Account",
+    help="A value of a segment of the general ledger.",
+    attributes=_ATTRIBUTES,
+    identifiers=(),
+    model=_MODEL,
+    display=("code", "name", "chart"),
+    authorities=tuple((attribute.name, ("erp",)) for attribute in _ATTRIBUTES),
+    relationships=(RelationshipRule("rolls_up_to", "account", "rolls_up", hierarchy=True),),
+    overlay_below=-3.0,
+)

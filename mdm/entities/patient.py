@@ -1,0 +1,246 @@
+"""Patients. The wrong link harms more than the missed one: what a household or twins have in common never links by itself."""
+
+from dataclasses import replace
+
+from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, within_edits
+from matching.model import BlockingRule, Model, Thresholds, Veto
+from mdm.entities._evidence import city, compared, cross_reference, house_number, level, phone, postal_code, same_or_not, street
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
+from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
+from mdm.values.date import DATE
+from mdm.values.email import EMAIL
+from mdm.values.flag import FLAG
+from mdm.values.kind import Features
+from mdm.values.number import NUMBER
+from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
+from mdm.values.phone import PHONE
+from mdm.values.sex import SEX
+from mdm.values.text import LABEL, TEXT
+
+PHI = Sensitivity.PHI
+
+
+def _yes_alone(value: str) -> Features:
+    """A column that only a "yes" fills, so that a veto can ask whether both sides say it."""
+    return {"": value, "yes": "yes"} if value == "true" else {"": value}
+
+
+_MULTIPLE_BIRTH = replace(FLAG, features=_yes_alone, feature_names=("", "yes"))
+
+_ATTRIBUTES = (
+    Attribute("given_name", GIVEN_NAME, group="name", sensitivity=PHI, survive=Survive.MOST_COMPLETE, searchable=True),
+    Attribute("middle_name", MIDDLE_NAME, group="name", sensitivity=PHI, survive=Survive.MOST_COMPLETE),
+    Attribute("family_name", FAMILY_NAME, group="name", sensitivity=PHI, survive=Survive.MOST_COMPLETE, searchable=True),
+    Attribute(
+        "suffix", NAME_SUFFIX, group="name", sensitivity=PHI, survive=Survive.MOST_COMPLETE, help="Generation only: JR, SR, II, III."
+    ),
+    Attribute(
+        "full_name", FULL_NAME, sensitivity=PHI, survive=Survive.LONGEST, searchable=True, help="Where the source has one name field."
+    ),
+    Attribute("previous_family_name", FAMILY_NAME, many=True, sensitivity=PHI, survive=Survive.ALL, searchable=True),
+    Attribute("birth_date", DATE, sensitivity=PHI, survive=Survive.MOST_FREQUENT, searchable=True, help="May be a year or a month only."),
+    Attribute("sex", SEX, sensitivity=PHI, survive=Survive.MOST_FREQUENT, help="Administrative sex."),
+    Attribute("address_line", ADDRESS_LINE, group="address", sensitivity=PHI),
+    Attribute("address_line_2", TEXT, group="address", sensitivity=PHI),
+    Attribute("city", CITY, group="address", sensitivity=PHI),
+    Attribute("state", STATE, group="address", sensitivity=PHI),
+    Attribute("postal_code", POSTAL_CODE, group="address", sensitivity=PHI, searchable=True),
+    Attribute("country", COUNTRY, group="address", sensitivity=PHI),
+    Attribute("phone", PHONE, many=True, sensitivity=PHI, survive=Survive.ALL, searchable=True),
+    Attribute("email", EMAIL, sensitivity=PHI, searchable=True),
+    Attribute("mothers_maiden_name", FAMILY_NAME, label="Mother's maiden name", sensitivity=PHI, survive=Survive.MOST_FREQUENT),
+    Attribute("multiple_birth", _MULTIPLE_BIRTH, sensitivity=PHI, help="A twin, triplet ..."),
+    Attribute("birth_order", NUMBER, sensitivity=PHI, help="1 for the first child of a multiple birth."),
+    Attribute("deceased", FLAG, sensitivity=PHI),
+    Attribute("deceased_date", DATE, sensitivity=PHI),
+    Attribute("language", LABEL, sensitivity=PHI),
+    Attribute("occupation", TEXT, sensitivity=PHI),
+)
+
+_IDENTIFIERS = (
+    IdentifierRule("ssn", "us-ssn", max_holders=4),
+    IdentifierRule("mbi", "us-mbi", exclusive=True, max_holders=4),
+    IdentifierRule("medicaid_id", "us-medicaid", many=True, max_holders=8),
+    IdentifierRule("member_id", "member-id", many=True, max_holders=12),
+    IdentifierRule("driver_licence", "driver-licence", many=True, max_holders=6),
+    IdentifierRule("passport", "passport", many=True, max_holders=6),
+    IdentifierRule("national_id", "national-id", many=True, max_holders=6),
+    IdentifierRule("local_id", "local-id", many=True, max_holders=12),
+)
+
+# A given name that is simply another one weighs against the link as much as a twin's whole household weighs for it: birth date, surname,
+# address, phone, email and insurance together stay below `link`. A person who really changed name is a review, and a steward's decision.
+_GIVEN_NAME = compared(
+    "given name",
+    "name",
+    level("names exchanged", 0.012, 0.000004, crossed("given_name", "family_name", 0.9)),
+    level("same", 0.777999999, 0.0075, same("given_name")),
+    level("short form", 0.05, 0.0014, shares("given_name.nicknames")),
+    level("near", 0.09, 0.004, alike("given_name", 0.92), within_edits("given_name", 1)),
+    level("initial", 0.02, 0.011, is_initial("given_name")),
+    level(
+        "stands in another name field",
+        0.02,
+        0.011,
+        either_crossed("given_name", "middle_name"),
+        either_crossed("given_name", "family_name"),
+    ),
+    level("alike", 0.03, 0.045, alike("given_name", 0.82), same("given_name.sound")),
+    needs="given_name",
+)
+
+_FAMILY_NAME = compared(
+    "family name",
+    "name",
+    level("same", 0.81, 0.003, same("family_name")),
+    level("near", 0.08, 0.0014, alike("family_name", 0.92), within_edits("family_name", 1)),
+    level("former name", 0.03, 0.0008, either_crossed("family_name", "previous_family_name"), shares("previous_family_name")),
+    level("alike", 0.03, 0.012, alike("family_name", 0.82), same("family_name.sound")),
+    needs="family_name",
+    unless=("given name", "names exchanged"),
+)
+
+_BIRTH_DATE = compared(
+    "birth date",
+    "birth",
+    level("same", 0.9149, 0.00006, same("birth_date")),
+    level("one digit off", 0.05, 0.0014, within_edits("birth_date", 1)),
+    level("month and day exchanged", 0.008, 0.00012, month_day_swapped("birth_date")),
+    level("two digits off", 0.015, 0.011, within_edits("birth_date", 2)),
+    level("same year", 0.01, 0.014, same("birth_date.year")),
+    level("same day of another year", 0.002, 0.0025, same("birth_date.month_day")),
+    needs="birth_date.year",
+)
+
+_IDENTIFIER_EVIDENCE = (
+    compared(
+        "social security number",
+        "identifier",
+        level("same", 0.935, 0.00005, same("ssn")),
+        level("one digit off", 0.06, 0.001, within_edits("ssn", 1)),
+        needs="ssn",
+    ),
+    compared(
+        "Medicare number",
+        "identifier",
+        level("same", 0.85, 0.00002, same("mbi")),
+        level("one sign off", 0.03, 0.0005, within_edits("mbi", 1)),
+        needs="mbi",
+    ),
+    same_or_not("Medicaid number", "medicaid_id", "identifier", m=0.8, u=0.00002),
+    same_or_not("member number", "member_id", "identifier", m=0.65, u=0.08),
+    same_or_not("driver's licence", "driver_licence", "identifier", m=0.8, u=0.00005),
+    same_or_not("passport", "passport", "identifier", m=0.7, u=0.00005),
+    same_or_not("national identifier", "national_id", "identifier", m=0.85, u=0.00005),
+    same_or_not("local identifier", "local_id", "identifier", m=0.6, u=0.0005),
+    cross_reference(),
+)
+
+_COMPARISONS = (
+    _GIVEN_NAME,
+    _FAMILY_NAME,
+    compared(
+        "middle name",
+        "name",
+        level("same", 0.46, 0.03, same("middle_name")),
+        level("same initial", 0.4, 0.08, same("middle_name.initial")),
+        needs="middle_name.initial",
+    ),
+    _BIRTH_DATE,
+    same_or_not("sex", "sex", "birth", m=0.985, u=0.5),
+    compared(
+        "mother's maiden name",
+        "birth",
+        level("same", 0.85, 0.2, same("mothers_maiden_name")),
+        level("near", 0.06, 0.04, alike("mothers_maiden_name", 0.9)),
+        needs="mothers_maiden_name",
+    ),
+    street(m=0.62, u=0.04),
+    house_number(m=0.86, u=0.25),
+    postal_code(m=0.7, u=0.05, area_u=0.2),
+    city(m=0.8, u=0.28),
+    phone(m=0.6, u=0.035),
+    compared(
+        "email",
+        "contact",
+        level("same", 0.62, 0.004, same("email")),
+        level("same mailbox name", 0.08, 0.002, same("email.local")),
+        needs="email",
+    ),
+    same_or_not("occupation", "occupation", "content", m=0.55, u=0.08),
+    *_IDENTIFIER_EVIDENCE,
+)
+
+_BLOCKING = (
+    BlockingRule("key", (part("keys"),)),
+    BlockingRule("social security number", (part("ssn"),)),
+    BlockingRule("Medicare number", (part("mbi"),)),
+    BlockingRule("Medicaid number", (part("medicaid_id"),)),
+    BlockingRule("member number", (part("member_id"),)),
+    BlockingRule("driver's licence", (part("driver_licence"),)),
+    BlockingRule("passport", (part("passport"),)),
+    BlockingRule("national identifier", (part("national_id"),)),
+    BlockingRule("local identifier", (part("local_id"),)),
+    BlockingRule("end of phone", (part("phone", -5),)),
+    BlockingRule("mailbox name", (part("email.local"),)),
+    BlockingRule("birth date, given initial", (part("birth_date"), part("given_name", 0, 1))),
+    BlockingRule("birth date, family initial", (part("birth_date"), part("family_name", 0, 1))),
+    BlockingRule("birth date, city", (part("birth_date"), part("city"))),
+    BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
+    BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
+    BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2))),
+    BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2))),
+    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 5))),
+    BlockingRule("postal code, family name", (part("postal_code"), part("family_name", 0, 3))),
+    BlockingRule("postal code, given name", (part("postal_code"), part("given_name", 0, 3))),
+    BlockingRule("city, family name", (part("city"), part("family_name.sound"))),
+    BlockingRule("city, given name", (part("city"), part("given_name.sound"))),
+)
+
+_MODEL = Model(
+    version="patient-1",
+    prior=-14.0,
+    comparisons=_COMPARISONS,
+    blocking=_BLOCKING,
+    thresholds=Thresholds(review=-2.0, link=7.0),
+    vetoes=(
+        Veto("two generations", conflict=("suffix",)),
+        Veto("two children of a multiple birth", conflict=("birth_order",)),
+        Veto("two names in a multiple birth", conflict=("given_name",), agree=("multiple_birth.yes", "birth_date")),
+        Veto("two sexes and two names of one birth", conflict=("sex", "given_name"), agree=("birth_date", "family_name")),
+        Veto(
+            "two given and two middle names",
+            conflict=("given_name.nicknames", "given_name.sound", "middle_name.initial"),
+            agree=("birth_date",),
+        ),
+        Veto("two birth dates and two social security numbers", conflict=("birth_date", "ssn")),
+        Veto("two names and two social security numbers", conflict=("given_name.nicknames", "given_name.sound", "ssn")),
+    ),
+    clip=14.0,
+)
+
+ENTITY = EntityType(
+    name="patient",
+    plural="patients",
+    label="Patient",
+    help="A person who receives care.",
+    attributes=_ATTRIBUTES,
+    identifiers=_IDENTIFIERS,
+    model=_MODEL,
+    display=("family_name", "given_name", "birth_date", "sex"),
+    phi=True,
+    authorities=(
+        ("name", ("ehr", "registry")),
+        ("birth_date", ("ehr", "registry")),
+        ("sex", ("ehr",)),
+        ("address", ("ehr",)),
+        ("phone", ("ehr",)),
+        ("deceased", ("registry", "ehr")),
+        ("deceased_date", ("registry", "ehr")),
+        ("medicaid_id", ("registry", "clearinghouse")),
+        ("member_id", ("clearinghouse", "billing")),
+    ),
+    relationships=(RelationshipRule("mother", "patient", "children"), RelationshipRule("attended_by", "provider", "attends")),
+    guarded=(("phone", 12), ("email", 8)),
+    overlay_below=-8.0,
+)

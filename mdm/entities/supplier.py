@@ -1,0 +1,133 @@
+"""Suppliers. A vendor's remit-to and order-from sites are kept as they are; sister companies share address, phone and tax number."""
+
+from matching.levels import part, same
+from matching.model import BlockingRule, Model, Thresholds, Veto
+from mdm.entities._evidence import (
+    city,
+    compared,
+    cross_reference,
+    house_number,
+    level,
+    organisation_name,
+    phone,
+    postal_code,
+    same_or_not,
+    street,
+)
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
+from mdm.values.email import EMAIL
+from mdm.values.flag import FLAG
+from mdm.values.organisation_name import ORGANISATION_NAME
+from mdm.values.phone import PHONE
+from mdm.values.text import LABEL, TEXT
+from mdm.values.website import WEBSITE
+
+_ATTRIBUTES = (
+    Attribute("name", ORGANISATION_NAME, required=True, searchable=True),
+    Attribute("dba_name", ORGANISATION_NAME, label="Trade name", many=True, survive=Survive.ALL, searchable=True),
+    Attribute("type", LABEL, choices=("manufacturer", "distributor", "service", "other")),
+    Attribute("site_role", LABEL, choices=("main", "order_from", "remit_to", "ship_from")),
+    Attribute("parent_name", ORGANISATION_NAME),
+    Attribute("address_line", ADDRESS_LINE, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("address_line_2", TEXT, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("city", CITY, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("state", STATE, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("postal_code", POSTAL_CODE, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("country", COUNTRY, group="address", survive=Survive.MOST_COMPLETE),
+    Attribute("phone", PHONE, many=True, survive=Survive.ALL),
+    Attribute("email", EMAIL),
+    Attribute("website", WEBSITE),
+    Attribute("payment_terms", TEXT),
+    Attribute("is_1099", FLAG, label="1099", help="Payments are reported on a form 1099."),
+)
+
+_COMPARISONS = (
+    organisation_name("name", same_u=0.0003, other_names="dba_name"),
+    street(m=0.66, u=0.012),
+    house_number(m=0.9, u=0.15),
+    postal_code(m=0.78, u=0.03, area_u=0.15),
+    city(m=0.85, u=0.06),
+    phone(m=0.55, u=0.01),
+    compared(
+        "email", "contact", level("same", 0.5, 0.002, same("email")), level("same domain", 0.2, 0.04, same("email.domain")), needs="email"
+    ),
+    same_or_not("website", "website", "contact", m=0.85, u=0.01),
+    same_or_not("type", "type", "content", m=0.9, u=0.4),
+    same_or_not("EIN", "ein", "identifier", m=0.9, u=0.004),
+    same_or_not("DUNS number", "duns", "identifier", m=0.85, u=0.0005),
+    same_or_not("unique entity identifier", "uei", "identifier", m=0.93, u=0.0003),
+    same_or_not("legal entity identifier", "lei", "identifier", m=0.97, u=0.0005),
+    same_or_not("global location number", "gln", "identifier", m=0.5, u=0.0005),
+    same_or_not("CAGE code", "cage", "identifier", m=0.6, u=0.0005),
+    same_or_not("health industry number", "hin", "identifier", m=0.5, u=0.0005),
+    cross_reference(),
+)
+
+_BLOCKING = (
+    BlockingRule("key", (part("keys"),)),
+    BlockingRule("EIN", (part("ein"),)),
+    BlockingRule("DUNS number", (part("duns"),)),
+    BlockingRule("unique entity identifier", (part("uei"),)),
+    BlockingRule("legal entity identifier", (part("lei"),)),
+    BlockingRule("global location number", (part("gln"),)),
+    BlockingRule("CAGE code", (part("cage"),)),
+    BlockingRule("health industry number", (part("hin"),)),
+    BlockingRule("name", (part("name"),)),
+    BlockingRule("trade name", (part("dba_name"),)),
+    BlockingRule("phone", (part("phone"),)),
+    BlockingRule("website", (part("website"),)),
+    BlockingRule("house number, street", (part("address_line.number"), part("address_line.street", 0, 6))),
+    BlockingRule("word, postal area", (part("name.tokens"), part("postal_code.area"))),
+    BlockingRule("two words", (part("name.tokens"), part("name.tokens")), crossed=True),
+)
+
+_MODEL = Model(
+    version="supplier-1",
+    prior=-8.0,
+    comparisons=_COMPARISONS,
+    blocking=_BLOCKING,
+    thresholds=Thresholds(review=-1.0, link=6.0),
+    vetoes=(
+        Veto("two roles of a site", conflict=("site_role",)),
+        Veto("two legal entities", conflict=("lei",)),
+        Veto("two registered entities", conflict=("uei",)),
+        Veto("two tax numbers and two names", conflict=("ein", "name")),
+    ),
+    clip=12.0,
+    groups_needed=2,
+)
+
+ENTITY = EntityType(
+    name="supplier",
+    plural="suppliers",
+    label="Supplier",
+    help="An organisation that makes, sells or services what is bought.",
+    attributes=_ATTRIBUTES,
+    identifiers=(
+        IdentifierRule("ein", "us-ein", many=True, max_holders=20),
+        IdentifierRule("duns", "duns", max_holders=10),
+        IdentifierRule("uei", "us-uei", max_holders=10),
+        IdentifierRule("lei", "lei", strong=True),
+        IdentifierRule("gln", "gs1-gln", many=True),
+        IdentifierRule("cage", "cage", many=True),
+        IdentifierRule("hin", "hibcc-hin", many=True),
+    ),
+    model=_MODEL,
+    display=("name", "site_role", "city", "state"),
+    authorities=(
+        ("name", ("erp",)),
+        ("address", ("erp", "supply_chain")),
+        ("payment_terms", ("erp",)),
+        ("is_1099", ("erp",)),
+        ("ein", ("erp",)),
+        ("type", ("supply_chain", "erp")),
+        ("gln", ("registry", "supply_chain")),
+    ),
+    relationships=(
+        RelationshipRule("subsidiary_of", "supplier", "subsidiaries", hierarchy=True),
+        RelationshipRule("sites_of", "supplier", "sites"),
+    ),
+    guarded=(("phone", 20), ("email", 10)),
+    overlay_below=-8.0,
+)

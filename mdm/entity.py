@@ -1,0 +1,137 @@
+"""The vocabulary of a domain's declaration. A declaration is frozen data, checked when it is built, so that a bad one cannot be imported."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from matching.model import Model
+from mdm.values.kind import ValueType
+
+
+class DeclarationError(ValueError):
+    """A domain's declaration contradicts itself."""
+
+
+class Sensitivity(StrEnum):
+    """How far a value may travel; `phi` is the least for anything of a patient."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    PHI = "phi"
+    SECRET = "secret"
+
+
+class Survive(StrEnum):
+    """The rule that picks a golden value among the contributions, after pins and authoritative systems."""
+
+    MOST_RECENT = "most_recent"
+    MOST_FREQUENT = "most_frequent"
+    LONGEST = "longest"
+    MOST_COMPLETE = "most_complete"  # a group of attributes survives from the source that fills most of it
+    ALL = "all"  # a list: every value that any source has
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a domain. Attributes of one `group` survive together from one source record."""
+
+    name: str
+    type: ValueType
+    label: str = ""
+    help: str = ""
+    required: bool = False
+    many: bool = False
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
+    survive: Survive = Survive.MOST_RECENT
+    group: str | None = None
+    searchable: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRule:
+    """An identifier system as this domain uses it.
+
+    `name` is the comparison column (a tuple of normalised, valid values). `exclusive`: one value belongs to one entity at a time, and its
+    second claimant opens a task. `strong`: entities that hold different values of it are different. `max_holders`: a value that more
+    records hold is no evidence (None: no guard).
+    """
+
+    name: str
+    system: str
+    exclusive: bool = False
+    strong: bool = False
+    many: bool = False
+    max_holders: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelationshipRule:
+    """A typed edge that golden records of this domain may have towards another domain."""
+
+    name: str
+    target: str
+    inverse: str
+    hierarchy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One domain, all of it. Endpoints, schemas, templates, pages and tests derive from this.
+
+    authorities  attribute or group -> kinds of system in order of trust ("ehr", "erp", "billing", "supply_chain", "workforce" ...)
+    identity     attributes whose disagreement with the former version makes an update an overlay suspect
+    guarded      columns whose value is no evidence when more than so many records hold it
+    display      attributes that make up the line by which people recognise a record
+    """
+
+    name: str
+    plural: str
+    label: str
+    help: str
+    attributes: tuple[Attribute, ...]
+    identifiers: tuple[IdentifierRule, ...]
+    model: Model
+    display: tuple[str, ...]
+    phi: bool = False
+    authorities: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    relationships: tuple[RelationshipRule, ...] = ()
+    guarded: tuple[tuple[str, int], ...] = ()
+    overlay_below: float | None = None
+
+    def __post_init__(self) -> None:
+        check_declaration(self)
+
+    def attribute(self, name: str) -> Attribute:
+        return next(attribute for attribute in self.attributes if attribute.name == name)
+
+    @property
+    def path(self) -> str:
+        """The domain in a URL: plural, kebab-case."""
+        return self.plural.replace("_", "-")
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every comparison column that a record of this domain may have."""
+        features = {_column(a.name, feature) for a in self.attributes for feature in a.type.feature_names}
+        return frozenset(features | {rule.name for rule in self.identifiers} | {"keys", "system"})
+
+
+def _column(attribute: str, feature: str) -> str:
+    return f"{attribute}.{feature}" if feature else attribute
+
+
+def check_declaration(entity: EntityType) -> None:
+    """Refuse unknown names and duplicates; the model has already checked its levels."""
+    names = [a.name for a in entity.attributes] + [rule.name for rule in entity.identifiers]
+    groups = {a.group for a in entity.attributes if a.group}
+    problems = [f"{name} is declared twice" for name in {n for n in names if names.count(n) > 1}]
+    problems += [f"no column is called {name}" for name in sorted(entity.model.columns - entity.columns)]
+    problems += [f"guarded column {name} is unknown" for name, _ in entity.guarded if name not in entity.columns]
+    problems += [f"display names {name}, which is no attribute" for name in entity.display if name not in names]
+    problems += [f"authority for {name}, which is no attribute or group" for name, _ in entity.authorities if name not in {*names, *groups}]
+    if problems:
+        raise DeclarationError(f"{entity.name}: " + "; ".join(problems))

@@ -1,0 +1,117 @@
+"""What can go wrong, by name. The docstring is the default message; `api/errors.py` alone knows the HTTP status.
+
+ConcordError
+├── SettingsError            the environment contradicts itself
+├── ServiceError             PostgreSQL, the broker or a port cannot be had
+├── Invalid                  the request says something impossible; nothing was written
+│   ├── UnknownDomain
+│   ├── UnknownSystem
+│   └── InvalidRecord        with one problem per field
+├── NotFound
+├── Unauthenticated
+├── Forbidden
+├── Conflict                 the state forbids the act
+│   └── Stale                somebody else was quicker
+├── Busy                     locks or connections ran out: try again
+└── Unavailable              the database is gone
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field: a stable code, where it stands (a JSON pointer), and a remedy in words. Never the value itself."""
+
+    code: str
+    pointer: str
+    message: str
+
+
+class ConcordError(Exception):
+    """Something went wrong."""
+
+    code = "internal_error"
+
+    def __init__(self, message: str = "", problems: tuple[FieldProblem, ...] = ()) -> None:
+        self.message = message or (self.__doc__ or "").splitlines()[0]
+        self.problems = problems
+        super().__init__(self.message)
+
+
+class SettingsError(ConcordError):
+    """The settings cannot be used."""
+
+    code = "bad_settings"
+
+
+class ServiceError(ConcordError):
+    """A service that Concord needs cannot be had."""
+
+    code = "service_unavailable"
+
+
+class Invalid(ConcordError):
+    """The request cannot be understood."""
+
+    code = "invalid_request"
+
+
+class UnknownDomain(Invalid):
+    """There is no such domain."""
+
+    code = "unknown_domain"
+
+
+class UnknownSystem(Invalid):
+    """There is no such system."""
+
+    code = "unknown_system"
+
+
+class InvalidRecord(Invalid):
+    """The record has fields that cannot be accepted."""
+
+    code = "invalid_record"
+
+
+class NotFound(ConcordError):
+    """There is nothing here, or nothing that you may see."""
+
+    code = "not_found"
+
+
+class Unauthenticated(ConcordError):
+    """A valid API key is needed."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(ConcordError):
+    """Your key or role does not allow this."""
+
+    code = "forbidden"
+
+
+class Conflict(ConcordError):
+    """The present state does not allow this."""
+
+    code = "conflict"
+
+
+class Stale(Conflict):
+    """Somebody changed this since you read it."""
+
+    code = "stale"
+
+
+class Busy(ConcordError):
+    """Too much is going on at once; try again in a moment."""
+
+    code = "busy"
+
+
+class Unavailable(ConcordError):
+    """The database cannot be reached; try again in a moment."""
+
+    code = "unavailable"

@@ -1,0 +1,297 @@
+"""Reading golden records and their sources: now, as of a date, as known at a moment. Merged ids answer with their survivor and say so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.db import Row, fetch
+from mdm.derive import as_json
+from mdm.entity import EntityType
+from mdm.errors import FieldProblem, Invalid, NotFound
+from mdm.jsonio import dumps
+from mdm.standardise import Note
+from mdm.survive import Contribution, survive
+from mdm.systems import SystemRegistry, registry
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An identifier of a golden record."""
+
+    system: str
+    value: str
+    status: str
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenView:
+    """A golden record as asked for: `as_of` a date in the world, `known_at` a moment of ours."""
+
+    id: UUID
+    domain: str
+    redirected_from: UUID | None
+    status: str
+    version: int
+    values: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    identifiers: tuple[Held, ...]
+    records: tuple[UUID, ...]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """One source record as its system delivered it last."""
+
+    record_id: UUID
+    golden_id: UUID
+    system: str
+    key: str
+    status: str
+    version: int
+    attributes: Mapping[str, Any]
+    identifiers: tuple[tuple[str, str], ...]
+    valid_from: date | None
+    valid_to: date | None
+    notes: tuple[Note, ...]
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenVersionView:
+    """What a golden record said from one moment to another."""
+
+    version: int
+    values: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    recorded_from: datetime
+    recorded_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A golden record found, with the line by which people know it."""
+
+    id: UUID
+    display: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    items: tuple[SearchHit, ...]
+    next: str | None
+
+
+def locate(session: Session, entity: EntityType, golden_id: UUID) -> tuple[UUID, UUID | None]:
+    """The surviving id, and the id asked for where that one was merged. Raises NotFound."""
+    rows = fetch(session, "select coalesce(merged_into, id) from golden_record where id = %s and domain = %s", (golden_id, entity.name))
+    if not rows:
+        raise NotFound("there is no such golden record")
+    survivor: UUID = rows[0][0]
+    return survivor, golden_id if survivor != golden_id else None
+
+
+def read(
+    session: Session, entity: EntityType, golden_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None
+) -> GoldenView:
+    """One golden record. With `as_of`, values are derived from what its sources said to be true on that date; with `known_at`, from what
+    Concord had been told by then. Raises NotFound, also for a moment before the record was known."""
+    if known_at is not None and known_at.tzinfo is None:
+        raise Invalid(problems=(FieldProblem("naive_timestamp", "/known_at", "give the offset from UTC, such as Z"),))
+    survivor, asked = locate(session, entity, golden_id) if known_at is None else _located_then(session, entity, golden_id, known_at)
+    if as_of is None and known_at is None:
+        return _present(session, survivor, asked)
+    return _at(session, entity, survivor, asked, _Moment(as_of, known_at))
+
+
+def _present(session: Session, golden_id: UUID, asked: UUID | None) -> GoldenView:
+    row = fetch(
+        session,
+        "select g.id, g.domain, g.status, g.version, v.values, v.provenance, g.updated_at from golden_record g"
+        " join golden_version v on v.golden_id = g.id and v.recorded_to is null where g.id = %s",
+        (golden_id,),
+    )[0]
+    held = fetch(
+        session,
+        "select s.code, x.value, x.status, x.valid_from, x.valid_to from xref x join identifier_system s on s.id = x.system_id"
+        " where x.golden_id = %s and x.recorded_to is null order by s.code, x.value",
+        (golden_id,),
+    )
+    links = fetch(session, "select record_id from link where golden_id = %s and recorded_to is null order by record_id", (golden_id,))
+    records = tuple(link[0] for link in links)
+    return GoldenView(row[0], row[1], asked, row[2], row[3], row[4], row[5], tuple(Held(*h) for h in held), records, row[6])
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    as_of: date | None
+    known_at: datetime | None
+
+
+def _located_then(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime) -> tuple[UUID, UUID | None]:
+    """The id itself while it had records of its own at that moment, else the survivor that it points at today."""
+    locate(session, entity, golden_id)
+    rows = fetch(
+        session,
+        "select 1 from link where golden_id = %s and recorded_from <= %s and (recorded_to is null or recorded_to > %s) limit 1",
+        (golden_id, known_at, known_at),
+    )
+    return (golden_id, None) if rows else locate(session, entity, golden_id)
+
+
+def _at(session: Session, entity: EntityType, golden_id: UUID, asked: UUID | None, moment: _Moment) -> GoldenView:
+    rows = fetch(
+        session,
+        "select distinct on (r.id) r.id, r.system, r.key, v.status, v.clean, v.valid_from, v.valid_to, v.recorded_at"
+        " from link l join source_record r on r.id = l.record_id join source_record_version v on v.record_id = r.id and v.state = 'applied'"
+        " where l.golden_id = %(id)s and l.recorded_from <= coalesce(%(known)s, now())"
+        " and (l.recorded_to is null or l.recorded_to > coalesce(%(known)s, now())) and v.recorded_at <= coalesce(%(known)s, now())"
+        " and (%(on)s::date is null or v.valid_from is null or v.valid_from <= %(on)s)"
+        # The latest statement about that date: by the source's own date first, then by when it was said.
+        " order by r.id, v.valid_from desc nulls last, v.version desc",
+        {"id": golden_id, "known": moment.known_at, "on": moment.as_of},
+    )
+    if not rows:
+        raise NotFound("this golden record was not known then")
+    systems = registry(session)
+    contributions = [_contribution(row, systems, moment.as_of) for row in rows]
+    values, provenance = as_json(survive(entity, contributions))
+    status = "active" if any(c.active for c in contributions) else "retired"
+    version = _version_then(session, golden_id, moment.known_at)
+    held = _held_then(session, golden_id, moment)
+    return GoldenView(
+        golden_id, entity.name, asked, status, version, values, provenance, held, tuple(row[0] for row in rows), max(row[7] for row in rows)
+    )
+
+
+def _contribution(row: Row, systems: SystemRegistry, as_of: date | None) -> Contribution:
+    record_id, system, key, status, clean, valid_from, valid_to, _ = row
+    ended = as_of is not None and valid_to is not None and valid_to < as_of
+    # A record that was closed later was in force on a date before its end.
+    active = not ended if as_of is not None and valid_to is not None else status == "active"
+    values = {k: v if isinstance(v, str) else tuple(v) for k, v in clean["attributes"].items()}
+    return Contribution(record_id, system, systems.kind(system), key, active, valid_from, values)
+
+
+def _version_then(session: Session, golden_id: UUID, known_at: datetime | None) -> int:
+    rows = fetch(
+        session,
+        "select max(version) from golden_version where golden_id = %s and recorded_from <= coalesce(%s, now())",
+        (golden_id, known_at),
+    )
+    return int(rows[0][0] or 1)
+
+
+def _held_then(session: Session, golden_id: UUID, moment: _Moment) -> tuple[Held, ...]:
+    rows = fetch(
+        session,
+        "select s.code, x.value, x.status, x.valid_from, x.valid_to from xref x join identifier_system s on s.id = x.system_id"
+        " where x.golden_id = %(id)s and x.recorded_from <= coalesce(%(known)s, now())"
+        " and (x.recorded_to is null or x.recorded_to > coalesce(%(known)s, now()))"
+        " and (%(on)s::date is null or ((x.valid_from is null or x.valid_from <= %(on)s) and (x.valid_to is null or x.valid_to >= %(on)s)))"
+        " order by s.code, x.value",
+        {"id": golden_id, "known": moment.known_at, "on": moment.as_of},
+    )
+    return tuple(Held(*row) for row in rows)
+
+
+_SOURCE = (
+    "select r.id, l.golden_id, r.system, r.key, r.status, r.version, v.raw, r.valid_from, r.valid_to, v.notes, r.updated_at"
+    " from source_record r join link l on l.record_id = r.id and l.recorded_to is null"
+    " join source_record_version v on v.record_id = r.id and v.version = r.version"
+)
+
+
+def _source_view(row: Row) -> SourceView:
+    raw, notes = row[6], tuple(Note(n["code"], n["pointer"]) for n in row[9])
+    identifiers = tuple((system, value) for system, value in raw["identifiers"])
+    return SourceView(row[0], row[1], row[2], row[3], row[4], row[5], raw["attributes"], identifiers, row[7], row[8], notes, row[10])
+
+
+def source(session: Session, entity: EntityType, system: str, key: str) -> SourceView:
+    rows = fetch(session, _SOURCE + " where r.domain = %s and r.system = %s and r.key = %s", (entity.name, system, key))
+    if not rows:
+        raise NotFound("this system has no such record")
+    return _source_view(rows[0])
+
+
+def sources(session: Session, entity: EntityType, golden_id: UUID) -> list[SourceView]:
+    survivor, _ = locate(session, entity, golden_id)
+    return [_source_view(row) for row in fetch(session, _SOURCE + " where l.golden_id = %s order by r.system, r.key", (survivor,))]
+
+
+def history(session: Session, entity: EntityType, golden_id: UUID) -> list[GoldenVersionView]:
+    """Every version, the newest first; of a merged id its own, up to the merge."""
+    locate(session, entity, golden_id)
+    rows = fetch(
+        session,
+        "select version, values, provenance, recorded_from, recorded_to from golden_version where golden_id = %s order by version desc",
+        (golden_id,),
+    )
+    return [GoldenVersionView(*row) for row in rows]
+
+
+def display(entity: EntityType, values: Mapping[str, Any]) -> str:
+    """The line by which people recognise a record."""
+    shown = (values.get(name) for name in entity.display)
+    return ", ".join(value if isinstance(value, str) else ", ".join(value) for value in shown if value)
+
+
+def search(
+    session: Session, entity: EntityType, *, text: str | None = None, attributes: Mapping[str, str] | None = None, limit: int = 50, cursor: str | None = None
+) -> SearchPage:
+    """Golden records whose searchable values contain the text, and the given values in the given attributes; in order of id."""
+    wanted = {name: value for name, value in (attributes or {}).items() if value.strip()}
+    searchable = [a.name for a in entity.attributes if a.searchable]
+    refused = [name for name in wanted if name not in searchable]
+    if refused or (not wanted and not (text or "").strip()):
+        pointers = [f"/attributes/{name}" for name in refused] or ["/text"]
+        raise Invalid(problems=tuple(FieldProblem("not_searchable", p, f"searchable: {', '.join(searchable)}") for p in pointers))
+    rows = fetch(
+        session,
+        "select g.id, v.values from golden_record g join golden_version v on v.golden_id = g.id and v.recorded_to is null"
+        " where g.domain = %(domain)s and g.status <> 'merged' and (%(after)s::uuid is null or g.id > %(after)s::uuid)"
+        " and (%(text)s::text is null or exists (select 1 from unnest(%(names)s::text[]) n where v.values ->> n ilike %(text)s))"
+        " and not exists (select 1 from jsonb_each_text(%(wanted)s::jsonb) w where (v.values ->> w.key ilike w.value) is not true)"
+        " order by g.id limit %(limit)s",
+        {
+            "domain": entity.name,
+            "after": _cursor(cursor),
+            "text": f"%{_literal(text.strip())}%" if text and text.strip() else None,
+            "names": searchable,
+            "wanted": _json({name: f"%{_literal(value.strip())}%" for name, value in wanted.items()}),
+            "limit": limit + 1,
+        },
+    )
+    hits = tuple(SearchHit(row[0], display(entity, row[1]), row[1]) for row in rows[:limit])
+    return SearchPage(hits, str(hits[-1].id) if len(rows) > limit else None)
+
+
+def _cursor(cursor: str | None) -> UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return UUID(cursor)
+    except ValueError:
+        raise Invalid(problems=(FieldProblem("bad_cursor", "/cursor", "pass `next` of the page before, unchanged"),)) from None
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _json(value: Mapping[str, str]) -> str:
+    return dumps(dict(value)).decode()
+
+
+def displays(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> dict[UUID, str]:
+    """The display lines of several golden records in one query."""
+    rows = fetch(session, "select golden_id, values from golden_version where golden_id = any(%s) and recorded_to is null", (list(goldens),))
+    return {row[0]: display(entity, row[1]) for row in rows}

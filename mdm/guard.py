@@ -1,0 +1,111 @@
+"""The frequency guard: a value that too many records hold is nobody's evidence.
+
+No list of placeholders is ever complete: a clinic's front desk phone, a guarantor's SSN. When a value is found over-shared, it leaves the
+comparison columns of all its holders, those already stored included, and their pairs are scored again; so the order of arrival does not matter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.blocking import blocking_keys
+from matching.compare import Value
+from matching.model import BlockingRule, Columns, Model
+from mdm.candidates import Blocks
+from mdm.db import execute, fetch
+from mdm.entity import EntityType
+from mdm.jsonio import dumps
+from mdm.records import Incoming
+from mdm.standardise import Note
+
+
+@dataclass(frozen=True, slots=True)
+class Demoted:
+    """A stored record that lost a value as evidence and must be scored again."""
+
+    record_id: UUID
+    columns: Columns
+    keys: tuple[int, ...]
+
+
+def guards(entity: EntityType) -> dict[str, int]:
+    """Column -> how many records may hold one value of it."""
+    identifiers = {rule.name: rule.max_holders for rule in entity.identifiers if rule.max_holders is not None}
+    return {**dict(entity.guarded), **identifiers}
+
+
+def demote_overshared(
+    session: Session, entity: EntityType, model: Model, blocks: Blocks, incoming: Sequence[Incoming]
+) -> tuple[list[Incoming], list[Demoted]]:
+    """Take over-shared values out of the columns of these deliveries and of the stored records that hold them too."""
+    limits = guards(entity)
+    rules = {c: rule for rule in model.blocking if len(rule.parts) == 1 and (c := _whole_column(rule)) in limits}
+    values = _guarded_values(entity, rules, incoming)
+    over: dict[tuple[str, str], set[UUID]] = {}
+    for (column, value), (key, here) in values.items():
+        holders = set(blocks.holders.get(key, ())) | here
+        if len(holders) > limits[column]:
+            over[column, value] = holders - here
+    if not over:
+        return list(incoming), []
+    stripped = [_strip_incoming(i, over) for i in incoming]
+    return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
+
+
+def _whole_column(rule: BlockingRule) -> str:
+    part = rule.parts[0]
+    return part.column if part.start is None and part.stop is None else ""
+
+
+def _guarded_values(
+    entity: EntityType, rules: Mapping[str, BlockingRule], incoming: Sequence[Incoming]
+) -> dict[tuple[str, str], tuple[int, set[UUID]]]:
+    found: dict[tuple[str, str], tuple[int, set[UUID]]] = {}
+    for i in incoming:
+        for column, rule in rules.items():
+            for value in _as_tuple(i.columns.get(column, ())):
+                key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
+                found.setdefault((column, value), (key, set()))[1].add(i.record_id)
+    return found
+
+
+def _as_tuple(value: Value) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _strip(columns: Columns, over: Mapping[tuple[str, str], object]) -> tuple[dict[str, Value], list[str]]:
+    kept: dict[str, Value] = {}
+    lost = []
+    for column, value in columns.items():
+        left = tuple(v for v in _as_tuple(value) if (column, v) not in over)
+        if len(left) < len(_as_tuple(value)):
+            lost.append(column)
+        if left:
+            kept[column] = value if isinstance(value, str) else left
+    return kept, lost
+
+
+def _strip_incoming(incoming: Incoming, over: Mapping[tuple[str, str], object]) -> Incoming:
+    columns, lost = _strip(incoming.columns, over)
+    notes = (*incoming.standard.notes, *(Note("over_shared", f"/{column}") for column in lost))
+    return replace(incoming, columns=columns, standard=replace(incoming.standard, notes=notes)) if lost else incoming
+
+
+def _strip_stored(session: Session, over: Mapping[tuple[str, str], set[UUID]], delivered: set[UUID]) -> list[Demoted]:
+    holders = {record for records in over.values() for record in records} - delivered
+    rows = fetch(session, "select id, columns, keys from source_record where id = any(%s) order by id for update", (list(holders),))
+    demoted = []
+    for record, columns, keys in rows:
+        kept, lost = _strip(columns, over)
+        if lost:
+            demoted.append(Demoted(record, kept, tuple(keys)))
+    if demoted:
+        changed = [{"id": d.record_id, "columns": d.columns} for d in demoted]
+        execute(
+            session,
+            "update source_record r set columns = x.columns from jsonb_to_recordset(%s::jsonb) as x(id uuid, columns jsonb) where r.id = x.id",
+            (dumps(changed).decode(),),
+        )
+    return demoted

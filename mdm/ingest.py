@@ -1,0 +1,276 @@
+"""Records in: standardise -> lock -> candidates -> score -> settle identity -> derive, a chunk of deliveries in one transaction.
+
+Batch is the primitive, one is a batch of one. The result of a delivery never depends on which others were in its chunk, nor on their order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.blocking import blocking_keys
+from matching.model import Columns
+from matching.score import Evidence, Score, Scorer
+from mdm import audit
+from mdm.access import Actor, Verb
+from mdm.candidates import Blocks, read_blocks
+from mdm.db import LOCKS_MAX, Database, lock, text_key
+from mdm.decide import Outcome
+from mdm.entity import EntityType
+from mdm.errors import ConcordError, FieldProblem, Forbidden
+from mdm.feed import publish
+from mdm.guard import Demoted, demote_overshared
+from mdm.ids import new_record_id
+from mdm.models import scorer as active_scorer
+from mdm.overlay import quarantine_overlays
+from mdm.policy import check
+from mdm.records import Incoming, Stored, as_delivered, read_columns, read_stored, write_edges, write_records
+from mdm.resolve import Change, Settled, settle
+from mdm.standardise import Delivery, Note, Standard, standardise
+from mdm.systems import registry
+
+CHUNK_MAX = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one delivered row."""
+
+    system: str
+    key: str
+    outcome: str
+    record_id: UUID | None = None
+    golden_id: UUID | None = None
+    weight: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    task_id: UUID | None = None
+    notes: tuple[Note, ...] = ()
+    problems: tuple[FieldProblem, ...] = ()
+
+
+@dataclass(slots=True)
+class _Scored:
+    """Pairs at or above review, by record."""
+
+    pairs: dict[tuple[UUID, UUID], Score] = field(default_factory=dict)
+    best: dict[UUID, Score] = field(default_factory=dict)
+    cut: set[UUID] = field(default_factory=set)
+
+    def add(self, a: UUID, b: UUID, score: Score) -> None:
+        self.pairs[min(a, b), max(a, b)] = score
+        for record in (a, b):
+            known = self.best.get(record)
+            if known is None or score.weight > known.weight:
+                self.best[record] = score
+
+
+def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries: Sequence[Delivery], request_id: str) -> list[Result]:
+    """Deliver many rows and commit, chunk by chunk; a bad row says why and the others go on. The edge of delivery."""
+    results: dict[int, Result] = {}
+    ready: list[tuple[int, Standard]] = []
+    with database.unit_of_work() as session:
+        systems = registry(session)
+    for index, delivery in enumerate(deliveries):
+        try:
+            check(actor, Verb.SUBMIT, entity.name, delivery.system)
+            ready.append((index, standardise(entity, delivery, systems)))
+        except ConcordError as error:
+            problems = error.problems or (FieldProblem(error.code, "", error.message),)
+            results[index] = Result(delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems)
+    for chunk in _chunks(entity, ready):
+        standards = [standard for _, standard in chunk]
+
+        def work(session: Session, rows: Sequence[Standard] = standards) -> list[Result]:
+            return deliver(session, entity, actor, rows, request_id)
+
+        for (index, _), result in zip(chunk, database.run(work), strict=True):
+            results[index] = result
+    return [results[index] for index in range(len(deliveries))]
+
+
+def _chunks(entity: EntityType, ready: Sequence[tuple[int, Standard]]) -> Iterable[list[tuple[int, Standard]]]:
+    """Chunks within the lock budget, none of which names a source key twice (the second must find the first)."""
+    per_record = 2 * (len(entity.model.blocking) * 4 + 1)
+    size = max(1, min(CHUNK_MAX, LOCKS_MAX // per_record))
+    left = list(ready)
+    while left:
+        seen: set[tuple[str, str]] = set()
+        chunk: list[tuple[int, Standard]] = []
+        for row in islice(left, size):
+            place = (row[1].delivery.system, row[1].delivery.key)
+            if place in seen:
+                break
+            seen.add(place)
+            chunk.append(row)
+        left = left[len(chunk) :]
+        yield chunk
+
+
+def deliver(session: Session, entity: EntityType, actor: Actor, standards: Sequence[Standard], request_id: str) -> list[Result]:
+    """Deliver standardised rows of distinct source keys in the session's transaction."""
+    lock(session, f"source:{entity.name}", [text_key(f"{s.delivery.system}|{s.delivery.key}") for s in standards])
+    stored = read_stored(session, entity, standards)
+    model = active_scorer(session, entity)
+    incoming = [_incoming(entity, model, s, stored.get((s.delivery.system, s.delivery.key))) for s in standards]
+    changed = [i for i in incoming if i.is_change]
+    results: dict[UUID, Result] = {}
+    if changed:
+        lock(session, f"block:{entity.name}", {key for i in changed for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
+        results = _deliver_changed(session, entity, model, changed)
+    answers = [results.get(i.record_id) or _unchanged(i) for i in incoming]
+    audit.record(
+        session,
+        actor,
+        "record:deliver",
+        domain=entity.name,
+        subjects=[r.golden_id for r in answers if r.golden_id is not None],
+        fields=(),
+        request_id=request_id,
+        outcome="done",
+        detail={"rows": len(answers)},
+    )
+    return answers
+
+
+def _incoming(entity: EntityType, model: Scorer, standard: Standard, stored: Stored | None) -> Incoming:
+    keys = blocking_keys(entity.name, model.model.blocking, standard.columns)
+    return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, keys)
+
+
+def _unchanged(incoming: Incoming) -> Result:
+    delivery, stored = incoming.standard.delivery, incoming.stored
+    golden_id = stored.golden_id if stored else None
+    return Result(delivery.system, delivery.key, Outcome.UNCHANGED, incoming.record_id, golden_id, notes=incoming.standard.notes)
+
+
+def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> dict[UUID, Result]:
+    blocks = read_blocks(session, sorted({key for i in changed for key in i.keys}))
+    changed, demoted = demote_overshared(session, entity, model.model, blocks, changed)
+    applied, quarantined = quarantine_overlays(session, entity, model, changed)
+    settled, scored = store_and_settle(session, entity, model, blocks, applied, demoted)
+    publish(session, entity.name, settled.happenings)
+    results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
+    results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
+    return results
+
+
+def store_and_settle(
+    session: Session,
+    entity: EntityType,
+    model: Scorer,
+    blocks: Blocks,
+    applied: Sequence[Incoming],
+    demoted: Sequence[Demoted],
+    *,
+    versioned: bool = False,
+) -> tuple[Settled, "_Scored"]:
+    """Write the records, score them, and settle who is who; `versioned` says that their versions stand already."""
+    write_records(session, entity, applied, versioned=versioned)
+    if demoted:
+        # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
+        lock(session, f"block:{entity.name}", {key for d in demoted for key in d.keys})
+        blocks = blocks.and_also(read_blocks(session, sorted({key for d in demoted for key in d.keys})))
+    probes = [_Probe(i.record_id, i.columns, tuple(i.keys)) for i in applied]
+    probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]
+    scored = _score(session, model, blocks, probes)
+    updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
+    write_edges(session, model, scored.pairs, updated)
+    alone = frozenset(i.record_id for i in applied if i.stored is None and i.record_id not in scored.best)
+    change = Change(frozenset(probe.record_id for probe in probes), alone)
+    return settle(session, entity, model, registry(session), change), scored
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """A record to be scored against its candidates."""
+
+    record_id: UUID
+    columns: Columns
+    keys: tuple[int, ...]
+
+
+def _score(session: Session, model: Scorer, blocks: Blocks, probes: Sequence[_Probe]) -> _Scored:
+    """Score every probe against its stored candidates and against the other probes, each pair once."""
+    scored = _Scored()
+    mine = {probe.record_id for probe in probes}
+    wanted = {probe.record_id: _candidates(probe, blocks, mine, scored) for probe in probes}
+    beside = _beside(probes)
+    columns = read_columns(session, {c for found in wanted.values() for c in found})
+    columns.update({probe.record_id: probe.columns for probe in probes})
+    floor = model.model.thresholds.review
+    for record, others in wanted.items():
+        for other in (*others, *beside[record]):
+            score = model.score_from(columns[record], columns[other], floor)
+            if score is not None:
+                scored.add(record, other, score)
+    return scored
+
+
+def _candidates(probe: _Probe, blocks: Blocks, mine: set[UUID], scored: _Scored) -> list[UUID]:
+    found, was_cut = blocks.candidates(probe.keys)
+    if was_cut:
+        scored.cut.add(probe.record_id)
+    return [record for record in found if record not in mine]
+
+
+def _beside(probes: Sequence[_Probe]) -> dict[UUID, set[UUID]]:
+    """For each probe, the earlier ones that share a key with it."""
+    holders: dict[int, list[UUID]] = {}
+    beside: dict[UUID, set[UUID]] = {}
+    for probe in probes:
+        beside[probe.record_id] = {other for key in probe.keys for other in holders.get(key, ())}
+        for key in probe.keys:
+            holders.setdefault(key, []).append(probe.record_id)
+    return beside
+
+
+def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: frozenset[int]) -> Result:
+    record, delivery = incoming.record_id, incoming.standard.delivery
+    best, task_id = scored.best.get(record), settled.tasks.get(record)
+    golden_id = settled.golden_of[record]
+    shared = sum(g == golden_id for g in settled.golden_of.values()) > 1
+    if incoming.stored is not None:
+        outcome = Outcome.UPDATED if delivery.status == "active" else Outcome.INACTIVE
+    else:
+        outcome = Outcome.LINKED if shared else Outcome.REVIEW if task_id is not None else Outcome.NEW
+    notes = (*incoming.standard.notes, *(Note("truncated_block", f"/{rule}") for key, rule in incoming.keys.items() if key in over_full))
+    if record in scored.cut:
+        notes = (*notes, Note("candidates_cut", ""))
+    return Result(
+        delivery.system,
+        delivery.key,
+        outcome,
+        record,
+        golden_id,
+        best.weight if best else None,
+        best.evidence if best else (),
+        task_id,
+        notes,
+    )
+
+
+def _held(incoming: Incoming, task_id: UUID) -> Result:
+    delivery, stored = incoming.standard.delivery, incoming.stored
+    return Result(
+        delivery.system,
+        delivery.key,
+        Outcome.QUARANTINED,
+        incoming.record_id,
+        stored.golden_id if stored else None,
+        task_id=task_id,
+        notes=incoming.standard.notes,
+    )
+
+
+def deactivate(database: Database, entity: EntityType, actor: Actor, system: str, key: str, request_id: str) -> Result:
+    """A source says that the record is gone: it turns inactive and keeps answering. Nothing is ever erased."""
+    check(actor, Verb.SUBMIT, entity.name, system)
+
+    def work(session: Session) -> Result:
+        current = as_delivered(session, entity, system, key)
+        standard = standardise(entity, replace(current, status="inactive"), registry(session))
+        return deliver(session, entity, actor, [standard], request_id)[0]
+
+    return database.run(work)

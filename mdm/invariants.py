@@ -1,0 +1,94 @@
+"""What must be true of the stored data at any moment, checked from scratch. Used by `mdm doctor` and by the tests after every act."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.db import fetch
+from mdm.derive import as_json, golden_values, holdings
+from mdm.entities import ENTITY_TYPES
+from mdm.members import members_of
+from mdm.systems import registry
+
+_BATCH = 500
+
+_CHECKS = {
+    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
+    " group by r.id having count(l.id) <> 1",
+    "a link to a merged golden record": "select l.record_id from link l join golden_record g on g.id = l.golden_id"
+    " where l.recorded_to is null and g.status = 'merged'",
+    "an unmerged golden record without records": "select g.id from golden_record g where g.status <> 'merged'"
+    " and not exists (select 1 from link l where l.golden_id = g.id and l.recorded_to is null)",
+    "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into where t.status = 'merged'",
+    "a golden record without exactly one open version": "select g.id from golden_record g left join golden_version v on v.golden_id = g.id"
+    " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
+    "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"
+    " (select coalesce(array_agg(m.key order by array_position(r.keys, m.key)), '{}') from match_key m where m.record_id = r.id)",
+    "a crosswalk row of a merged golden record": "select x.golden_id from xref x join golden_record g on g.id = x.golden_id"
+    " where x.recorded_to is null and g.status = 'merged'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must never be, with the ids it was found at (no values)."""
+
+    what: str
+    ids: tuple[UUID, ...]
+
+
+def violations(session: Session, *, deep: bool = False) -> list[Violation]:
+    """Everything wrong; `deep` also derives values and crosswalk again and compares."""
+    found = [Violation(what, tuple(row[0] for row in rows)) for what, query in _CHECKS.items() if (rows := fetch(session, query + " limit 20"))]
+    return [*found, *(_deep(session) if deep else ())]
+
+
+def _deep(session: Session) -> Iterator[Violation]:
+    systems = registry(session)
+    for goldens in _batches(session):
+        domains = {row[0]: row[1] for row in fetch(session, "select id, domain from golden_record where id = any(%s)", (goldens,))}
+        stored_values = {
+            row[0]: (row[1], row[2])
+            for row in fetch(
+                session, "select golden_id, values, provenance from golden_version where golden_id = any(%s) and recorded_to is null", (goldens,)
+            )
+        }
+        stored_rows = _stored_rows(session, goldens)
+        for golden_id, members in members_of(session, goldens).items():
+            entity = ENTITY_TYPES[domains[golden_id]]
+            if as_json(golden_values(entity, members, systems)) != stored_values.get(golden_id):
+                yield Violation("golden values that survivorship does not give", (golden_id,))
+            wanted = holdings(entity, systems, golden_id, members)
+            rows = {(h.system_id, h.value, h.own, h.status, h.valid_from, h.valid_to) for h in wanted.values()}
+            if rows != stored_rows.get(golden_id, set()):
+                yield Violation("crosswalk rows that links and records do not give", (golden_id,))
+
+
+def _stored_rows(session: Session, goldens: list[UUID]) -> dict[UUID, set[tuple[object, ...]]]:
+    found: dict[UUID, set[tuple[object, ...]]] = {}
+    rows = fetch(
+        session,
+        "select golden_id, system_id, value, own, status, valid_from, valid_to from xref where golden_id = any(%s) and recorded_to is null",
+        (goldens,),
+    )
+    for row in rows:
+        found.setdefault(row[0], set()).add(tuple(row[1:]))
+    return found
+
+
+def _batches(session: Session) -> Iterator[list[UUID]]:
+    after: UUID | None = None
+    while True:
+        rows = fetch(
+            session,
+            "select id from golden_record where status <> 'merged' and (%s::uuid is null or id > %s::uuid) order by id limit %s",
+            (after, after, _BATCH),
+        )
+        if not rows:
+            return
+        after = rows[-1][0]
+        yield [row[0] for row in rows]
+
+

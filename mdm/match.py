@@ -1,0 +1,85 @@
+"""Search before create: which golden records could this be? Writes nothing, and uses the very scorer that delivery uses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.blocking import blocking_keys
+from matching.model import Thresholds
+from matching.score import Evidence, Score
+from mdm.candidates import read_blocks
+from mdm.entity import EntityType
+from mdm.golden import displays
+from mdm.members import read_members
+from mdm.models import scorer as active_scorer
+from mdm.standardise import Delivery, Note, Raw, standardise
+from mdm.systems import registry
+
+_NOBODY = "concord"
+NEAREST_MISS_BITS = 10.0  # how far below `review` an answer still tells of
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """A golden record that may be the one asked for: `certain` would link by itself, `probable` would be reviewed."""
+
+    golden_id: UUID
+    weight: float
+    grade: str
+    evidence: tuple[Evidence, ...]
+    vetoes: tuple[str, ...]
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchAnswer:
+    results: tuple[MatchResult, ...]
+    notes: tuple[Note, ...]
+
+
+class _Asking:
+    """A registry in which the asker counts as a source, so that a question is standardised exactly like a delivery."""
+
+    def __init__(self, session: Session) -> None:
+        self._systems = registry(session)
+        self.resolve = self._systems.resolve
+        self.value_type = self._systems.value_type
+
+    def is_source(self, code: str) -> bool:
+        return code == _NOBODY or self._systems.is_source(code)
+
+
+def match(
+    session: Session, entity: EntityType, attributes: Mapping[str, Raw], identifiers: Sequence[tuple[str, str]], limit: int
+) -> MatchAnswer:
+    """Golden records ranked by their best record's weight (bits). Raises InvalidRecord like a delivery, but asks for no required attribute."""
+    question = Delivery(_NOBODY, "?", attributes, identifiers)
+    standard = standardise(entity, question, _Asking(session), complete=False)
+    model = active_scorer(session, entity)
+    keys = blocking_keys(entity.name, model.model.blocking, standard.columns)
+    blocks = read_blocks(session, sorted(keys))
+    candidates, was_cut = blocks.candidates(list(keys))
+    floor = model.model.thresholds.review - NEAREST_MISS_BITS
+    best: dict[UUID, Score] = {}
+    for member in read_members(session, candidates).values():
+        score = model.score_from(standard.columns, member.columns, floor)
+        if score is None or member.golden_id is None:
+            continue
+        known = best.get(member.golden_id)
+        if known is None or score.weight > known.weight:
+            best[member.golden_id] = score
+    ranked = sorted(best.items(), key=lambda item: (-item[1].weight, item[0]))[:limit]
+    lines = displays(session, entity, [golden_id for golden_id, _ in ranked])
+    results = tuple(
+        MatchResult(g, s.weight, grade(s, model.model.thresholds), s.evidence, s.vetoes, lines.get(g, "")) for g, s in ranked
+    )
+    cut = [Note("truncated_block", f"/{rule}") for key, rule in keys.items() if key in blocks.over_full]
+    return MatchAnswer(results, (*standard.notes, *cut, *([Note("candidates_cut", "")] if was_cut else [])))
+
+
+def grade(score: Score, thresholds: Thresholds) -> str:
+    if score.weight >= thresholds.link and not score.vetoes:
+        return "certain"
+    return "probable" if score.weight >= thresholds.review else "possible"

@@ -1,0 +1,93 @@
+"""Source records as the derivation sees them, and the component of records that a change may touch."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.model import Columns
+from mdm.db import fetch
+
+COMPONENT_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A current source record with the golden record it belongs to. `name` is the same in every installation and order of arrival."""
+
+    id: UUID
+    system: str
+    key: str
+    status: str
+    attributes: Mapping[str, Any]
+    identifiers: Mapping[str, Sequence[str]]
+    columns: Columns
+    valid_from: date | None
+    valid_to: date | None
+    golden_id: UUID | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.system}/{self.key}"
+
+
+_MEMBERS = (
+    "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns, r.valid_from, r.valid_to, l.golden_id"
+    " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
+)
+
+
+def read_members(session: Session, records: Iterable[UUID]) -> dict[UUID, Member]:
+    rows = fetch(session, _MEMBERS + " where r.id = any(%s)", (list(records),))
+    return {row[0]: Member(*row) for row in rows}
+
+
+def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Member]]:
+    """Every record of some golden records."""
+    rows = fetch(session, _MEMBERS + " where l.golden_id = any(%s) order by r.system, r.key", (list(goldens),))
+    found: dict[UUID, list[Member]] = {}
+    for row in rows:
+        member = Member(*row)
+        if member.golden_id is not None:
+            found.setdefault(member.golden_id, []).append(member)
+    return found
+
+
+def component(session: Session, start: Sequence[UUID], link: float) -> set[UUID]:
+    """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
+    rows = fetch(
+        session,
+        "with recursive reach(id) as (select unnest(%(start)s::uuid[]) union select step.id from reach cross join lateral ("
+        " select e.high from edge e where e.low = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
+        " union all select e.low from edge e where e.high = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
+        " union all select o.record_id from link m join link o on o.golden_id = m.golden_id and o.recorded_to is null"
+        "   where m.record_id = reach.id and m.recorded_to is null) step(id)) select id from reach",
+        {"start": list(start), "link": link},
+    )
+    return {row[0] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEdge:
+    """An edge row: the pair, its weight, who vetoes it, what a person said of it."""
+
+    low: UUID
+    high: UUID
+    weight: float
+    vetoes: tuple[str, ...]
+    verdict: str | None
+
+
+def edges_at(session: Session, records: Iterable[UUID]) -> list[StoredEdge]:
+    """Every edge with at least one end among `records`."""
+    wanted = list(records)
+    rows = fetch(
+        session,
+        "select low, high, weight, evidence -> 'vetoes', verdict from edge where low = any(%s)"
+        " union select low, high, weight, evidence -> 'vetoes', verdict from edge where high = any(%s)",
+        (wanted, wanted),
+    )
+    return [StoredEdge(low, high, weight, tuple(vetoes or ()), verdict) for low, high, weight, vetoes, verdict in rows]

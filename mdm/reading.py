@@ -1,0 +1,260 @@
+"""Reading for somebody: every read of a domain is checked, cut to the reader's systems, masked and, of patients, audited.
+
+In that order, and here only, so that neither a route nor a page can forget one of them.
+
+What lies outside the reader's scope does not exist for them: the answer is the one for what was never there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import audit, golden, mask, policy
+from mdm.access import PHI, Actor, Role, Verb
+from mdm.entity import EntityType
+from mdm.errors import NotFound
+from mdm.match import MatchAnswer
+from mdm.match import match as find_alike
+from mdm.standardise import Raw, local_key
+from mdm.systems import SystemRegistry, registry
+
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads, under which request."""
+
+    actor: Actor
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a search asks for: a text, or attributes, and where the last page ended."""
+
+    text: str | None
+    attributes: Mapping[str, str]
+    limit: int
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the systems in a reader's scope say about one golden record."""
+
+    records: frozenset[UUID]
+    values: Mapping[str, frozenset[str]]
+    identifiers: frozenset[tuple[str, str]]
+
+
+def read_golden(
+    session: Session, entity: EntityType, reader: Reader, golden_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None
+) -> golden.GoldenView:
+    """A golden record as this reader may see it; raises NotFound, or Forbidden."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    view = golden.read(session, entity, golden_id, as_of=as_of, known_at=known_at)
+    own = _own(session, entity, reader.actor, view.id)
+    values = _values(entity, reader.actor, view.values, own)
+    _audit(session, entity, reader, "golden:read", [view.id], values)
+    return replace(
+        view,
+        values=values,
+        provenance=_provenance(entity, reader.actor, view.provenance, values, own),
+        identifiers=tuple(
+            _held(reader.actor, held) for held in view.identifiers if own is None or (held.system, held.value) in own.identifiers
+        ),
+        records=tuple(record for record in view.records if own is None or record in own.records),
+    )
+
+
+def read_history(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> list[golden.GoldenVersionView]:
+    """Every version of a golden record, masked as the present one is."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    present = golden.read(session, entity, golden_id)
+    own = _own(session, entity, reader.actor, present.id)
+    versions = [_version(entity, reader.actor, version, own) for version in golden.history(session, entity, golden_id)]
+    _audit(session, entity, reader, "golden:history", [present.id], {name for version in versions for name in version.values})
+    return versions
+
+
+def read_sources(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> list[golden.SourceView]:
+    """The source records behind a golden record, those in the reader's scope."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    found = [view for view in golden.sources(session, entity, golden_id) if policy.in_scope(reader.actor, view.system)]
+    if not found:
+        raise NotFound
+    _audit(session, entity, reader, "source:list", [golden_id], {name for view in found for name in view.attributes})
+    systems = registry(session)
+    return [_source(entity, reader.actor, systems, view) for view in found]
+
+
+def read_source(session: Session, entity: EntityType, reader: Reader, system: str, key: str) -> golden.SourceView:
+    """One source record; one of a system outside the reader's scope is not found."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    if not policy.in_scope(reader.actor, system):
+        raise NotFound
+    view = golden.source(session, entity, system, key)
+    _audit(session, entity, reader, "source:read", [view.golden_id], view.attributes)
+    return _source(entity, reader.actor, registry(session), view)
+
+
+def search(session: Session, entity: EntityType, reader: Reader, asked: Question) -> golden.SearchPage:
+    """Golden records by text or attributes. A page may hold fewer than asked, where others are not for this reader."""
+    policy.check(reader.actor, Verb.SEARCH, entity.name)
+    page = golden.search(session, entity, text=asked.text, attributes=asked.attributes, limit=asked.limit, cursor=asked.cursor)
+    seen = policy.visible(session, reader.actor, [hit.id for hit in page.items])
+    hits = tuple(h for hit in page.items if hit.id in seen for h in _hit(session, entity, reader.actor, asked, hit))
+    _audit(session, entity, reader, "golden:search", [hit.id for hit in hits], asked.attributes)
+    return replace(page, items=hits)
+
+
+def match(
+    session: Session,
+    entity: EntityType,
+    reader: Reader,
+    attributes: Mapping[str, Raw],
+    identifiers: Sequence[tuple[str, str]],
+    *,
+    limit: int,
+) -> MatchAnswer:
+    """Golden records that may be the same entity; the recognising line only for those who may read the domain."""
+    policy.check(reader.actor, Verb.MATCH, entity.name)
+    answer = find_alike(session, entity, attributes, identifiers, limit)
+    seen = policy.visible(session, reader.actor, [result.golden_id for result in answer.results])
+    named = reader.actor.systems is None and _sees_names(entity, reader.actor)
+    results = tuple(r if named else replace(r, display="") for r in answer.results if r.golden_id in seen)
+    _audit(session, entity, reader, "golden:match", [result.golden_id for result in results], attributes)
+    return replace(answer, results=results)
+
+
+def _sees_names(entity: EntityType, actor: Actor) -> bool:
+    """The line holds a birth date: stewards need it to tell people apart, machines without the grant do not."""
+    return policy.can(actor, Verb.READ, entity.name) and (not entity.phi or actor.role is Role.STEWARD or PHI in actor.grants)
+
+
+def _own(session: Session, entity: EntityType, actor: Actor, golden_id: UUID) -> Own | None:
+    """None: the reader sees every system. Raises NotFound when nothing of the golden record is in scope."""
+    if actor.systems is None:
+        return None
+    views = [view for view in golden.sources(session, entity, golden_id) if policy.in_scope(actor, view.system)]
+    if not views:
+        raise NotFound
+    said: dict[str, set[str]] = {}
+    for view in views:
+        for name, raw in view.attributes.items():
+            said.setdefault(name, set()).update(_normal_forms(entity, name, raw))
+    systems = registry(session)
+    mentioned = {_normal_identifier(systems, *held) for view in views for held in view.identifiers}
+    keys = {(view.system, local_key(view.key)) for view in views}
+    return Own(frozenset(v.record_id for v in views), {n: frozenset(v) for n, v in said.items()}, frozenset(mentioned | keys))
+
+
+def _normal_identifier(systems: SystemRegistry, system: str, raw: str) -> tuple[str, str]:
+    """An identifier as the crosswalk holds it: the code for the alias, the normal form for the value."""
+    code = systems.resolve(system)
+    if code is None:
+        return system, raw.strip()
+    normal = systems.value_type(code).read(raw).value
+    return code, raw.strip() if normal is None else normal
+
+
+def _normal_forms(entity: EntityType, name: str, raw: object) -> set[str]:
+    texts = _texts(raw)
+    readings = [entity.attribute(name).type.read(text) for text in texts]
+    return {reading.value or "" for reading in readings} | set(texts)
+
+
+def _values(entity: EntityType, actor: Actor, found: Mapping[str, Any], own: Own | None) -> Shown:
+    kept = {name: cut for name, value in found.items() if (cut := _cut(value, own, name))}
+    return mask.values(entity, actor, kept)
+
+
+def _cut(value: object, own: Own | None, name: str) -> object:
+    """A value, without what only systems outside the scope contributed."""
+    if own is None:
+        return value
+    said = own.values.get(name, frozenset())
+    if isinstance(value, list | tuple):
+        return [part for part in value if part in said]
+    return value if value in said else None
+
+
+def _provenance(entity: EntityType, actor: Actor, found: Mapping[str, Any], values: Shown, own: Own | None) -> Shown:
+    kept = {name: origin for name, origin in found.items() if name in values and _is_known(origin, own)}
+    return {name: _origin(entity, actor, name, origin, own) for name, origin in kept.items()}
+
+
+def _is_known(origin: Mapping[str, Any], own: Own | None) -> bool:
+    return own is None or str(origin["record_id"]) in {str(record) for record in own.records}
+
+
+def _origin(entity: EntityType, actor: Actor, name: str, origin: Mapping[str, Any], own: Own | None) -> Shown:
+    losing = [
+        {**lost, "value": mask.value(actor, entity.attribute(name), lost["value"])}
+        for lost in origin.get("losing", ())
+        if _is_known(lost, own)
+    ]
+    return {**origin, "losing": losing}
+
+
+def _held(actor: Actor, held: golden.Held) -> golden.Held:
+    return replace(held, value=mask.identifier(actor, held.system, held.value))
+
+
+def _version(entity: EntityType, actor: Actor, version: golden.GoldenVersionView, own: Own | None) -> golden.GoldenVersionView:
+    values = _values(entity, actor, version.values, own)
+    return replace(version, values=values, provenance=_provenance(entity, actor, version.provenance, values, own))
+
+
+def _source(entity: EntityType, actor: Actor, systems: SystemRegistry, view: golden.SourceView) -> golden.SourceView:
+    # A source may call an identifier system by an alias; what is secret is known by its code.
+    identifiers = tuple((system, mask.identifier(actor, systems.resolve(system) or system, value)) for system, value in view.identifiers)
+    return replace(view, attributes=mask.values(entity, actor, view.attributes), identifiers=identifiers)
+
+
+def _hit(session: Session, entity: EntityType, actor: Actor, asked: Question, hit: golden.SearchHit) -> list[golden.SearchHit]:
+    """The hit as this reader may see it, or nothing when only what they may not see answers the question."""
+    own = _own(session, entity, actor, hit.id)
+    plain = {name: cut for name, value in hit.values.items() if (cut := _cut(value, own, name))}
+    shown = mask.values(entity, actor, plain)
+    if not _answers(entity, asked, plain, shown):
+        return []
+    return [replace(hit, values=shown, display=mask.line(entity, shown))]
+
+
+def _answers(entity: EntityType, asked: Question, plain: Shown, shown: Shown) -> bool:
+    """A part finds what the reader sees; what is masked is found by the whole value only, or parts would give it away bit by bit."""
+    wanted = {name: value.strip() for name, value in asked.attributes.items() if value.strip()}
+    if not all(_finds(value, plain.get(name), shown.get(name)) for name, value in wanted.items()):
+        return False
+    text = (asked.text or "").strip()
+    return not text or any(_finds(text, plain.get(a.name), shown.get(a.name)) for a in entity.attributes if a.searchable)
+
+
+def _finds(wanted: str, plain: object, shown: object) -> bool:
+    part = wanted.casefold()
+    return any(part in text.casefold() for text in _texts(shown)) or any(part == text.casefold() for text in _texts(plain))
+
+
+def _texts(value: object) -> list[str]:
+    return [value] if isinstance(value, str) else [str(part) for part in value] if isinstance(value, list | tuple) else []
+
+
+def _audit(session: Session, entity: EntityType, reader: Reader, action: str, subjects: Sequence[UUID], fields: Any) -> None:
+    """Who read whom and which fields; only of patients, because reference data is nobody's secret."""
+    if entity.phi:
+        audit.record(
+            session,
+            reader.actor,
+            action,
+            domain=entity.name,
+            subjects=subjects,
+            fields=sorted(fields),
+            request_id=reader.request_id,
+            outcome="answered",
+        )

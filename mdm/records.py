@@ -1,0 +1,179 @@
+"""Source records as rows: read for comparison, written with their versions, blocking keys and edges."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.compare import Value
+from matching.model import Columns
+from matching.score import Score, Scorer
+from mdm.db import execute, fetch
+from mdm.entity import EntityType
+from mdm.errors import NotFound
+from mdm.jsonio import dumps
+from mdm.standardise import Delivery, Standard
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The current state of a source record, as far as a delivery needs it."""
+
+    id: UUID
+    hash: str
+    keys: tuple[int, ...]
+    columns: Columns
+    golden_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery on its way: its record (new or known), its columns after the frequency guard, its blocking keys by rule."""
+
+    record_id: UUID
+    standard: Standard
+    stored: Stored | None
+    columns: Mapping[str, Value]
+    keys: Mapping[int, str]
+
+    @property
+    def is_change(self) -> bool:
+        return self.stored is None or self.stored.hash != self.standard.hash
+
+
+def read_stored(session: Session, entity: EntityType, standards: Sequence[Standard]) -> dict[tuple[str, str], Stored]:
+    """The records that these deliveries speak of, by (system, key). Call it after the source locks are taken."""
+    rows = fetch(
+        session,
+        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id from unnest(%s::text[], %s::text[]) w(system, key)"
+        " join source_record r on r.domain = %s and r.system = w.system and r.key = w.key"
+        " join link l on l.record_id = r.id and l.recorded_to is null",
+        ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
+    )
+    return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6]) for row in rows}
+
+
+def read_columns(session: Session, records: Iterable[UUID]) -> dict[UUID, Columns]:
+    wanted = list(records)
+    if not wanted:
+        return {}
+    return {row[0]: row[1] for row in fetch(session, "select id, columns from source_record where id = any(%s)", (wanted,))}
+
+
+def write_records(session: Session, entity: EntityType, incoming: Sequence[Incoming], *, versioned: bool = False) -> None:
+    """Insert new records and versions, replace changed ones; their match keys follow."""
+    if not incoming:
+        return
+    rows = [_row(i) for i in incoming]
+    new = [row for row, i in zip(rows, incoming, strict=True) if i.stored is None]
+    old = [row for row, i in zip(rows, incoming, strict=True) if i.stored is not None]
+    if new:
+        execute(session, _INSERT_NEW, (dumps(new).decode(), entity.name))
+    if old:
+        if not versioned:
+            write_versions(session, old, state="applied")
+        execute(session, _UPDATE_OLD, (dumps(old).decode(),))
+        execute(session, "delete from match_key where record_id = any(%s)", ([row["id"] for row in old],))
+        execute(session, _INSERT_KEYS, (dumps([{"id": row["id"], "keys": row["keys"]} for row in old]).decode(),))
+
+
+_FIELDS = (
+    "x(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb, columns jsonb, keys bigint[], notes jsonb,"
+    " valid_from date, valid_to date)"
+)
+_INSERT_NEW = (
+    "with x as materialized (select * from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + "), r as (insert into source_record"
+    " (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
+    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from x), v as ("
+    " insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
+    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to from x)"
+    " insert into match_key (key, record_id) select k, id from x, unnest(x.keys) k"
+)
+_UPDATE_OLD = (
+    "update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
+    " valid_from = x.valid_from, valid_to = x.valid_to, updated_at = now(),"
+    " version = (select max(v.version) from source_record_version v where v.record_id = r.id and v.state = 'applied')"
+    " from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + " where r.id = x.id"
+)
+_INSERT_KEYS = (
+    "insert into match_key (key, record_id) select k, x.id from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
+)
+
+
+def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state: str) -> None:
+    """Append a version to known records: applied, or quarantined until a person decides."""
+    execute(
+        session,
+        "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
+        " select id, (select max(v.version) + 1 from source_record_version v where v.record_id = x.id), %s, raw, clean, notes, hash, status,"
+        " valid_from, valid_to from jsonb_to_recordset(%s::jsonb) as " + _FIELDS,
+        (state, dumps(list(rows)).decode()),
+    )
+
+
+def _row(incoming: Incoming) -> dict[str, Any]:
+    standard, delivery = incoming.standard, incoming.standard.delivery
+    return {
+        "id": incoming.record_id,
+        "system": delivery.system,
+        "key": delivery.key,
+        "status": delivery.status,
+        "hash": standard.hash,
+        "raw": {"attributes": delivery.attributes, "identifiers": [list(pair) for pair in delivery.identifiers]},
+        "clean": {"attributes": standard.attributes, "identifiers": standard.identifiers},
+        "columns": incoming.columns,
+        "keys": list(incoming.keys),
+        "notes": [asdict(note) for note in standard.notes],
+        "valid_from": delivery.valid_from,
+        "valid_to": delivery.valid_to,
+    }
+
+
+def quarantine(session: Session, incoming: Incoming) -> None:
+    """Keep the delivery as a version that was never current."""
+    write_versions(session, [_row(incoming)], state="quarantined")
+
+
+def as_delivered(session: Session, entity: EntityType, system: str, key: str) -> Delivery:
+    """The current version of a record in its sender's own words."""
+    rows = fetch(
+        session,
+        "select v.raw, v.status, v.valid_from, v.valid_to from source_record r join source_record_version v on v.record_id = r.id"
+        " and v.version = r.version where r.domain = %s and r.system = %s and r.key = %s",
+        (entity.name, system, key),
+    )
+    if not rows:
+        raise NotFound("this system has no such record")
+    return delivery_of(system, key, *rows[0])
+
+
+def delivery_of(system: str, key: str, raw: Mapping[str, Any], status: str, valid_from: Any, valid_to: Any) -> Delivery:
+    identifiers = [(s, v) for s, v in raw["identifiers"]]
+    return Delivery(system, key, raw["attributes"], identifiers, status, valid_from, valid_to)
+
+
+def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score], updated: frozenset[UUID]) -> None:
+    """Store what was scored; the edges of updated records that were not met again go, unless a person judged the pair."""
+    if updated:
+        execute(
+            session,
+            "delete from edge where verdict is null and (low = any(%s) or high = any(%s))",
+            (list(updated), list(updated)),
+        )
+    if not pairs:
+        return
+    rows = [{"low": low, "high": high, "weight": s.weight, "evidence": evidence_json(s)} for (low, high), s in pairs.items()]
+    execute(
+        session,
+        "insert into edge (low, high, weight, evidence, model_version) select x.low, x.high, x.weight, x.evidence, %s"
+        " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb) on conflict (low, high) do update"
+        " set weight = excluded.weight, evidence = excluded.evidence, model_version = excluded.model_version",
+        (scorer.model.version, dumps(rows).decode()),
+    )
+
+
+def evidence_json(score: Score) -> dict[str, Any]:
+    """The evidence as it is stored and shown: what each comparison said, in bits."""
+    return {"items": [asdict(e) for e in score.evidence], "vetoes": list(score.vetoes), "capped": score.capped}

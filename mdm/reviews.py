@@ -1,0 +1,195 @@
+"""Review and cut tasks as derived data: the open ones always equal what the open pairs and cuts ask for.
+
+One task per subject, naming every candidate; it closes by itself when its reason is gone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.cluster import Pair, pair
+from matching.model import Model
+from mdm.db import execute, fetch
+from mdm.decide import Cut, Review, reviews
+from mdm.entity import EntityType
+from mdm.ids import new_id
+from mdm.jsonio import dumps
+from mdm.members import Member, StoredEdge, edges_at, members_of, read_members
+
+KINDS = ("review", "cut")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A task that should be open."""
+
+    dedupe_key: str
+    kind: str
+    goldens: tuple[UUID, ...]
+    records: tuple[UUID, ...]
+    detail: dict[str, Any]
+    impact: float
+
+
+def refresh_reviews(
+    session: Session,
+    entity: EntityType,
+    model: Model,
+    goldens: Mapping[UUID, Sequence[Member]],
+    edges: Sequence[StoredEdge],
+    cuts: Sequence[Cut],
+    merged: Sequence[UUID],
+) -> dict[UUID, UUID]:
+    """Open, change and close the tasks around these golden records; answers record -> its open review task."""
+    existing = _open_tasks(session, [*goldens, *merged])
+    around = _neighbourhood(session, goldens, edges, existing)
+    groups = dict(around.groups)
+    found = reviews(
+        [frozenset(m.name for m in members) for members in groups.values()],
+        _open_weights(model, around),
+        _settled(around),
+        _reasons(model, around),
+    )
+    # Only subjects whose every edge is known are judged; the others were judged when they changed.
+    mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
+    wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in cuts]
+    ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged})
+    _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens} | set(goldens))
+    return {record: ids[w.dedupe_key] for w in wanted for record in w.records}
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    groups: Mapping[UUID, Sequence[Member]]
+    known: frozenset[UUID]
+    edges: Sequence[StoredEdge]
+    names: Mapping[UUID, str]
+    golden_of_name: Mapping[str, UUID]
+
+
+def _neighbourhood(
+    session: Session, goldens: Mapping[UUID, Sequence[Member]], edges: Sequence[StoredEdge], existing: Sequence["_Open"]
+) -> _Around:
+    """The golden records, those an edge or a task joins them to, and every edge of all of these."""
+    inner = {m.id for members in goldens.values() for m in members}
+    touched = {r for e in edges for r in (e.low, e.high)} - inner
+    beside = {m.golden_id for m in read_members(session, touched).values()} if touched else set()
+    asked = {g for task in existing for g in task.goldens} - set(goldens)
+    near = members_of(session, [g for g in beside | asked if g is not None and g not in goldens])
+    groups = {**goldens, **near}
+    known = frozenset(groups)
+    if near:
+        edges = edges_at(session, [m.id for members in groups.values() for m in members])
+        inner = {m.id for members in groups.values() for m in members}
+        outer = {r for e in edges for r in (e.low, e.high)} - inner
+        far = {m.golden_id for m in read_members(session, outer).values()} if outer else set()
+        groups.update(members_of(session, [g for g in far if g is not None and g not in groups]))
+    names = {m.id: m.name for members in groups.values() for m in members}
+    return _Around(groups, known, edges, names, {m.name: g for g, members in groups.items() for m in members})
+
+
+def _pairs(around: _Around) -> Iterable[tuple[Pair, StoredEdge]]:
+    for edge in around.edges:
+        if edge.low in around.names and edge.high in around.names:
+            yield pair(around.names[edge.low], around.names[edge.high]), edge
+
+
+def _open_weights(model: Model, around: _Around) -> dict[Pair, float]:
+    return {p: e.weight for p, e in _pairs(around) if e.weight >= model.thresholds.review and e.verdict is None}
+
+
+def _settled(around: _Around) -> frozenset[Pair]:
+    return frozenset(p for p, e in _pairs(around) if e.verdict is not None)
+
+
+def _reasons(model: Model, around: _Around) -> dict[Pair, str]:
+    return {
+        p: f"veto: {e.vetoes[0]}" if e.vetoes else "ambiguous" if e.weight >= model.thresholds.link else "weight" for p, e in _pairs(around)
+    }
+
+
+def _review_task(entity: EntityType, review: Review, around: _Around) -> Wanted:
+    subject = around.golden_of_name[min(review.subject)]
+    candidates = [
+        {"golden_id": str(around.golden_of_name[min(c.members)]), "weight": round(c.weight, 4), "reason": c.reason} for c in review.candidates
+    ]
+    records = tuple(m.id for m in around.groups[subject])
+    first = min(around.groups[subject], key=lambda m: m.name)
+    goldens = (subject, *(around.golden_of_name[min(c.members)] for c in review.candidates))
+    detail = {"subject": str(subject), "candidates": candidates}
+    return Wanted(f"review:{entity.name}:{first.id}", "review", goldens, records, detail, review.candidates[0].weight)
+
+
+def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Member]]) -> Wanted:
+    ids = {m.name: m.id for m in goldens[cut.golden_id]}
+    parts = [sorted(str(ids[name]) for name in part) for part in cut.parts]
+    records = tuple(sorted(ids.values()))
+    return Wanted(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    id: UUID
+    dedupe_key: str
+    kind: str
+    goldens: tuple[UUID, ...]
+    detail: Any
+
+
+def _open_tasks(session: Session, goldens: Sequence[UUID]) -> list[_Open]:
+    rows = fetch(
+        session,
+        "select id, dedupe_key, kind, goldens, detail from task where goldens && %s and status = 'open' and kind = any(%s)",
+        (list(goldens), list(KINDS)),
+    )
+    return [_Open(row[0], row[1], row[2], tuple(row[3]), row[4]) for row in rows]
+
+
+def _reconcile(
+    session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Wanted], settled: set[UUID]
+) -> dict[str, UUID]:
+    keys = {w.dedupe_key for w in wanted}
+    # Every subject of a review was judged again here; a cut only where its golden record was settled.
+    stale = [t.id for t in existing if t.dedupe_key not in keys and (t.kind == "review" or t.goldens[0] in settled)]
+    if stale:
+        execute(session, "update task set status = 'obsolete', closed_at = now(), version = version + 1 where id = any(%s)", (stale,))
+    same = {task.dedupe_key: task for task in existing}
+    ids = {task.dedupe_key: task.id for task in existing}
+    write = [w for w in wanted if w.dedupe_key not in same or _differs(same[w.dedupe_key], w)]
+    if write:
+        ids.update(_write(session, entity, write))
+    return ids
+
+
+def _differs(task: _Open, wanted: Wanted) -> bool:
+    return task.goldens != wanted.goldens or task.detail != wanted.detail
+
+
+def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> dict[str, UUID]:
+    rows = [
+        {"id": new_id(), "k": w.dedupe_key, "kind": w.kind, "goldens": w.goldens, "records": w.records, "detail": w.detail, "impact": w.impact}
+        for w in wanted
+    ]
+    written = fetch(
+        session,
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
+        " select x.id, %s, x.kind, x.k, x.goldens, x.records, x.detail, x.impact from jsonb_to_recordset(%s::jsonb)"
+        " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)"
+        " on conflict (dedupe_key) where status = 'open' do update set goldens = excluded.goldens, records = excluded.records,"
+        " detail = excluded.detail, impact = excluded.impact, version = task.version + 1 returning dedupe_key, id",
+        (entity.name, dumps(rows).decode()),
+    )
+    return {key: task_id for key, task_id in written}
+
+
+def _mark_pending(session: Session, goldens: set[UUID]) -> None:
+    """The crosswalk says of an identifier that its owner is under review."""
+    execute(
+        session,
+        "update xref x set pending = not x.pending from unnest(%s::uuid[]) g(id) where x.golden_id = g.id and x.recorded_to is null"
+        " and x.pending <> exists (select 1 from task t where t.goldens @> array[g.id] and t.status = 'open' and t.kind = any(%s))",
+        (sorted(goldens), list(KINDS)),
+    )

@@ -1,0 +1,34 @@
+"""The sequencer: gives committed events their place in the change feed. Nobody else writes `event.seq`.
+
+Gapless, because only the holder of the single row of `feed_position` counts. It never compares with the last number seen, so an event whose
+transaction was slow gets a later number instead of being passed over.
+"""
+
+from typing import LiteralString
+
+from sqlalchemy.orm import Session
+
+from mdm.db import fetch
+
+ROUND_MAX = 5_000
+
+_HOLD: LiteralString = "select 1 from feed_position for update skip locked"
+# A statement of its own, begun after the lock is held: its snapshot has the numbers that the last holder gave.
+_NUMBER: LiteralString = (
+    "with waiting as (select n from event where seq is null order by n limit %s),"
+    " placed as (select n, row_number() over (order by n) as place from waiting),"
+    " numbered as (update event e set seq = p.last_seq + placed.place, epoch = p.epoch from placed, feed_position p"
+    " where e.n = placed.n and e.seq is null returning e.n)"
+    " update feed_position set last_seq = last_seq + (select count(*) from numbered) returning (select count(*) from numbered)"
+)
+
+
+def number_events(session: Session) -> int:
+    """Number up to 5,000 committed events in the order of their transactions; how many. None while somebody else is doing it."""
+    if not fetch(session, _HOLD):
+        return 0
+    return int(fetch(session, _NUMBER, (ROUND_MAX,))[0][0])
+
+
+def has_unnumbered(session: Session) -> bool:
+    return bool(fetch(session, "select exists (select 1 from event where seq is null)")[0][0])

@@ -1,0 +1,264 @@
+"""A delivered record -> its shape checked, its values clean, its comparison columns made. Pure.
+
+What has the wrong *shape* is refused with one problem per field and nothing is written. What has the right shape but does not *clean*
+becomes absent with a note: a bad birth date must not keep a patient out of the hospital.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from typing import Protocol
+
+from matching.compare import Value
+from mdm.entity import Attribute, EntityType, IdentifierRule
+from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
+from mdm.jsonio import canonical
+from mdm.values.kind import Reading, ValueType, clean_text
+
+KEY_LENGTH_MAX = 200
+IDENTIFIERS_MAX = 200
+VALUES_MAX = 50
+
+Raw = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a system says about one entity, in its own words."""
+
+    system: str
+    key: str
+    attributes: Mapping[str, Raw]
+    identifiers: Sequence[tuple[str, str]] = ()
+    status: str = "active"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a sender should know about one field; codes are stable, values are not repeated."""
+
+    code: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A delivery made ready: normal forms per attribute and identifier system, columns for matching, and notes on quality."""
+
+    delivery: Delivery
+    attributes: Mapping[str, str | tuple[str, ...]]
+    identifiers: Mapping[str, tuple[str, ...]]
+    columns: dict[str, Value]
+    notes: tuple[Note, ...]
+    hash: str
+
+
+class Registry(Protocol):
+    """Which identifier systems there are; see `mdm.systems`."""
+
+    def resolve(self, name: str) -> str | None:
+        """The code of an identifier system by its code or one of its aliases."""
+
+    def value_type(self, code: str) -> ValueType: ...
+
+    def is_source(self, code: str) -> bool: ...
+
+
+def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, complete: bool = True) -> Standard:
+    """Check and clean one delivery; raises InvalidRecord (all problems at once) or UnknownSystem. A mere question need not be `complete`."""
+    if not registry.is_source(delivery.system):
+        raise UnknownSystem(problems=(FieldProblem("unknown_system", "/system", "register the system first"),))
+    problems = [*_shape_problems(entity, delivery), *_identifier_problems(delivery, registry)]
+    if complete:
+        problems += _missing(entity, delivery)
+    if problems:
+        raise InvalidRecord(problems=tuple(problems))
+    notes: list[Note] = []
+    attributes = _attributes(entity, delivery, notes)
+    readings = _identifiers(delivery, registry, notes)
+    return Standard(
+        delivery=delivery,
+        attributes={name: _value(entity.attribute(name), read) for name, read in attributes.items()},
+        # A placeholder is nobody's identifier: looking one up must not find everybody.
+        identifiers={code: values for code, read in readings.items() if (values := _known(read))},
+        columns=_columns(entity, delivery, attributes, readings, registry),
+        notes=tuple(notes),
+        hash=_hash(delivery),
+    )
+
+
+def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
+    declared = {a.name: a for a in entity.attributes}
+    problems = []
+    if not delivery.key.strip() or len(delivery.key) > KEY_LENGTH_MAX or not _storable(delivery.key):
+        problems.append(FieldProblem("invalid_key", "/key", f"a key has 1 to {KEY_LENGTH_MAX} printable characters"))
+    if delivery.valid_from and delivery.valid_to and delivery.valid_to < delivery.valid_from:
+        problems.append(FieldProblem("invalid_period", "/valid_to", "valid_to lies before valid_from"))
+    for name, raw in delivery.attributes.items():
+        attribute = declared.get(name)
+        if attribute is None:
+            problems.append(FieldProblem("unknown_attribute", _pointer("attributes", name), f"{entity.name} has no such attribute"))
+        else:
+            problems += _value_problems(attribute, raw)
+    return problems
+
+
+def _missing(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
+    return [
+        FieldProblem("required", _pointer("attributes", a.name), f"{a.title} is required")
+        for a in entity.attributes
+        if a.required and not "".join(_texts(delivery.attributes.get(a.name, ""))).strip()
+    ]
+
+
+def _value_problems(attribute: Attribute, raw: Raw) -> list[FieldProblem]:
+    where = _pointer("attributes", attribute.name)
+    if isinstance(raw, list) and not attribute.many:
+        return [FieldProblem("not_a_list", where, "this attribute has one value")]
+    texts = _texts(raw)
+    if len(texts) > VALUES_MAX:
+        return [FieldProblem("too_many", where, f"at most {VALUES_MAX} values")]
+    if any(len(text) > attribute.type.max_length for text in texts):
+        return [FieldProblem("too_long", where, f"at most {attribute.type.max_length} characters")]
+    if not all(_storable(text) for text in texts):
+        return [FieldProblem("bad_text", where, "NUL or broken Unicode")]
+    return []
+
+
+def _identifier_problems(delivery: Delivery, registry: Registry) -> list[FieldProblem]:
+    if len(delivery.identifiers) > IDENTIFIERS_MAX:
+        return [FieldProblem("too_many", "/identifiers", f"at most {IDENTIFIERS_MAX} identifiers")]
+    problems = []
+    for index, (system, value) in enumerate(delivery.identifiers):
+        where = f"/identifiers/{index}"
+        if registry.resolve(system) is None:
+            problems.append(FieldProblem("unknown_system", f"{where}/system", "no identifier system has this code or alias"))
+        if len(value) > KEY_LENGTH_MAX:
+            problems.append(FieldProblem("too_long", f"{where}/value", f"at most {KEY_LENGTH_MAX} characters"))
+        elif not _storable(value):
+            problems.append(FieldProblem("bad_text", f"{where}/value", "NUL or broken Unicode"))
+    return problems
+
+
+def _storable(text: str) -> bool:
+    """PostgreSQL stores neither NUL nor a lone surrogate."""
+    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+
+
+def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> dict[str, list[Reading]]:
+    found = {}
+    for attribute in entity.attributes:
+        readings = []
+        for text in _texts(delivery.attributes.get(attribute.name, "")):
+            reading = _read(attribute, text)
+            if reading.problem is not None:
+                notes.append(Note(reading.problem, _pointer("attributes", attribute.name)))
+            if reading.value is not None:
+                readings.append(reading)
+        if readings:
+            found[attribute.name] = readings
+    return found
+
+
+def _read(attribute: Attribute, text: str) -> Reading:
+    reading = attribute.type.read(text)
+    if attribute.choices and reading.value is not None:
+        choice = reading.value.lower().replace(" ", "_").replace("-", "_")
+        return Reading(text, choice) if choice in attribute.choices else Reading(text, None, "unknown_choice")
+    return reading
+
+
+def _identifiers(delivery: Delivery, registry: Registry, notes: list[Note]) -> dict[str, list[Reading]]:
+    """Normal forms by identifier system; what does not clean is kept as it came, because a lookup may ask for it."""
+    found: dict[str, list[Reading]] = {}
+    for index, (system, raw) in enumerate(delivery.identifiers):
+        code = registry.resolve(system)
+        if code is None or not raw.strip():
+            continue
+        reading = registry.value_type(code).read(raw)
+        if reading.problem is not None:
+            notes.append(Note(reading.problem, f"/identifiers/{index}/value"))
+        if reading.value is None:
+            reading = Reading(raw, raw.strip(), reading.problem)
+        known = found.setdefault(code, [])
+        if all(reading.value != other.value for other in known):
+            known.append(reading)
+    return found
+
+
+def _known(readings: list[Reading]) -> tuple[str, ...]:
+    return tuple(r.value for r in readings if r.value is not None and r.problem != "placeholder")
+
+
+def _value(attribute: Attribute, readings: list[Reading]) -> str | tuple[str, ...]:
+    values = tuple(dict.fromkeys(r.value for r in readings if r.value is not None))
+    return values if attribute.many else values[0]
+
+
+def _columns(
+    entity: EntityType,
+    delivery: Delivery,
+    attributes: Mapping[str, list[Reading]],
+    identifiers: Mapping[str, list[Reading]],
+    registry: Registry,
+) -> dict[str, Value]:
+    columns: dict[str, Value] = {"system": delivery.system}
+    for name, readings in attributes.items():
+        _add_features(columns, entity.attribute(name), [r for r in readings if r.is_evidence])
+    for rule in entity.identifiers:
+        _add_identifier(columns, rule, registry.value_type(rule.system), identifiers.get(rule.system, ()))
+    mentioned = [
+        f"{code}:{r.value}" for code, readings in identifiers.items() if registry.is_source(code) for r in readings if r.is_evidence
+    ]
+    columns["keys"] = tuple(sorted({f"{delivery.system}:{local_key(delivery.key)}", *mentioned}))
+    return columns
+
+
+def local_key(key: str) -> str:
+    """The normal form of a system's own key: trimmed. Case, zeros and separators are data."""
+    return clean_text(key)
+
+
+def _add_features(columns: dict[str, Value], attribute: Attribute, readings: list[Reading]) -> None:
+    many: dict[str, list[str]] = {}
+    for reading in readings:
+        for feature, value in attribute.type.features(reading.value or "").items():
+            many.setdefault(f"{attribute.name}.{feature}" if feature else attribute.name, []).extend([value] if isinstance(value, str) else value)
+            if not attribute.many:
+                columns[f"{attribute.name}.{feature}" if feature else attribute.name] = value
+    if attribute.many:
+        columns.update({name: tuple(dict.fromkeys(values)) for name, values in many.items() if values})
+
+
+def _add_identifier(columns: dict[str, Value], rule: IdentifierRule, kind: ValueType, readings: Sequence[Reading]) -> None:
+    values = {compared for r in readings if r.is_evidence and r.value is not None and (compared := compared_identifier(kind, r.value))}
+    if values:
+        columns[rule.name] = tuple(sorted(values))
+
+
+def compared_identifier(kind: ValueType, value: str) -> str:
+    """The form in which an identifier is evidence: of member ids, say, without separators."""
+    found = kind.features(value).get("", "")
+    return found if isinstance(found, str) else ""
+
+
+def _texts(raw: Raw) -> list[str]:
+    return [raw] if isinstance(raw, str) and raw else list(raw) if isinstance(raw, list) else []
+
+
+def _pointer(*steps: str) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _hash(delivery: Delivery) -> str:
+    content = [
+        dict(delivery.attributes),
+        [list(pair) for pair in delivery.identifiers],
+        delivery.status,
+        delivery.valid_from,
+        delivery.valid_to,
+    ]
+    return blake2b(canonical(content), digest_size=16).hexdigest()

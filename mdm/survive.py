@@ -1,0 +1,128 @@
+"""Contributions -> golden values with provenance. Pure.
+
+Order of arrival never changes the result: what decides is a source's own date, its rank for the attribute, and at the last its key.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from mdm.entity import Attribute, EntityType, Survive
+
+Values = str | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one source record says, in normal forms. `since` is the source's own date for it."""
+
+    record_id: UUID
+    system: str
+    system_kind: str
+    key: str
+    active: bool
+    since: date | None
+    values: Mapping[str, Values]
+
+    @property
+    def name(self) -> str:
+        return f"{self.system}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Survivor:
+    """A golden value: which record it comes from, by which rule, and what the others say."""
+
+    value: Values
+    record_id: UUID
+    rule: str
+    losing: tuple[tuple[UUID, Values], ...]
+
+
+def survive(entity: EntityType, contributions: Sequence[Contribution]) -> dict[str, Survivor]:
+    """The golden values of one cluster; active records speak before inactive ones."""
+    ranked = sorted(contributions, key=lambda c: (not c.active, c.name))
+    speaking = [c for c in ranked if c.active] or ranked
+    winners = {a.group: _best_of_group(entity, a.group, speaking) for a in entity.attributes if a.group}
+    result = {}
+    for attribute in entity.attributes:
+        survivor = _survivor(entity, attribute, speaking, winners.get(attribute.group or ""))
+        if survivor is not None:
+            result[attribute.name] = survivor
+    return result
+
+
+def _survivor(
+    entity: EntityType, attribute: Attribute, contributions: Sequence[Contribution], group_winner: Contribution | None
+) -> Survivor | None:
+    having = [c for c in contributions if attribute.name in c.values]
+    if not having:
+        return None
+    if attribute.many or attribute.survive is Survive.ALL:
+        return _all_values(attribute.name, having)
+    if attribute.group is not None and group_winner is not None:
+        # A group survives whole: a street from one source with a town from another is an address nobody has.
+        return _chosen(attribute.name, group_winner, "group", having) if attribute.name in group_winner.values else None
+    trusted, rule = _trusted(entity, attribute.name, having)
+    winner = _RULES[attribute.survive](attribute.name, trusted)
+    return _chosen(attribute.name, winner, rule or attribute.survive.value, having)
+
+
+def _chosen(name: str, winner: Contribution, rule: str, having: Sequence[Contribution]) -> Survivor:
+    value = winner.values[name]
+    losing = tuple((c.record_id, c.values[name]) for c in having if c.values[name] != value)
+    return Survivor(value, winner.record_id, rule, losing)
+
+
+def _all_values(name: str, having: Sequence[Contribution]) -> Survivor:
+    values: list[str] = []
+    for c in having:
+        said = c.values[name]
+        values.extend((said,) if isinstance(said, str) else said)
+    return Survivor(tuple(sorted(set(values))), having[0].record_id, Survive.ALL.value, ())
+
+
+def _best_of_group(entity: EntityType, group: str, contributions: Sequence[Contribution]) -> Contribution | None:
+    members = [a.name for a in entity.attributes if a.group == group]
+    having = [c for c in contributions if any(name in c.values for name in members)]
+    if not having:
+        return None
+    trusted, _ = _trusted(entity, group, having)
+    return min(trusted, key=lambda c: (-sum(name in c.values for name in members), *_newest_first(c)))
+
+
+def _trusted(entity: EntityType, name: str, having: Sequence[Contribution]) -> tuple[list[Contribution], str | None]:
+    """The contributions of the most trusted kind of system that has a say on this attribute, if any is declared and speaks."""
+    for kind in dict(entity.authorities).get(name, ()):
+        speaking = [c for c in having if c.system_kind == kind]
+        if speaking:
+            return speaking, "authority"
+    return list(having), None
+
+
+def _newest_first(c: Contribution) -> tuple[int, str]:
+    return (-(c.since or date.min).toordinal(), c.name)
+
+
+def _most_recent(name: str, having: Sequence[Contribution]) -> Contribution:
+    del name
+    return min(having, key=_newest_first)
+
+
+def _most_frequent(name: str, having: Sequence[Contribution]) -> Contribution:
+    counts = Counter(c.values[name] for c in having)
+    return min(having, key=lambda c: (-counts[c.values[name]], *_newest_first(c)))
+
+
+def _longest(name: str, having: Sequence[Contribution]) -> Contribution:
+    return min(having, key=lambda c: (-len(c.values[name]), *_newest_first(c)))
+
+
+_RULES: Mapping[Survive, Callable[[str, Sequence[Contribution]], Contribution]] = {
+    Survive.MOST_RECENT: _most_recent,
+    Survive.MOST_COMPLETE: _most_recent,
+    Survive.MOST_FREQUENT: _most_frequent,
+    Survive.LONGEST: _longest,
+}

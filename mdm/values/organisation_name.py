@@ -1,0 +1,160 @@
+"""Names of organisations and facilities: compared as words without legal form, small words and abbreviations.
+
+The last word of a name is never dropped: "The Company" and "SP" stay what they are.
+"""
+
+from functools import lru_cache
+
+from mdm.values.kind import Features, ValueType
+from mdm.values.placeholders import says_nothing
+from mdm.values.words import SMALL_WORDS, Dictionary, dictionary, expand, without, words_of
+
+_LEGAL_FORM_NAMES = (
+    "inc, incorporated, corp, corporation, co, company, cos, companies, llc, l l c, limited liability company, llp, lllp, lp, l p, "
+    "limited partnership, limited liability partnership, ltd, limited, plc, pllc, p l l c, pc, p c, pa, p a, professional corporation, "
+    "professional association, na, n a, nv, n v, bv, b v, ag, gmbh, gmbh co kg, gmbh and co kg, kg, mbh, "
+    "gesellschaft mit beschrankter haftung, sa, s a, sas, sarl, srl, s r l, spa, s p a, sl, s l, sa de cv, s a de c v, de cv, oy, "
+    "oyj, ab, aps, as, a s, asa, kk, k k, pty, pty ltd, pte, pte ltd, pvt, pvt ltd, private limited, sp z o o, sp z oo, spzoo, holdings, "
+    "holding, usa, us, trust co"
+)
+_LEGAL_FORMS = frozenset(tuple(form.split()) for form in _LEGAL_FORM_NAMES.split(", "))
+_LONGEST_LEGAL_FORM = max(map(len, _LEGAL_FORMS))
+
+_ORGANISATIONS = {
+    "intl, int l, internatl": "international",
+    "natl, nat l": "national",
+    "amer": "american",
+    "assn, assoc": "association",
+    "mfg, mfr": "manufacturing",
+    "mgmt, mgt": "management",
+    "svc, svcs, srvcs, service": "services",
+    "sys, system": "systems",
+    "tech, techs, technology": "technologies",
+    "dist, distr, distrib": "distribution",
+    "grp, gp": "group",
+    "ins": "insurance",
+    "hlth": "health",
+    "healthcare": "health care",
+    "hlthcare, hc": "health care",
+    "hosp, hsp": "hospital",
+    "med": "medical",
+    "surg": "surgical",
+    "pharm, pharma": "pharmaceuticals",
+    "pharmaceutical": "pharmaceuticals",
+    "lab, labs, laboratory": "laboratories",
+    "ctr, cntr, centre": "center",
+    "univ": "university",
+    "inst": "institute",
+    "dept": "department",
+    "equip": "equipment",
+    "supp, supply": "supplies",
+    "prod, prods, product": "products",
+    "ind, inds": "industries",
+    "instr": "instruments",
+    "sol, soln, solns, solution": "solutions",
+    "sci, scis": "sciences",
+    "diag, dx": "diagnostics",
+    "benef": "benefit",
+    "fdn, fndn": "foundation",
+    "govt": "government",
+    "bcbs, bc bs": "blue cross blue shield",
+    "uhc": "united health care",
+    "unitedhealthcare": "united health care",
+    "unitedhealth": "united health",
+}
+_FACILITIES = _ORGANISATIONS | {
+    "st": "saint",
+    "sts": "saints",
+    "mt": "mount",
+    "ft": "fort",
+    "mem, meml, memrl": "memorial",
+    "rgnl, reg, regl": "regional",
+    "comm, cmty, commty": "community",
+    "gen, genl": "general",
+    "cnty, co": "county",
+    "rehab": "rehabilitation",
+    "nsg, nrsg": "nursing",
+    "amb": "ambulatory",
+    "outpt, op": "outpatient",
+    "inpt": "inpatient",
+    "clin, clinics": "clinic",
+    "bldg": "building",
+    "flr, fl": "floor",
+    "rm": "room",
+    "mob": "medical office building",
+    "mc": "medical center",
+    "snf": "skilled nursing facility",
+    "ltc": "long term care",
+    "asc": "ambulatory surgery center",
+    "er": "emergency",
+    "icu": "intensive care unit",
+    "hospitals": "hospital",
+}
+_ORGANISATION_WORDS, _FACILITY_WORDS = dictionary(_ORGANISATIONS), dictionary(_FACILITIES)
+_WORDS_OF_AN_ACRONYM = 3
+
+
+def organisation_words(value: str) -> list[str]:
+    """The words that identify an organisation, in their order."""
+    return _core(value, _ORGANISATION_WORDS)
+
+
+def _core(value: str, meanings: Dictionary) -> list[str]:
+    words = words_of(value)
+    words = words[1:] if words[:1] == ["the"] and len(words) > 1 else words
+    words = expand(_without_legal_forms(words), meanings)
+    return without(words, SMALL_WORDS)
+
+
+def _without_legal_forms(words: list[str]) -> list[str]:
+    while True:
+        length = next((n for n in range(min(_LONGEST_LEGAL_FORM, len(words) - 1), 0, -1) if tuple(words[-n:]) in _LEGAL_FORMS), 0)
+        if length == 0:
+            return words[:-1] if len(words) > 1 and words[-1] == "and" else words
+        words = words[:-length]
+
+
+@lru_cache(maxsize=20_000)
+def _organisation_features(value: str) -> Features:
+    return _features_of(_core(value, _ORGANISATION_WORDS))
+
+
+@lru_cache(maxsize=20_000)
+def _facility_features(value: str) -> Features:
+    return _features_of(_core(value, _FACILITY_WORDS))
+
+
+def _features_of(words: list[str]) -> Features:
+    if not words:
+        return {}
+    acronym = {"acronym": "".join(word[0] for word in words)} if len(words) >= _WORDS_OF_AN_ACRONYM else {}
+    return {"": " ".join(words), "tokens": tuple(sorted(set(words))), **acronym}
+
+
+def _name(text: str) -> str | None:
+    return text if any(character.isalnum() for character in text) else None
+
+
+_problem = says_nothing("organisation")
+
+ORGANISATION_NAME = ValueType(
+    name="organisation_name",
+    label="Organisation name",
+    example="Acme Medical Supply, Inc.",
+    normalise=_name,
+    validate=_problem,
+    features=_organisation_features,
+    feature_names=("", "tokens", "acronym"),
+    max_length=300,
+)
+
+FACILITY_NAME = ValueType(
+    name="facility_name",
+    label="Facility name",
+    example="St. Mary Mem. Hosp.",
+    normalise=_name,
+    validate=_problem,
+    features=_facility_features,
+    feature_names=("", "tokens", "acronym"),
+    max_length=300,
+)

@@ -1,0 +1,45 @@
+"""Plain text, short labels, and descriptions of items.
+
+A description is taken apart once: words, numbers, quantities with their unit, part numbers, pack size and traits (left, sterile, large).
+"""
+
+from functools import lru_cache
+
+from mdm.values.description import DescriptionParts, description_parts
+from mdm.values.kind import Feature, Features, ValueType
+from mdm.values.placeholders import says_nothing
+
+
+@lru_cache(maxsize=5_000)
+def _description_features(value: str) -> Features:
+    parts = description_parts(value)
+    return {name: feature for name, feature in _columns(parts).items() if feature}
+
+
+def _columns(parts: DescriptionParts) -> dict[str, Feature]:
+    return {
+        "": parts.text,
+        "tokens": parts.tokens,
+        "numbers": parts.numbers,
+        "quantities": parts.quantities,
+        "parts": parts.parts,
+        "pack": parts.pack,
+        "traits": parts.traits,
+    }
+
+
+_problem = says_nothing("text")
+
+TEXT = ValueType(name="text", label="Text", example="Any text", validate=_problem, max_length=2000)
+
+LABEL = ValueType(name="label", label="Label", example="inpatient", validate=_problem, max_length=100)
+
+DESCRIPTION = ValueType(
+    name="description",
+    label="Description",
+    example="Catheter Foley 16Fr 5mL sterile, box of 10",
+    validate=_problem,
+    features=_description_features,
+    feature_names=("", "tokens", "numbers", "quantities", "parts", "pack", "traits"),
+    max_length=2000,
+)

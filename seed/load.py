@@ -1,0 +1,103 @@
+"""The demo world through the real delivery path, and how well it was understood.
+
+The truth that the generator knows never reaches Concord; `check` compares it with the golden records that came out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from uuid import UUID
+
+from matching.evaluate import Quality, pairwise
+from mdm.access import SYSTEM_ACTOR
+from mdm.db import Database, fetch
+from mdm.entities import ENTITY_TYPES
+from mdm.ingest import deliver_all
+from mdm.mapping import put_rules
+from mdm.standardise import Delivery as Incoming
+from mdm.systems import put_system
+from seed.delivery import Delivery
+from seed.world import World, build_world
+
+REQUEST_ID = "seed"
+_BATCH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """So many of so many rows of a domain are in."""
+
+    domain: str
+    done: int
+    total: int
+
+
+def load_world(database: Database, world: World, report: Callable[[Progress], None]) -> int:
+    """Register the systems, deliver every record, write the mapping rules; the number of rows that were refused.
+
+    Patients go beside the other domains in a second process: domains share no locks.
+    """
+    with database.unit_of_work() as session:
+        for system in world.systems:
+            put_system(
+                session, system.code, name=system.name, kind=system.kind, organization=system.organization, aliases=system.aliases
+            )
+    patients = [d for d in world.deliveries if d.domain == "patient"]
+    others = [d for d in world.deliveries if d.domain != "patient"]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        beside = pool.submit(_deliver_quietly, database.url, others)
+        refused = deliver_world(database, patients, report)
+        refused += beside.result()
+    report(Progress("other domains", len(others), len(others)))
+    with database.unit_of_work() as session:
+        put_rules(session, world.mappings)
+    return refused
+
+
+def _deliver_quietly(url: str, deliveries: Sequence[Delivery]) -> int:
+    database = Database(url)
+    try:
+        return deliver_world(database, deliveries, lambda _: None)
+    finally:
+        database.close()
+
+
+def deliver_world(database: Database, deliveries: Sequence[Delivery], report: Callable[[Progress], None]) -> int:
+    refused = 0
+    for domain, rows in _by_domain(deliveries):
+        entity = ENTITY_TYPES[domain]
+        for start in range(0, len(rows), _BATCH):
+            batch = [_incoming(row) for row in rows[start : start + _BATCH]]
+            refused += sum(r.outcome == "rejected" for r in deliver_all(database, entity, SYSTEM_ACTOR, batch, REQUEST_ID))
+            report(Progress(domain, start + len(batch), len(rows)))
+    return refused
+
+
+def _by_domain(deliveries: Iterable[Delivery]) -> Iterator[tuple[str, list[Delivery]]]:
+    found: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        found.setdefault(delivery.domain, []).append(delivery)
+    yield from found.items()
+
+
+def _incoming(row: Delivery) -> Incoming:
+    return Incoming(row.system, row.key, row.attributes, row.identifiers, row.status, row.valid_from, row.valid_to)
+
+
+def check(database: Database, world: World | None = None) -> dict[str, Quality]:
+    """Per domain, the golden records against the truth."""
+    world = world or build_world()
+    found: dict[str, dict[str, UUID]] = {}
+    with database.unit_of_work() as session:
+        rows = fetch(
+            session,
+            "select r.domain, r.system, r.key, l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null",
+        )
+    for domain, system, key, golden_id in rows:
+        if (domain, system, key) in world.truth:
+            found.setdefault(domain, {})[f"{system}/{key}"] = golden_id
+    truth: dict[str, dict[str, str]] = {}
+    for (domain, system, key), entity in world.truth.items():
+        truth.setdefault(domain, {})[f"{system}/{key}"] = entity
+    return {domain: pairwise(found.get(domain, {}), truth[domain]) for domain in truth}

@@ -1,0 +1,54 @@
+"""The first page: per domain how much there is, and how much work waits. Counts only, hence nothing of anybody."""
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+from flask import Blueprint, render_template
+from sqlalchemy.orm import Session
+
+from api.context import actor, concord, database
+from mdm import policy
+from mdm.access import Actor, Verb
+from mdm.db import fetch
+from mdm.entity import EntityType
+
+# Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
+_IN_SCOPE: LiteralString = (
+    " and (%(systems)s::text[] is null or exists (select 1 from link l join source_record r on r.id = l.record_id"
+    " where l.golden_id = g.id and l.recorded_to is null and r.system = any(%(systems)s)))"
+)
+_COUNTS: LiteralString = (
+    "select d.domain,"
+    " (select count(*) from source_record s where s.domain = d.domain and (%(systems)s::text[] is null or s.system = any(%(systems)s))),"
+    " (select count(*) from golden_record g where g.domain = d.domain and g.status = 'active'" + _IN_SCOPE + "),"
+    " (select count(*) from task t where t.domain = d.domain and t.status = 'open'"
+    "   and not exists (select 1 from unnest(t.goldens) g(id) where not (true" + _IN_SCOPE + ")))"
+    " from unnest(%(domains)s::text[]) d(domain) order by d.domain"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """One domain's line."""
+
+    entity: EntityType
+    sources: int
+    goldens: int
+    tasks: int
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
+
+
+def overview() -> str:
+    counts = database().run(lambda session: read_counts(session, actor()))
+    return render_template("overview.html", counts=counts, waiting=sum(each.tasks for each in counts))
+
+
+def read_counts(session: Session, reader: Actor) -> list[Counts]:
+    """A line for each domain that the reader may read."""
+    systems = None if reader.systems is None else sorted(reader.systems)
+    domains = sorted(policy.domains(reader, Verb.READ))
+    rows = fetch(session, _COUNTS, {"domains": domains, "systems": systems})
+    return [Counts(concord().entities[domain], *counted) for domain, *counted in rows]

@@ -1,0 +1,97 @@
+"""People signed in. The cookie holds a random secret, the table only its hash.
+
+A session ends after 15 idle minutes and after 12 hours in any case (ASVS 5.0, 7.3.1 and 7.3.2); with its row gone, the next request finds none.
+"""
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import LiteralString
+
+from flask import Request, Response
+from sqlalchemy.orm import Session
+
+from mdm import access
+from mdm.access import Actor
+from mdm.db import execute, fetch
+from mdm.settings import Profile, Settings
+
+_SECRET_BYTES = 32
+_LIVE: LiteralString = "seen_at > now() - interval '15 minutes' and created_at > now() - interval '12 hours'"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in, and the token that their forms must carry."""
+
+    actor: Actor
+    csrf: str
+
+
+def open_session(session: Session, actor: Actor) -> str:
+    """A new session's secret; sessions that have run out go at the same time."""
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    execute(session, "delete from user_session where not (" + _LIVE + ")")
+    execute(
+        session,
+        "insert into user_session (hash, principal_id, csrf) values (%s, %s, %s)",
+        (_hashed(secret), actor.id, secrets.token_urlsafe(_SECRET_BYTES)),
+    )
+    return secret
+
+
+def find_session(session: Session, secret: str) -> SignedIn | None:
+    """The live session of this secret, None once it ran out, was closed, or its person was disabled."""
+    rows = fetch(
+        session,
+        "select principal_id, csrf, seen_at < now() - interval '1 minute' from user_session where hash = %s and " + _LIVE,
+        (_hashed(secret),),
+    )
+    actor = access.person(session, rows[0][0]) if rows else None
+    if actor is None:
+        return None
+    if rows[0][2]:
+        # Once a minute is exact enough for the idle limit and spares a write per page.
+        execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
+    return SignedIn(actor, rows[0][1])
+
+
+def close_session(session: Session, secret: str) -> None:
+    execute(session, "delete from user_session where hash = %s", (_hashed(secret),))
+
+
+def _hashed(secret: str) -> bytes:
+    return sha256(secret.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """The cookie's name and whether it travels over TLS only."""
+
+    name: str
+    secure: bool
+
+    def read(self, request: Request) -> str:
+        return request.cookies.get(self.name, "")
+
+    def put(self, response: Response, secret: str) -> None:
+        response.set_cookie(self.name, secret, path="/", secure=self.secure, httponly=True, samesite="Strict")
+
+    def clear(self, response: Response) -> None:
+        response.delete_cookie(self.name, path="/", secure=self.secure, httponly=True, samesite="Strict")
+
+
+def cookie(settings: Settings) -> Cookie:
+    """Bound to this host and to TLS; only a demo on this machine's own address speaks plain HTTP."""
+    is_plain = settings.profile is Profile.DEMO and _is_loopback(settings.host)
+    return Cookie("concord" if is_plain else "__Host-concord", secure=not is_plain)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

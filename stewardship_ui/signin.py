@@ -1,0 +1,83 @@
+"""Signing in and out. A wrong name, a wrong password and a locked account have one answer, so that nobody learns which it was."""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from api.context import database, request_id
+from mdm import access, audit
+from mdm.access import Actor
+from stewardship_ui.guard import our_cookie
+from stewardship_ui.sessions import close_session, open_session
+
+_REFUSED = "Name and password do not belong together, or the account is locked for a while after too many attempts."
+_OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Somebody:
+    """Whoever failed to sign in: what they typed as a name may be a password."""
+
+    name: str = "anonymous"
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/sign-in", "sign_in_page", sign_in_page, methods=["GET"])
+    blueprint.add_url_rule("/sign-in", "sign_in", sign_in, methods=["POST"])
+    blueprint.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
+
+
+def sign_in_page() -> tuple[str, int]:
+    return page("", HTTPStatus.OK)
+
+
+def page(problem: str, status: int) -> tuple[str, int]:
+    """The form, with what went wrong."""
+    return render_template("signin.html", problem=problem, then=_destination(), name=request.form.get("name", "")), status
+
+
+def sign_in() -> Response | tuple[str, int]:
+    secret = database().run(_signed_in)
+    if secret is None:
+        return page(_REFUSED, HTTPStatus.UNAUTHORIZED)
+    response = redirect(_destination(), HTTPStatus.SEE_OTHER)
+    our_cookie().put(response, secret)
+    return response
+
+
+def _signed_in(session: Session) -> str | None:
+    """The new session's secret; the attempt is counted and audited either way. A session that was open in this browser ends."""
+    name, password = request.form.get("name", "").replace("\x00", ""), request.form.get("password", "")
+    actor = access.sign_in(session, name.strip(), password)
+    if actor is None:
+        audit.record(session, _Somebody(), "session:open", request_id=request_id(), outcome="refused")
+        return None
+    _close(session, actor)
+    audit.record(session, actor, "session:open", request_id=request_id())
+    return open_session(session, actor)
+
+
+def _close(session: Session, actor: Actor) -> None:
+    secret = our_cookie().read(request)
+    if secret:
+        close_session(session, secret)
+        audit.record(session, actor, "session:close", request_id=request_id())
+
+
+def sign_out() -> Response:
+    from_actor = _current()
+    database().run(lambda session: _close(session, from_actor))
+    response = make_response(redirect(url_for("ui.sign_in_page"), HTTPStatus.SEE_OTHER))
+    our_cookie().clear(response)
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response
+
+
+def _destination() -> str:
+    """Where to go once signed in: an address of ours, never one elsewhere that a link slipped in."""
+    asked = request.values.get("next", "")
+    return asked if _OUR_ADDRESS.fullmatch(asked) else url_for("ui.overview")

@@ -1,0 +1,140 @@
+"""Every route x role, generated from the application itself: a route that this table does not know fails the test."""
+
+import re
+
+import pytest
+
+from api.auth import GUARDED, declared
+from mdm.access import Role
+from mdm.entities import ENTITY_TYPES
+
+EVERYBODY = frozenset(Role)
+READERS = frozenset({Role.INTEGRATION, Role.STEWARD, Role.ADMIN})
+SUBMITTERS = frozenset({Role.INTEGRATION})
+PUBLIC = {"/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/docs.css"}
+
+# Operation -> who may, where nothing is of patients.
+MAY = {
+    "put_source": SUBMITTERS,
+    "put_sources": SUBMITTERS,
+    "delete_source": SUBMITTERS,
+    "get_source": READERS,
+    "get_golden": READERS,
+    "get_history": READERS,
+    "get_sources": READERS,
+    "match": READERS,
+    "search": READERS,
+    "put_system": frozenset({Role.ADMIN}),
+    "get_system": EVERYBODY,
+    "list_systems": EVERYBODY,
+    "list_identifier_systems": EVERYBODY,
+    "list_tasks": READERS,
+    "get_task": READERS,
+    "decide_task": frozenset({Role.STEWARD}),
+    "get": READERS,  # the crosswalk's; domain and system stand in path or body, and are checked there
+    "lookup": READERS,
+    "translate": READERS,
+    "validate": READERS,
+    "create_key": frozenset({Role.ADMIN}),
+    "list_keys": frozenset({Role.ADMIN}),
+    "revoke_key": frozenset({Role.ADMIN}),
+}
+
+# Of patients, these ask for the grant from clients and administrators.
+PHI_READS = {"get_source", "get_golden", "get_history", "get_sources", "search"}
+
+
+def may(operation: str, domain: str | None, role: Role, *, has_grant: bool) -> bool:
+    is_phi = domain is not None and ENTITY_TYPES[domain].phi
+    if is_phi and not has_grant and (role is Role.ADMIN or (role is Role.INTEGRATION and operation in PHI_READS)):
+        return False
+    return role in MAY[operation]
+
+
+def guarded_routes(app):
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(GUARDED):
+            for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+                yield rule, method
+
+
+def operation_of(rule):
+    blueprint, _, name = rule.endpoint.rpartition(".")
+    return name, blueprint if blueprint in ENTITY_TYPES else None
+
+
+def address(rule):
+    return re.sub(r"<[^>]+>", "1", rule.rule)
+
+
+def test_the_table_knows_every_operation_and_no_other(app):
+    assert {operation_of(rule)[0] for rule, _ in guarded_routes(app)} == set(MAY)
+
+
+def test_every_route_declares_its_access(app):
+    closed = [rule.rule for rule, _ in guarded_routes(app) if declared(app.view_functions[rule.endpoint]) is None]
+    assert closed == []
+
+
+def test_what_is_open_to_everybody_is_listed(app):
+    assert {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(GUARDED)} == PUBLIC
+
+
+@pytest.mark.parametrize("has_grant", [False, True])
+@pytest.mark.parametrize("role", list(Role))
+def test_the_matrix_of_routes_and_roles(app, client, key, role, has_grant):
+    headers = key(role.value, grants=["phi"] if has_grant else [])
+    wrong = []
+    for rule, method in guarded_routes(app):
+        operation, domain = operation_of(rule)
+        answer = client.open(address(rule), method=method, headers=headers)
+        allowed = answer.status_code not in {401, 403}
+        if answer.status_code >= 500 or allowed is not may(operation, domain, role, has_grant=has_grant):
+            wrong.append((method, rule.rule, answer.status_code))
+    assert wrong == []
+
+
+def test_nobody_passes_without_a_key(app, client):
+    statuses = {client.open(address(rule), method=method).status_code for rule, method in guarded_routes(app)}
+    assert statuses == {401}
+
+
+def test_a_route_without_declared_access_is_closed_to_all(database, settings, key):
+    from api.app import create_app
+
+    bare = create_app(database, settings)
+    bare.add_url_rule("/v1/forgotten", "forgotten", lambda: "secret")
+    answer = bare.test_client().get("/v1/forgotten", headers=key("admin", grants=["phi", "unmask"]))
+    assert answer.status_code == 403
+
+
+def test_a_key_of_one_domain_is_closed_out_of_every_other(app, client, key):
+    headers = key("integration", domains=["payer"], grants=["phi"])
+    for rule, method in guarded_routes(app):
+        _, domain = operation_of(rule)
+        if domain is not None:
+            status = client.open(address(rule), method=method, headers=headers).status_code
+            assert (status == 403) is (domain != "payer"), (method, rule.rule)
+
+
+def test_a_key_of_one_system_writes_only_as_that_system(client, key):
+    headers = key("integration", systems=["erp-north"])
+    assert client.put("/v1/payers/sources/erp-north/1", json={"attributes": {"name": "Blue Shield"}}, headers=headers).status_code == 200
+    for system in ("ehr-mercy", "not-there"):
+        answer = client.put(f"/v1/payers/sources/{system}/1", json={"attributes": {"name": "Blue Shield"}}, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
+
+
+def test_a_foreign_row_of_a_batch_fails_alone(clean_database, client, key):
+    rows = [{"system": system, "key": "1", "attributes": {"name": "Aetna"}} for system in ("erp-north", "ehr-mercy")]
+    answer = client.post("/v1/payers/sources:batch", json={"records": rows}, headers=key("integration", systems=["erp-north"]))
+    assert [row["outcome"] for row in answer.json["results"]] == ["new", "forbidden"]
+    assert answer.json["results"][1]["golden_id"] is None
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer x", "Bearer mdm_live_" + "a" * 36, "Bearer " + "é" * 45])
+def test_every_bad_key_has_the_same_answer(client, header):
+    answer = client.get("/v1/systems", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.json == client.get("/v1/systems").json
+    assert answer.headers["WWW-Authenticate"] == "Bearer"

@@ -1,0 +1,53 @@
+"""One lookup over HTTP: ours, with keys, policy, log and metrics, against R1 without; then the time of an answer at half load.
+
+    python -m tests.bench.lookup [--rounds 3] [--seconds 5]
+
+Goals (performance.md section 4): >= 1.0 x R1 with 16 connections; p99 <= 10 ms at half of the peak, open loop.
+"""
+
+import argparse
+import random
+import statistics
+
+from tests.bench import load
+from tests.bench.world import GOLDENS, Bench, bench, server, value_of
+
+_SAMPLE = 20_000
+_WARM_SECONDS = 2.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    arguments = parser.parse_args()
+    with bench() as made, server("tests.bench.servers:ours", made) as ours, server("tests.bench.servers:minimal", made) as minimal:
+        _measure(made, ours, minimal, arguments.rounds, arguments.seconds)
+
+
+def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) -> None:
+    paths = _paths(random.Random(1))
+    with_key, without = [load.get(path, made.key) for path in paths], [load.get(path) for path in paths]
+    for port, requests in ((ours, with_key), (minimal, without)):
+        load.closed(port, requests, _WARM_SECONDS)
+    mine, theirs = [], []
+    print(f"{'round':>5} {'ours/s':>9} {'R1/s':>9} {'ratio':>6} {'ours p50 ms':>12} {'R1 p50 ms':>10} {'errors':>7}")
+    for number in range(rounds):
+        a, b = load.closed(ours, with_key, seconds), load.closed(minimal, without, seconds)
+        mine.append(a.rate)
+        theirs.append(b.rate)
+        p50 = a.percentile(0.5) * 1000, b.percentile(0.5) * 1000
+        print(f"{number + 1:>5} {a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f} {p50[0]:>12.2f} {p50[1]:>10.2f} {a.errors + b.errors:>7}")
+    ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
+    print(f"throughput against R1: median {statistics.median(ratios):.2f}, worst {min(ratios):.2f} (goal 1.0)")
+    half = load.open_loop(ours, with_key, seconds, statistics.median(mine) / 2)
+    p50, p99 = half.percentile(0.5) * 1000, half.percentile(0.99) * 1000
+    print(f"at half load, {half.rate:.0f}/s open loop: p50 {p50:.2f} ms, p99 {p99:.2f} ms (goal 10), errors {half.errors}")
+
+
+def _paths(chance: random.Random) -> list[str]:
+    return [f"/v1/crosswalk/department/erp/{value_of('erp', chance.randrange(GOLDENS))}?to=hr" for _ in range(_SAMPLE)]
+
+
+if __name__ == "__main__":
+    main()

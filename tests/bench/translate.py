@@ -1,0 +1,105 @@
+"""Translating 1,000 and 10,000 ids in one call: ours over HTTP with everything on, against R3, the best statement in raw psycopg.
+
+    python -m tests.bench.translate [--rounds 9]
+
+R3 is whichever of the statements below is the fastest here and now; it brings back value and target only, and makes no JSON.
+Goals (performance.md section 4): >= 70 % of R3's ids per second at 1,000 and >= 85 % at 10,000.
+"""
+
+import argparse
+import random
+import socket
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import LiteralString
+
+import orjson
+import psycopg
+from psycopg import RawCursor
+
+from mdm.question import BY_VALUE
+from tests.bench import load
+from tests.bench.world import GOLDENS, Bench, bench, server, value_of
+
+SIZES = {1_000: 0.70, 10_000: 0.85}
+_JOIN: LiteralString = (
+    " join xref t on t.golden_id = s.golden_id and t.system_id = $3 and t.recorded_to is null"
+    " where s.domain = $1 and s.system_id = $2 and s.recorded_to is null"
+)
+STATEMENTS: dict[str, LiteralString] = {
+    "unnest": "select a.n, t.value from unnest($4::text[]) with ordinality as a(value, n)"
+    " join xref s on s.value = a.value and s.domain = $1 and s.system_id = $2 and s.recorded_to is null"
+    " join xref t on t.golden_id = s.golden_id and t.system_id = $3 and t.recorded_to is null order by a.n",
+    "any": "select s.value, t.value from xref s" + _JOIN + " and s.value = any($4::text[])",
+    "any, generic plan": "select s.value, t.value from xref s" + _JOIN + " and s.value = any((select $4::text[])::text[])",
+}
+Translate = Callable[[Sequence[str]], None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=9)
+    rounds = parser.parse_args().rounds
+    with bench() as made, server("tests.bench.servers:ours", made) as port, psycopg.connect(made.url, autocommit=True) as connection:
+        with socket.create_connection(("127.0.0.1", port)) as line:
+            contenders = {name: _raw(connection, made, statement) for name, statement in STATEMENTS.items()}
+            contenders["ours, statement alone"] = _raw(connection, made, BY_VALUE, many=True)
+            contenders["ours"] = _over_http(line, made)
+            for size, goal in SIZES.items():
+                _compare(contenders, size, goal, rounds)
+
+
+def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: int) -> None:
+    chance = random.Random(size)
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds + 3):  # the first three warm up caches and plans
+        values = [value_of("erp", number) for number in chance.sample(range(GOLDENS), size)]
+        for name, translate in contenders.items():
+            begin = time.perf_counter()
+            translate(values)
+            seconds[name].append(time.perf_counter() - begin)
+    medians = {name: statistics.median(times[3:]) for name, times in seconds.items()}
+    for name, median in medians.items():
+        print(f"{size:>7,} ids  {name:<24} {median * 1000:>8.1f} ms  {size / median:>9,.0f} ids/s")
+    best = min(median for name, median in medians.items() if name in STATEMENTS)
+    print(f"{size:>7,} ids  ours against R3: {best / medians['ours']:.0%} (goal {goal:.0%})")
+
+
+def _raw(connection: "psycopg.Connection[tuple[object, ...]]", made: Bench, statement: LiteralString, *, many: bool = False) -> Translate:
+    target: object = [made.ids["hr"]] if many else made.ids["hr"]
+
+    def translate(values: Sequence[str]) -> None:
+        parameters = ("department", made.ids["erp"], target, list(values))
+        rows = RawCursor(connection).execute(statement, parameters, prepare=True).fetchall()
+        if len(rows) != len(values):
+            raise ValueError("a fast wrong answer is a failure")
+
+    return translate
+
+
+def _over_http(line: socket.socket, made: Bench) -> Translate:
+    def translate(values: Sequence[str]) -> None:
+        line.sendall(load.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key))
+        results = orjson.loads(_body(line))["results"]
+        if len(results) != len(values) or any(result["outcome"] != "found" for result in results):
+            raise ValueError("a fast wrong answer is a failure")
+
+    return translate
+
+
+def _body(line: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += line.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    parts, have = [body], len(body)
+    while have < length:
+        parts.append(line.recv(1 << 20))
+        have += len(parts[-1])
+    return b"".join(parts)
+
+
+if __name__ == "__main__":
+    main()

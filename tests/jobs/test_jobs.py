@@ -1,0 +1,208 @@
+"""Claim, lease, fence: one owner at a time, no effect of a zombie, nothing lost, nothing looped."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mdm import jobs
+from mdm.db import execute, fetch
+from mdm.jobs import Claim, LeaseLost
+from mdm.running import Run
+
+
+def claim(work, job_id, worker="w1"):
+    return work.run(lambda session: jobs.claim(session, job_id, worker))
+
+
+def count_effects(work):
+    return work.run(lambda session: fetch(session, "select count(*) from miss where domain = 'effect'"))[0][0]
+
+
+def effect(session):
+    execute(session, "insert into miss (domain, system, value, count) values ('effect', 's', gen_random_uuid()::text, 1)")
+
+
+def test_a_job_is_claimed_once(work, job):
+    job_id = job(golden="g1")
+    with ThreadPoolExecutor(8) as pool:
+        claims = [found for found in pool.map(lambda n: claim(work, job_id, f"w{n}"), range(8)) if found]
+    assert [(found.kind, found.payload, found.fence, found.attempt) for found in claims] == [("noop", {"golden": "g1"}, 1, 1)]
+
+
+def test_a_second_request_for_live_work_finds_the_first(work, job):
+    first = job(key="k")
+    assert job(key="k") == first
+    claim(work, first)
+    assert job(key="k") == first
+    work.run(lambda session: jobs.finish(session, Claim(first, "noop", {}, 1, 1)))
+    assert job(key="k") != first
+
+
+def test_of_many_requests_at_once_one_makes_the_job(work, job):
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: job(key="k"), range(40)))) == 1
+
+
+def test_nothing_is_queued_when_the_business_fails(work):
+    def fails(session):
+        jobs.enqueue(session, "noop", {}, dedupe_key="k")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work.run(fails)
+    assert work.run(lambda session: fetch(session, "select count(*) from job"))[0][0] == 0
+
+
+def test_a_queue_that_nobody_serves_is_refused(work, job):
+    with pytest.raises(ValueError, match="no such queue"):
+        job(queue="misspelt")
+
+
+def test_a_zombie_has_no_effect(work, job, lapse):
+    job_id = job()
+    zombie = claim(work, job_id)
+    lapse(job_id)
+    heir = claim(work, job_id, "w2")
+    before = count_effects(work)
+    with pytest.raises(LeaseLost):
+        Run(work, zombie, lambda: False).effect(effect)
+    for settle in (lambda s: jobs.finish(s, zombie), lambda s: jobs.fail(s, zombie, "x"), lambda s: jobs.release(s, zombie)):
+        with pytest.raises(LeaseLost):
+            work.run(settle)
+    assert work.run(lambda session: jobs.beat(session, zombie)) is False
+    Run(work, heir, lambda: False).effect(effect)
+    assert count_effects(work) == before + 1
+
+
+def test_a_claim_waits_for_nobody_and_cannot_pass_an_effect_under_way(work, job, lapse):
+    job_id = job()
+    mine = claim(work, job_id)
+    lapse(job_id)
+    entered, leave = threading.Event(), threading.Event()
+
+    def slowly(session):
+        entered.set()
+        leave.wait(5)
+        effect(session)
+
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(Run(work, mine, lambda: False).effect, slowly)
+        entered.wait(5)
+        assert claim(work, job_id, "w2") is None
+        leave.set()
+        under_way.result()
+    assert claim(work, job_id, "w2").fence == mine.fence + 1
+
+
+def test_the_heartbeat_keeps_the_job(work, job):
+    mine = claim(work, job())
+    work.run(lambda session: execute(session, "update job set lease_until = now() + interval '1 s'"))
+    assert work.run(lambda session: jobs.beat(session, mine)) is True
+    left = work.run(lambda session: fetch(session, "select lease_until - now() from job"))[0][0]
+    assert left.total_seconds() > 55
+
+
+def test_a_job_that_is_done_stays_done(work, job, hand, row):
+    job_id = job()
+    for _ in range(3):  # the broker says it three times
+        hand(noop=lambda run: run.effect(effect)).take(job_id)
+    assert row(job_id) == ("done", 1, 1, None)
+
+
+def test_a_failure_is_tried_later_and_says_no_value(work, job, hand, row):
+    def fails(_):
+        raise ValueError("SSN 123-45-6789")
+
+    job_id = job()
+    hand(noop=fails).take(job_id)
+    assert row(job_id) == ("queued", 1, 1, "ValueError")
+    wait = work.run(lambda session: fetch(session, "select run_at - now() from job"))[0][0]
+    assert 4 < wait.total_seconds() < 7
+
+
+def test_a_job_that_always_fails_is_given_up_after_five_attempts(work, job, hand, row, hasten):
+    def fails(_):
+        raise ZeroDivisionError
+
+    job_id = job()
+    for _ in range(8):
+        hasten(job_id)
+        hand(noop=fails).take(job_id)
+    assert row(job_id) == ("quarantined", 5, 5, "ZeroDivisionError")
+
+
+def test_a_job_that_kills_its_worker_is_given_up_after_five_attempts(work, job, row, lapse):
+    job_id = job()
+    for _ in range(8):
+        claim(work, job_id)
+        lapse(job_id)
+        work.run(jobs.sweep)
+    assert row(job_id) == ("quarantined", 5, 5, "the worker died with it")
+
+
+def test_the_sweeper_returns_what_a_dead_worker_held(work, job, row, lapse):
+    job_id = job()
+    claim(work, job_id)
+    lapse(job_id)
+    assert work.run(jobs.sweep).returned == 1
+    assert row(job_id)[:2] == ("queued", 1)
+
+
+def test_one_sweeper_at_a_time(work):
+    with work.unit_of_work() as session:
+        assert jobs.sweep(session) is not None
+        assert work.run(jobs.sweep) is None
+
+
+def test_the_sweeper_rings_again_for_an_unheard_bell(work, job, hasten):
+    job_id = job(queue="bulk")
+    assert list(work.run(jobs.sweep).due) == []
+    hasten(job_id)
+    assert list(work.run(jobs.sweep).due) == [(job_id, "bulk")]
+
+
+def test_an_unknown_kind_waits_for_a_newer_worker(work, job, hand, row):
+    job_id = job(kind="invented_tomorrow")
+    hand().take(job_id)
+    assert row(job_id)[:2] == ("queued", 0)
+
+
+def test_a_stopping_worker_gives_back_between_two_effects(work, job, hand, row):
+    stopping = threading.Event()
+
+    def two_effects(run):
+        run.effect(effect)
+        stopping.set()
+        run.effect(effect)
+
+    job_id, before = job(), count_effects(work)
+    hand(stopping=stopping.is_set, noop=two_effects).take(job_id)
+    assert row(job_id)[:2] == ("queued", 0)
+    assert count_effects(work) == before + 1
+
+
+def test_an_effect_may_not_outlast_its_lease(work, job):
+    mine = claim(work, job())
+    found = Run(work, mine, lambda: False).effect(lambda session: fetch(session, "select current_setting('statement_timeout')"))
+    assert found == [("15s",)]
+
+
+def test_four_hands_do_two_hundred_jobs_once_each(work, job, hand):
+    for n in range(200):
+        job(key=f"k{n}")
+    before = count_effects(work)
+    with ThreadPoolExecutor(4) as pool:
+        done = sum(pool.map(lambda _: hand(noop=lambda run: run.effect(effect)).drain(), range(4)))
+    assert (done, count_effects(work) - before) == (200, 200)
+
+
+def test_enqueueing_costs_a_millisecond_at_most(work):
+    def many(session):
+        started = time.perf_counter()
+        for n in range(300):
+            jobs.enqueue(session, "noop", {}, dedupe_key=f"k{n}")
+        return (time.perf_counter() - started) / 300
+
+    assert work.run(many) < 0.004  # the goal is 1 ms; a test machine may be busy

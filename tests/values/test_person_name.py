@@ -1,0 +1,92 @@
+"""Names of persons: nicknames, sounds, titles, generations, and names that are none."""
+
+import pytest
+
+from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
+
+NO_NAMES = [
+    "BABY BOY", "Baby Boy A", "BABYGIRL", "Babygirl B", "BB", "BG", "bb 2", "Newborn", "NEWBORN GIRL", "Infant", "infant of Judy", "BOY A",
+    "Girl B", "GIRL 2", "Twin A", "TWIN B", "Judy Girl A", "Judysgirl", "Judy's Boy B", "UNKNOWN", "unk", "Unknown Male", "John Doe",
+    "JANE DOE", "Doe, Jane", "John Doe 7", "Trauma", "TRAUMA 12", "Trauma Alpha", "TEST", "Test Patient", "ZZTEST",
+    "ZZTEST MARY", "ZZZ TEST",
+    "DO NOT USE", "do not use - merged", "XXX", "None", "N/A", "REFUSED", "Anonymous",
+]  # fmt: skip
+NAMES = [
+    "Maria", "Boyd", "Testa", "Infante", "Ann", "Doering", "Babs", "Babette", "Trumann", "Marie-Claire", "O", "Ng",
+    "Xi", "Twinkle", "Unkel",
+    "Girlie", "Malek", "Zztop",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+@pytest.mark.parametrize("kind", [GIVEN_NAME, FAMILY_NAME, FULL_NAME], ids=lambda kind: kind.name)
+def test_a_stand_in_for_a_name_is_a_placeholder(kind, name) -> None:
+    assert kind.read(name).problem == "placeholder"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_only_looks_like_a_placeholder_is_evidence(name) -> None:
+    assert FAMILY_NAME.read(name).is_evidence
+
+
+def test_a_name_is_kept_as_written() -> None:
+    assert GIVEN_NAME.read("  María\tJosé ").value == "María José"
+
+
+def test_names_are_compared_without_marks_hyphens_and_apostrophes() -> None:
+    assert GIVEN_NAME.features("Jean-Luc")[""] == GIVEN_NAME.features("JEAN LUC")[""] == "jean luc"
+    assert FAMILY_NAME.features("O’Brien")[""] == "obrien"
+    assert FAMILY_NAME.features("Łukasiewicz")[""] == "lukasiewicz"
+
+
+def test_titles_are_no_part_of_a_given_name() -> None:
+    assert GIVEN_NAME.features("Dr. Ana")[""] == "ana"
+
+
+def test_generation_words_are_no_part_of_a_family_name() -> None:
+    assert FAMILY_NAME.features("Rivera Jr.")[""] == "rivera"
+    assert FAMILY_NAME.features("Rivera III")[""] == "rivera"
+
+
+def test_names_that_sound_alike_share_their_sound() -> None:
+    assert FAMILY_NAME.features("Smith")["sound"] == FAMILY_NAME.features("Smyth")["sound"]
+    assert GIVEN_NAME.features("Catherine")["sound"] == GIVEN_NAME.features("Katherine")["sound"]
+
+
+@pytest.mark.parametrize(
+    ("short", "long"), [("Bill", "William"), ("Wm.", "William"), ("Liz", "Elizabeth"), ("Bob", "Robert Lee"), ("Peggy", "Margaret")]
+)
+def test_a_nickname_meets_its_name(short, long) -> None:
+    assert set(GIVEN_NAME.features(short)["nicknames"]) & set(GIVEN_NAME.features(long)["nicknames"])
+
+
+def test_unrelated_names_share_no_nickname() -> None:
+    assert not set(GIVEN_NAME.features("Ahmed")["nicknames"]) & set(GIVEN_NAME.features("William")["nicknames"])
+
+
+def test_a_middle_name_has_an_initial() -> None:
+    assert MIDDLE_NAME.features("Ann") == {"": "ann", "initial": "a"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "normal"),
+    [("Jr.", "JR"), ("junior", "JR"), ("SR", "SR"), ("2nd", "II"), ("iii", "III"), ("4th", "IV"), ("V", "V"), ("MD", None)],
+)
+def test_generation_suffixes(raw, normal) -> None:
+    assert NAME_SUFFIX.read(raw).value == normal
+
+
+def test_both_orders_of_a_full_name_are_the_same() -> None:
+    expected = {"": "ana m rivera", "tokens": ("ana", "m", "rivera")}
+    assert (
+        FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == FULL_NAME.features("Dr Ana M Rivera Jr") == expected
+    )
+
+
+def test_a_name_without_any_letter_is_not_understood() -> None:
+    assert FAMILY_NAME.read("--- 12").value is None
+
+
+def test_a_name_of_another_script_is_kept_without_columns() -> None:
+    assert GIVEN_NAME.read("明美").is_evidence
+    assert GIVEN_NAME.features("明美") == {}
