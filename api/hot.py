@@ -30,16 +30,18 @@ from api.health import metrics
 from api.schemas import TEXT_MAX
 from mdm.access import Actor
 from mdm.consult import check_scope, missed
-from mdm.crosswalk import Answer, answers
+from mdm.crosswalk import answers
 from mdm.errors import ConcordError
 from mdm.jsonio import dumps, loads
-from mdm.question import BY_GOLDEN_ID, BY_VALUE, TARGETS_MAX, VALUES_MAX, Plan, Question, plan
+from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_COLUMNS, TARGETS_MAX, VALUES_MAX, Plan, Question, plan
 from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import SystemRegistry, registry
+from mdm.translation import column_parameters, fits, translation_json
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+Write = Callable[[Plan, "Line"], tuple[Reply, list[str]]]  # the answer, and what nobody knows
 
 PREFIX = "/v1/crosswalk/"
 _LOOKUP, _TRANSLATE = "/v1/crosswalk/lookup", "/v1/crosswalk/translate"
@@ -54,7 +56,11 @@ _HEADERS = [
 ]
 _USUAL_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STATUS = {200: "200 OK", 404: "404 NOT FOUND"}
-_STATEMENTS: Mapping[LiteralString, bytes] = {BY_VALUE: b"crosswalk_by_value", BY_GOLDEN_ID: b"crosswalk_by_golden_id"}
+_STATEMENTS: Mapping[LiteralString, bytes] = {
+    BY_VALUE: b"crosswalk_by_value",
+    BY_GOLDEN_ID: b"crosswalk_by_golden_id",
+    IN_COLUMNS: b"crosswalk_in_columns",
+}
 
 
 class Unusual(Exception):
@@ -72,7 +78,7 @@ class Asked:
     values: Sequence[str]
     as_of: date
     on_miss: str
-    dump: Callable[[Sequence[str], list[Answer]], Reply]
+    write: Write
 
 
 class Hot:
@@ -86,6 +92,7 @@ class Hot:
         self._misses = misses(app, self._concord.database)
         self._log = AccessLog(self._concord.settings.log_level)
         self._lines = threading.local()
+        self._open: list[Line] = []
         self._registry: SystemRegistry | None = None
         self._keys: dict[str, tuple[float, Actor]] = {}
         self._ids = RequestIds()
@@ -141,11 +148,10 @@ class Hot:
         planned = plan(systems, question)
         if not isinstance(planned, Plan):
             raise Unusual
-        found = answers(planned, self._ask(planned))
-        unknown = missed(planned, found) if asked.on_miss == ON_MISS[0] else []
-        if unknown:
+        made, unknown = asked.write(planned, self._line())
+        if unknown and asked.on_miss == ON_MISS[0]:
             self._misses.count(entity.name, planned.source, unknown)
-        return asked.dump(asked.values, found)
+        return made
 
     def _systems(self) -> SystemRegistry:
         known = self._registry
@@ -153,16 +159,17 @@ class Hot:
             known = self._registry = self._concord.database.run(registry)
         return known
 
-    def _ask(self, planned: Plan) -> PGresult:
+    def _line(self) -> "Line":
         line: Line | None = getattr(self._lines, "line", None)
-        if line is None:
+        if line is None or line.is_broken:
             line = self._lines.line = Line(self._concord.database.url)
-        try:
-            return line.ask(planned)
-        except psycopg.Error:
-            line.close()
-            del self._lines.line
-            raise
+            self._open = [known for known in self._open if not known.is_broken] + [line]
+        return line
+
+    def close(self) -> None:
+        """Hang up every line; one that is needed again is made again."""
+        while self._open:
+            self._open.pop().close()
 
 
 class Line:
@@ -171,14 +178,21 @@ class Line:
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True, connect_timeout=3, client_encoding="utf8")
         self._pgconn: PGconn = self._connection.pgconn
+        self.is_broken = False
         for statement, name in _STATEMENTS.items():
             self._checked(self._pgconn.prepare(name, statement.encode()), pq.ExecStatus.COMMAND_OK)
 
-    def ask(self, planned: Plan) -> PGresult:
-        parameters = [parameter.encode() for parameter in planned.parameters]
-        return self._checked(self._pgconn.exec_prepared(_STATEMENTS[planned.statement], parameters), pq.ExecStatus.TUPLES_OK)
+    def ask(self, statement: LiteralString, parameters: Sequence[str]) -> PGresult:
+        """The rows; raises psycopg.Error, after which the line is broken."""
+        try:
+            result = self._pgconn.exec_prepared(_STATEMENTS[statement], [parameter.encode() for parameter in parameters])
+            return self._checked(result, pq.ExecStatus.TUPLES_OK)
+        except psycopg.Error:
+            self.close()
+            raise
 
     def close(self) -> None:
+        self.is_broken = True
         self._connection.close()
 
     @staticmethod
@@ -220,7 +234,7 @@ def _from_address(path: str, environ: Environ) -> Asked:
     if not domain or not _is_usual(source, TEXT_MAX) or not _is_usual(value, KEY_LENGTH_MAX):
         raise Unusual
     targets, as_of = _from_query(environ.get("QUERY_STRING", ""))
-    return Asked(LOOKUP_RULE, domain, source, targets, (value,), as_of, ON_MISS[0], _dump_get)
+    return Asked(LOOKUP_RULE, domain, source, targets, (value,), as_of, ON_MISS[0], _write_get)
 
 
 def _from_query(query: str) -> tuple[tuple[str, ...], date]:
@@ -254,7 +268,7 @@ def _from_body(path: str, environ: Environ) -> Asked:
 def _from_lookup(body: Mapping[str, Any]) -> Asked:
     if not body.keys() <= {"domain", "system", "value", "to", "as_of", "on_miss"} or not _is_usual(body.get("value"), KEY_LENGTH_MAX):
         raise Unusual
-    return _asked(_LOOKUP, body, body.get("system"), (body["value"],), _dump_lookup)
+    return _asked(_LOOKUP, body, body.get("system"), (body["value"],), _write_lookup)
 
 
 def _from_translate(body: Mapping[str, Any]) -> Asked:
@@ -263,19 +277,17 @@ def _from_translate(body: Mapping[str, Any]) -> Asked:
         raise Unusual
     if not isinstance(values, list) or len(values) > VALUES_MAX or not all([type(value) is str for value in values]):  # noqa: C419
         raise Unusual
-    return _asked(_TRANSLATE, body, body.get("from"), values, translation)
+    return _asked(_TRANSLATE, body, body.get("from"), values, _write_translation)
 
 
-def _asked(
-    route: str, body: Mapping[str, Any], source: object, values: Sequence[str], dump: Callable[[Sequence[str], list[Answer]], Reply]
-) -> Asked:
+def _asked(route: str, body: Mapping[str, Any], source: object, values: Sequence[str], write: Write) -> Asked:
     domain, wanted, on_miss = body.get("domain"), body.get("to", ()), body.get("on_miss", ON_MISS[0])
     targets = (wanted,) if isinstance(wanted, str) else wanted
     if not isinstance(domain, str) or not isinstance(source, str) or not _is_usual(source, TEXT_MAX) or on_miss not in ON_MISS:
         raise Unusual
     if not isinstance(targets, Sequence) or len(targets) > TARGETS_MAX or not all(_is_usual(name, TEXT_MAX) for name in targets):
         raise Unusual
-    return Asked(route, domain, source, tuple(targets), values, _day(body.get("as_of")), on_miss, dump)
+    return Asked(route, domain, source, tuple(targets), values, _day(body.get("as_of")), on_miss, write)
 
 
 def _is_usual(text: object, longest: int) -> bool:
@@ -307,12 +319,23 @@ def _today() -> date:
 _days: dict[int, date] = {}
 
 
-def _dump_get(_: Sequence[str], found: list[Answer]) -> Reply:
-    return reply(found[0])
+def _write_get(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+    found = answers(planned, line.ask(planned.statement, planned.parameters))
+    return reply(found[0]), missed(planned, found)
 
 
-def _dump_lookup(_: Sequence[str], found: list[Answer]) -> Reply:
-    return Reply(200, JSON_TYPE, dumps(found[0]))
+def _write_lookup(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+    found = answers(planned, line.ask(planned.statement, planned.parameters))
+    return Reply(200, JSON_TYPE, dumps(found[0])), missed(planned, found)
+
+
+def _write_translation(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+    if fits(planned):
+        written = translation_json(planned, line.ask(IN_COLUMNS, column_parameters(planned)))
+        if written is not None:
+            return Reply(200, JSON_TYPE, written[0]), written[1]
+    found = answers(planned, line.ask(planned.statement, planned.parameters))
+    return translation(planned.question.values, found), missed(planned, found)
 
 
 _BODIES: Mapping[str, Callable[[Mapping[str, Any]], Asked]] = {_LOOKUP: _from_lookup, _TRANSLATE: _from_translate}

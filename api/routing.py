@@ -43,8 +43,6 @@ def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], 
     view.__name__ = operation.name
     view.__doc__ = operation.summary
     wrapped = allow(operation.access.verb, operation.access.domain)(view)
-    for status in sorted(_refusals(operation, rule)):
-        wrapped = blueprint.alt_response(status, HTTPStatus(status).name)(wrapped)
     for status, shape in operation.also:
         wrapped = blueprint.alt_response(status, schema=shape, success=True)(wrapped)
     wrapped = blueprint.response(operation.status, operation.answer)(wrapped)
@@ -52,7 +50,8 @@ def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], 
         wrapped = blueprint.arguments(operation.body)(wrapped)
     if operation.query is not None:
         wrapped = blueprint.arguments(operation.query, location="query")(wrapped)
-    docs = {"operationId": f"{blueprint.name}_{operation.name}", "security": [{"key": []}], **operation.docs}
+    refusals = {status: HTTPStatus(status).name for status in sorted(_refusals(operation, rule))}
+    docs = {"operationId": f"{blueprint.name}_{operation.name}", "security": [{"key": []}], "responses": refusals, **operation.docs}
     blueprint.route(rule, methods=[method], endpoint=operation.name)(blueprint.doc(**docs)(wrapped))
 
 

@@ -1,5 +1,6 @@
 """Record -> blocking keys. Two records are compared when they share one. A rule with an absent part gives no key (never a half one)."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import product
 
@@ -14,19 +15,22 @@ def blocking_keys(scope: str, rules: tuple[BlockingRule, ...], record: Columns) 
 
 
 def _texts(rule: BlockingRule, record: Columns) -> list[str]:
-    choices = [_pieces(part, record.get(part.column)) for part in rule.parts]
-    if not all(choices):
-        return []
-    combined = product(*choices)
-    return ["\x1f".join(sorted(parts) if rule.crossed else parts) for parts in combined]
+    choices = []
+    for part in rule.parts:
+        value = record.get(part.column)
+        pieces = () if value is None else _pieces(part, value)
+        if not pieces:
+            return []
+        choices.append(pieces)
+    return ["\x1f".join(sorted(parts) if rule.crossed else parts) for parts in product(*choices)]
 
 
-def _pieces(part: KeyPart, value: Value | None) -> list[str]:
-    values = () if value is None else (value,) if isinstance(value, str) else value
-    sliced = (text[part.start : part.stop] for text in values)
-    return [text for text in sliced if text]
+def _pieces(part: KeyPart, value: Value) -> Sequence[str]:
+    if isinstance(value, str):
+        text = value[part.start : part.stop]
+        return (text,) if text else ()
+    return [text for whole in value if (text := whole[part.start : part.stop])]
 
 
 def _hash(*parts: str) -> int:
-    digest = blake2b("\x1f".join(parts).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    return int.from_bytes(blake2b("\x1f".join(parts).encode(), digest_size=8).digest(), "big", signed=True)

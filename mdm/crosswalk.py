@@ -10,7 +10,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 from psycopg.pq.abc import PGresult
 
-from mdm.question import Plan, golden_id_of
+from mdm.question import COLUMNS, GOLDEN_ID, IS_PLAIN, KEY, TARGET_SYSTEM, TARGET_VALUE, Plan, golden_id_of
 from mdm.systems import GOLDEN
 
 CANDIDATES_MAX = 50  # of an ambiguous answer; a tax number may belong to hundreds
@@ -97,18 +97,30 @@ class Holder(NamedTuple):
 
 def answers(planned: Plan, result: PGresult) -> list[Answer]:
     """What the rows say, one answer per value."""
-    rows = _rows_by_key(result)
-    day = planned.question.as_of.isoformat()
-    found: list[Answer] = []
-    for index, key in enumerate(planned.keys):
-        at = rows.get(key.encode()) if key is not None else None
-        if at is None:
-            found.append(unknown_value(planned, index))
-        elif len(at) == 1 and result.get_value(at[0], 2) == b"t":
-            found.append(_plain_answer(planned, result, at[0]))
-        else:
-            found.append(_answer(planned, day, key or "", [_holder(result, row) for row in at]))
-    return found
+    rows = Rows(planned, result)
+    return [rows.answer(index) for index in range(len(planned.keys))]
+
+
+class Rows:
+    """A result by the value that was asked for, from a row on."""
+
+    def __init__(self, planned: Plan, result: PGresult, begin: int = 0) -> None:
+        self._planned = planned
+        self._result = result
+        self._day = planned.question.as_of.isoformat()
+        self.numbers: dict[bytes | None, list[int]] = {}
+        for row in range(begin, result.ntuples):
+            self.numbers.setdefault(result.get_value(row, KEY), []).append(row)
+
+    def answer(self, index: int) -> Answer:
+        """The answer to the value at `index` of the question."""
+        key = self._planned.keys[index]
+        numbers = None if key is None else self.numbers.get(key.encode())
+        if numbers is None:
+            return unknown_value(self._planned, index)
+        if len(numbers) == 1 and self._result.get_value(numbers[0], IS_PLAIN) == b"t":
+            return _plain_answer(self._planned, self._result, numbers[0])
+        return _answer(self._planned, self._day, key or "", [_holder(self._result, number) for number in numbers])
 
 
 def holders(result: PGresult) -> list[Holder]:
@@ -118,13 +130,6 @@ def holders(result: PGresult) -> list[Holder]:
 
 def unknown_system(names: Sequence[str]) -> Answer:
     return {"outcome": Outcome.UNKNOWN_SYSTEM.value, "golden_id": None, "targets": [], "flags": {"unknown_systems": list(names)}}
-
-
-def _rows_by_key(result: PGresult) -> dict[bytes | None, list[int]]:
-    rows: dict[bytes | None, list[int]] = {}
-    for row in range(result.ntuples):
-        rows.setdefault(result.get_value(row, 0), []).append(row)
-    return rows
 
 
 def unknown_value(planned: Plan, index: int) -> Answer:
@@ -146,19 +151,19 @@ def _hint(planned: Plan, value: str) -> str | None:
 def _plain_answer(planned: Plan, result: PGresult, row: int) -> Answer:
     """One golden record with one target in the only system asked for, about which nothing is to be said."""
     get = result.get_value
-    code = planned.registry.codes[int(get(row, 3) or 0)]
-    target: Target = {"system": code, "value": (get(row, 4) or b"").decode(), "valid_from": None, "valid_to": None}
-    golden_id = (get(row, 1) or b"").decode()
+    code = planned.registry.codes[int(get(row, TARGET_SYSTEM) or 0)]
+    target: Target = {"system": code, "value": (get(row, TARGET_VALUE) or b"").decode(), "valid_from": None, "valid_to": None}
+    golden_id = (get(row, GOLDEN_ID) or b"").decode()
     targets = [target] if GOLDEN not in planned.targets else _ordered([target, _as_target(golden_id)])
     return {"outcome": _FOUND, "golden_id": golden_id, "targets": targets, "flags": {}}
 
 
 def _holder(result: PGresult, row: int) -> Holder:
-    cells = [_text(result.get_value(row, column)) for column in range(13)]
+    cells = [_text(result.get_value(row, column)) for column in range(COLUMNS)]
     return Holder(
-        golden_id=cells[1] or "",
-        system_id=None if cells[3] is None else int(cells[3]),
-        value=cells[4] or "",
+        golden_id=cells[GOLDEN_ID] or "",
+        system_id=None if (number := cells[TARGET_SYSTEM]) is None else int(number),
+        value=cells[TARGET_VALUE] or "",
         target_active=cells[5] == "t",
         target_valid_from=cells[6],
         target_valid_to=cells[7],

@@ -29,7 +29,7 @@ Params = Sequence[object] | Mapping[str, object] | None
 _RETRIED = frozenset({"40P01", "40001", "55P03"})
 _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
 _ATTEMPTS = 5
-LOCKS_MAX = 512
+LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
 
 set_json_dumps(dumps)
@@ -131,15 +131,17 @@ def execute(session: Session, statement: LiteralString, params: Params = None) -
 def lock(session: Session, kind: str, keys: Iterable[int]) -> None:
     """Advisory locks for the transaction, in sorted order, all in one statement. Candidates are read after this, never before."""
     buckets = sorted({key & _BUCKETS for key in keys})
-    if not buckets:
-        return
     if len(buckets) > LOCKS_MAX:
         raise ValueError(f"{len(buckets)} locks in one transaction; the chunk must be split")
-    fetch(
-        session,
-        "select count(pg_advisory_xact_lock(%s, bucket)), set_config('lock_timeout', '5s', true) from unnest(%s::int[]) bucket",
-        (crc32(kind.encode()) & 0x7FFFFFFF, buckets),
-    )
+    fetch(session, _LOCK, (crc32(kind.encode()) & 0x7FFFFFFF, buckets))
+
+
+# A transaction that takes these locks looks up a handful of rows, whatever the size of the tables. Plans made while they were empty, or
+# before statistics knew better, would scan them whole: a delivery must cost at a million records what it costs at ten.
+_LOCK = (
+    "select count(pg_advisory_xact_lock(%s, bucket)), set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true) from unnest(%s::int[]) bucket"
+)
 
 
 def text_key(text: str) -> int:

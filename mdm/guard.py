@@ -6,13 +6,14 @@ comparison columns of all its holders, those already stored included, and their 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from matching.blocking import blocking_keys
 from matching.compare import Value
-from matching.model import BlockingRule, Columns, Model
+from matching.model import BlockingRule, Columns, KeyPart, Model
 from mdm.candidates import Blocks
 from mdm.db import execute, fetch
 from mdm.entity import EntityType
@@ -36,13 +37,22 @@ def guards(entity: EntityType) -> dict[str, int]:
     return {**dict(entity.guarded), **identifiers}
 
 
+def record_keys(entity: EntityType, model: Model, columns: Columns) -> dict[int, str]:
+    """All keys under which a record is found: those of the blocking rules, and one per guarded value, by which its holders are counted."""
+    return blocking_keys(entity.name, (*model.blocking, *_guard_rules(entity).values()), columns)
+
+
+@cache
+def _guard_rules(entity: EntityType) -> Mapping[str, BlockingRule]:
+    return {column: BlockingRule(f"guard {column}", (KeyPart(column),)) for column in guards(entity)}
+
+
 def demote_overshared(
-    session: Session, entity: EntityType, model: Model, blocks: Blocks, incoming: Sequence[Incoming]
+    session: Session, entity: EntityType, blocks: Blocks, incoming: Sequence[Incoming]
 ) -> tuple[list[Incoming], list[Demoted]]:
     """Take over-shared values out of the columns of these deliveries and of the stored records that hold them too."""
     limits = guards(entity)
-    rules = {c: rule for rule in model.blocking if len(rule.parts) == 1 and (c := _whole_column(rule)) in limits}
-    values = _guarded_values(entity, rules, incoming)
+    values = _guarded_values(entity, _guard_rules(entity), incoming)
     over: dict[tuple[str, str], set[UUID]] = {}
     for (column, value), (key, here) in values.items():
         holders = set(blocks.holders.get(key, ())) | here
@@ -52,11 +62,6 @@ def demote_overshared(
         return list(incoming), []
     stripped = [_strip_incoming(i, over) for i in incoming]
     return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
-
-
-def _whole_column(rule: BlockingRule) -> str:
-    part = rule.parts[0]
-    return part.column if part.start is None and part.stop is None else ""
 
 
 def _guarded_values(

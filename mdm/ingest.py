@@ -5,12 +5,10 @@ Batch is the primitive, one is a batch of one. The result of a delivery never de
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import blocking_keys
 from matching.model import Columns
 from matching.score import Evidence, Score, Scorer
 from mdm import audit
@@ -21,7 +19,7 @@ from mdm.decide import Outcome
 from mdm.entity import EntityType
 from mdm.errors import ConcordError, FieldProblem, Forbidden
 from mdm.feed import publish
-from mdm.guard import Demoted, demote_overshared
+from mdm.guard import Demoted, demote_overshared, record_keys
 from mdm.ids import new_record_id
 from mdm.models import scorer as active_scorer
 from mdm.overlay import quarantine_overlays
@@ -71,7 +69,7 @@ def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries
     results: dict[int, Result] = {}
     ready: list[tuple[int, Standard]] = []
     with database.unit_of_work() as session:
-        systems = registry(session)
+        systems, model = registry(session), active_scorer(session, entity)
     for index, delivery in enumerate(deliveries):
         try:
             check(actor, Verb.SUBMIT, entity.name, delivery.system)
@@ -79,7 +77,7 @@ def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries
         except ConcordError as error:
             problems = error.problems or (FieldProblem(error.code, "", error.message),)
             results[index] = Result(delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems)
-    for chunk in _chunks(entity, ready):
+    for chunk in _chunks(entity, model, ready):
         standards = [standard for _, standard in chunk]
 
         def work(session: Session, rows: Sequence[Standard] = standards) -> list[Result]:
@@ -90,21 +88,22 @@ def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries
     return [results[index] for index in range(len(deliveries))]
 
 
-def _chunks(entity: EntityType, ready: Sequence[tuple[int, Standard]]) -> Iterable[list[tuple[int, Standard]]]:
-    """Chunks within the lock budget, none of which names a source key twice (the second must find the first)."""
-    per_record = 2 * (len(entity.model.blocking) * 4 + 1)
-    size = max(1, min(CHUNK_MAX, LOCKS_MAX // per_record))
-    left = list(ready)
-    while left:
-        seen: set[tuple[str, str]] = set()
-        chunk: list[tuple[int, Standard]] = []
-        for row in islice(left, size):
-            place = (row[1].delivery.system, row[1].delivery.key)
-            if place in seen:
-                break
-            seen.add(place)
-            chunk.append(row)
-        left = left[len(chunk) :]
+def _chunks(entity: EntityType, model: Scorer, ready: Sequence[tuple[int, Standard]]) -> Iterable[list[tuple[int, Standard]]]:
+    """Chunks within the lock budget (half for new keys, half for those of the former versions), none of which names a source key twice:
+    the second must find the first."""
+    chunk: list[tuple[int, Standard]] = []
+    seen: set[tuple[str, str]] = set()
+    locks = 0
+    for index, standard in ready:
+        place = (standard.delivery.system, standard.delivery.key)
+        keys = len(record_keys(entity, model.model, standard.columns))
+        if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + keys > LOCKS_MAX // 2):
+            yield chunk
+            chunk, seen, locks = [], set(), 0
+        chunk.append((index, standard))
+        seen.add(place)
+        locks += keys
+    if chunk:
         yield chunk
 
 
@@ -135,7 +134,7 @@ def deliver(session: Session, entity: EntityType, actor: Actor, standards: Seque
 
 
 def _incoming(entity: EntityType, model: Scorer, standard: Standard, stored: Stored | None) -> Incoming:
-    keys = blocking_keys(entity.name, model.model.blocking, standard.columns)
+    keys = record_keys(entity, model.model, standard.columns)
     return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, keys)
 
 
@@ -147,7 +146,7 @@ def _unchanged(incoming: Incoming) -> Result:
 
 def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> dict[UUID, Result]:
     blocks = read_blocks(session, sorted({key for i in changed for key in i.keys}))
-    changed, demoted = demote_overshared(session, entity, model.model, blocks, changed)
+    changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
     settled, scored = store_and_settle(session, entity, model, blocks, applied, demoted)
     publish(session, entity.name, settled.happenings)

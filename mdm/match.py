@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import blocking_keys
 from matching.model import Thresholds
 from matching.score import Evidence, Score
 from mdm.candidates import read_blocks
 from mdm.entity import EntityType
 from mdm.golden import displays
+from mdm.guard import record_keys
 from mdm.members import read_members
 from mdm.models import scorer as active_scorer
 from mdm.standardise import Delivery, Note, Raw, standardise
@@ -58,7 +58,7 @@ def match(
     question = Delivery(_NOBODY, "?", attributes, identifiers)
     standard = standardise(entity, question, _Asking(session), complete=False)
     model = active_scorer(session, entity)
-    keys = blocking_keys(entity.name, model.model.blocking, standard.columns)
+    keys = record_keys(entity, model.model, standard.columns)
     blocks = read_blocks(session, sorted(keys))
     candidates, was_cut = blocks.candidates(list(keys))
     floor = model.model.thresholds.review - NEAREST_MISS_BITS

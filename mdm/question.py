@@ -24,6 +24,10 @@ from mdm.values.kind import ValueType, clean_text
 VALUES_MAX = 10_000
 TARGETS_MAX = 50
 
+# The columns of both statements.
+KEY, GOLDEN_ID, IS_PLAIN, TARGET_SYSTEM, TARGET_VALUE = range(5)
+COLUMNS = 13
+
 # The arrays stand in sub-selects so that the planner cannot see their size: else it would plan every call anew, at six times the cost.
 # The third column says of nearly every row that nothing is special about it, which spares reading the last eight.
 # A value that one golden record merely mentions is no target where it is another's own key.
@@ -50,6 +54,21 @@ select g.id, g.survivor, false,
    and (t.own or not exists (select 1 from xref o where o.domain = $1 and o.system_id = t.system_id and o.value = t.value
                              and o.own and o.recorded_to is null))
 """
+# The same for a long list of values in one other system: all rows of which nothing special is to be said come back as two texts, keys and
+# the middle of their answers' JSON, a line each. Ten thousand rows cost as much to fetch and to read one by one as to find.
+IN_COLUMNS: LiteralString = (
+    "with r (key, golden_id, is_plain, system_id, value, target_active, target_from, target_to, own, active, pending, valid_from, valid_to)"
+    " as materialized ("
+    + BY_VALUE
+    + """)
+select string_agg(key, E'\\n'), string_agg($5::text || golden_id || $6::text || to_json(value)::text, E'\\n'), null::bool, null::int, null,
+       null::bool, null, null, null::bool, null::bool, null::bool, null, null
+  from r where is_plain
+ union all
+select key, golden_id::text, is_plain, system_id, value, target_active, target_from, target_to, own, active, pending, valid_from, valid_to
+  from r where is_plain is not true
+"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +128,7 @@ def normal_forms(registry: SystemRegistry, code: str, values: Sequence[str]) -> 
     if code == GOLDEN:
         return [golden_id_of(value) for value in values]
     if registry.is_source(code):
-        return [value if _is_tidy(value) else _storable(local_key(value)) for value in values]
+        return list(values) if _are_tidy(values) else [value if _is_tidy(value) else _storable(local_key(value)) for value in values]
     kind = registry.value_type(code)
     return [_normal_form(kind, value) for value in values]
 
@@ -117,6 +136,12 @@ def normal_forms(registry: SystemRegistry, code: str, values: Sequence[str]) -> 
 def _normal_form(kind: ValueType, value: str) -> str | None:
     text = value if not kind.trim or _is_tidy(value) else clean_text(value)
     return _storable((kind.normalise(text) if text else None) or value.strip())
+
+
+def _are_tidy(values: Sequence[str]) -> bool:
+    """Whether all of them are for sure: one look at ten thousand values instead of ten thousand looks."""
+    joined = "".join(values)
+    return joined.isascii() and joined.isprintable() and " " not in joined and "" not in values
 
 
 def _is_tidy(value: str) -> bool:
@@ -139,11 +164,11 @@ def golden_id_of(value: str) -> str | None:
 
 def _array(keys: Iterable[str | None]) -> str:
     """A PostgreSQL array literal."""
-    joined = '","'.join([key for key in keys if key is not None])
-    if '"' in joined.replace('","', "") or "\\" in joined:
-        quoted = [key.replace("\\", "\\\\").replace('"', '\\"') for key in keys if key is not None]
-        joined = '","'.join(quoted)
-    return '{"' + joined + '"}' if joined else "{}"
+    known = [key for key in keys if key is not None]
+    joined = "".join(known)
+    if '"' in joined or "\\" in joined:
+        known = [key.replace("\\", "\\\\").replace('"', '\\"') for key in known]
+    return '{"' + '","'.join(known) + '"}' if known else "{}"
 
 
 def ask(session: Session, planned: Plan) -> PGresult:

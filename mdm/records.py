@@ -14,6 +14,7 @@ from mdm.db import execute, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
+from mdm.members import Member
 from mdm.standardise import Delivery, Standard
 
 
@@ -42,6 +43,22 @@ class Incoming:
     def is_change(self) -> bool:
         return self.stored is None or self.stored.hash != self.standard.hash
 
+    def as_member(self) -> Member:
+        """What `read_members` would read, once this is written."""
+        standard, delivery = self.standard, self.standard.delivery
+        return Member(
+            self.record_id,
+            delivery.system,
+            delivery.key,
+            delivery.status,
+            standard.attributes,
+            standard.identifiers,
+            self.columns,
+            delivery.valid_from,
+            delivery.valid_to,
+            self.stored.golden_id if self.stored else None,
+        )
+
 
 def read_stored(session: Session, entity: EntityType, standards: Sequence[Standard]) -> dict[tuple[str, str], Stored]:
     """The records that these deliveries speak of, by (system, key). Call it after the source locks are taken."""
@@ -66,7 +83,7 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
     """Insert new records and versions, replace changed ones; their match keys follow."""
     if not incoming:
         return
-    rows = [_row(i) for i in incoming]
+    rows = [row_of(i) for i in incoming]
     new = [row for row, i in zip(rows, incoming, strict=True) if i.stored is None]
     old = [row for row, i in zip(rows, incoming, strict=True) if i.stored is not None]
     if new:
@@ -113,7 +130,8 @@ def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state
     )
 
 
-def _row(incoming: Incoming) -> dict[str, Any]:
+def row_of(incoming: Incoming) -> dict[str, Any]:
+    """A delivery as the tables hold it."""
     standard, delivery = incoming.standard, incoming.standard.delivery
     return {
         "id": incoming.record_id,
@@ -133,7 +151,7 @@ def _row(incoming: Incoming) -> dict[str, Any]:
 
 def quarantine(session: Session, incoming: Incoming) -> None:
     """Keep the delivery as a version that was never current."""
-    write_versions(session, [_row(incoming)], state="quarantined")
+    write_versions(session, [row_of(incoming)], state="quarantined")
 
 
 def as_delivered(session: Session, entity: EntityType, system: str, key: str) -> Delivery:

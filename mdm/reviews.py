@@ -58,7 +58,11 @@ def refresh_reviews(
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged})
     _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens} | set(goldens))
-    return {record: ids[w.dedupe_key] for w in wanted for record in w.records}
+    # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
+    told: dict[UUID, UUID] = {}
+    for w in sorted(wanted, key=lambda w: w.impact):
+        told.update({m.id: ids[w.dedupe_key] for golden in w.goldens for m in groups.get(golden, ())})
+    return told
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A child stands in a process group of its own, so that one signal reaches one com
 """
 
 import ctypes
-import ipaddress
 import os
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from mdm.embedded import check_database, check_port_free, ensure_postgres, ensure_valkey
+from mdm.embedded import check_database, ensure_postgres, ensure_valkey
 from mdm.errors import ServiceError
 from mdm.settings import NO_BROKER, Settings
 
@@ -31,11 +30,16 @@ POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
 
-def resolved(settings: Settings) -> Settings:
+def with_urls(settings: Settings) -> Settings:
     """The same settings with both URLs known: what is embedded runs now."""
-    database_url = ensure_postgres(settings)
-    check_database(database_url)
-    return replace(settings, database_url=database_url, broker_url=ensure_valkey(settings) or NO_BROKER)
+    return replace(settings, database_url=ensure_postgres(settings), broker_url=ensure_valkey(settings) or NO_BROKER)
+
+
+def resolved(settings: Settings) -> Settings:
+    """With both URLs known, and a database that answers; raises ServiceError."""
+    found = with_urls(settings)
+    check_database(found.database_url or "")
+    return found
 
 
 def hand_on(settings: Settings) -> None:
@@ -44,8 +48,7 @@ def hand_on(settings: Settings) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """API and UI on MDM_HOST and MDM_PORT until a signal ends it. Raises ServiceError when the port is taken."""
-    check_port_free(settings)
+    """API and UI on MDM_HOST and MDM_PORT until a signal ends it."""
     build_app = import_module(APPLICATION).build_app  # before the workers are forked: they share it
     server = Granian(
         APPLICATION,
@@ -117,13 +120,6 @@ def stop_children(children: Sequence[Child], seconds: float) -> None:
 def web_address(settings: Settings) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}"
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def is_ready(settings: Settings) -> bool:

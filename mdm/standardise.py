@@ -4,6 +4,7 @@ What has the wrong *shape* is refused with one problem per field and nothing is 
 becomes absent with a note: a bad birth date must not keep a patient out of the hospital.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ from mdm.values.kind import Reading, ValueType, clean_text
 KEY_LENGTH_MAX = 200
 IDENTIFIERS_MAX = 200
 VALUES_MAX = 50
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Raw = str | list[str]
 
@@ -81,7 +83,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     readings = _identifiers(delivery, registry, notes)
     return Standard(
         delivery=delivery,
-        attributes={name: _value(entity.attribute(name), read) for name, read in attributes.items()},
+        attributes={attribute.name: _value(attribute, read) for attribute, read in attributes},
         # A placeholder is nobody's identifier: looking one up must not find everybody.
         identifiers={code: values for code, read in readings.items() if (values := _known(read))},
         columns=_columns(entity, delivery, attributes, readings, registry),
@@ -145,21 +147,20 @@ def _identifier_problems(delivery: Delivery, registry: Registry) -> list[FieldPr
 
 def _storable(text: str) -> bool:
     """PostgreSQL stores neither NUL nor a lone surrogate."""
-    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return "\x00" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
-def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> dict[str, list[Reading]]:
-    found = {}
+def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> list[tuple[Attribute, list[Reading]]]:
+    found = []
     for attribute in entity.attributes:
-        readings = []
-        for text in _texts(delivery.attributes.get(attribute.name, "")):
-            reading = _read(attribute, text)
-            if reading.problem is not None:
-                notes.append(Note(reading.problem, _pointer("attributes", attribute.name)))
-            if reading.value is not None:
-                readings.append(reading)
-        if readings:
-            found[attribute.name] = readings
+        raw = delivery.attributes.get(attribute.name)
+        if not raw:
+            continue
+        readings = [_read(attribute, text) for text in _texts(raw)]
+        notes += [Note(r.problem, _pointer("attributes", attribute.name)) for r in readings if r.problem is not None]
+        known = [r for r in readings if r.value is not None]
+        if known:
+            found.append((attribute, known))
     return found
 
 
@@ -201,13 +202,15 @@ def _value(attribute: Attribute, readings: list[Reading]) -> str | tuple[str, ..
 def _columns(
     entity: EntityType,
     delivery: Delivery,
-    attributes: Mapping[str, list[Reading]],
+    attributes: Sequence[tuple[Attribute, list[Reading]]],
     identifiers: Mapping[str, list[Reading]],
     registry: Registry,
 ) -> dict[str, Value]:
     columns: dict[str, Value] = {"system": delivery.system}
-    for name, readings in attributes.items():
-        _add_features(columns, entity.attribute(name), [r for r in readings if r.is_evidence])
+    for attribute, readings in attributes:
+        for reading in readings:
+            if reading.is_evidence:
+                _add_features(columns, attribute, reading.value or "")
     for rule in entity.identifiers:
         _add_identifier(columns, rule, registry.value_type(rule.system), identifiers.get(rule.system, ()))
     mentioned = [
@@ -222,15 +225,13 @@ def local_key(key: str) -> str:
     return clean_text(key)
 
 
-def _add_features(columns: dict[str, Value], attribute: Attribute, readings: list[Reading]) -> None:
-    many: dict[str, list[str]] = {}
-    for reading in readings:
-        for feature, value in attribute.type.features(reading.value or "").items():
-            many.setdefault(f"{attribute.name}.{feature}" if feature else attribute.name, []).extend([value] if isinstance(value, str) else value)
-            if not attribute.many:
-                columns[f"{attribute.name}.{feature}" if feature else attribute.name] = value
-    if attribute.many:
-        columns.update({name: tuple(dict.fromkeys(values)) for name, values in many.items() if values})
+def _add_features(columns: dict[str, Value], attribute: Attribute, value: str) -> None:
+    """One value has one column per feature; several values of an attribute share theirs as a list."""
+    for feature, found in attribute.type.features(value).items():
+        name = f"{attribute.name}.{feature}" if feature else attribute.name
+        if attribute.many:
+            found = tuple(dict.fromkeys((*columns.get(name, ()), *((found,) if isinstance(found, str) else found))))
+        columns[name] = found
 
 
 def _add_identifier(columns: dict[str, Value], rule: IdentifierRule, kind: ValueType, readings: Sequence[Reading]) -> None:

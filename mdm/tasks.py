@@ -8,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import blocking_keys
 from mdm import audit
 from mdm.access import Actor
 from mdm.candidates import read_blocks
@@ -17,6 +16,7 @@ from mdm.decisions import append, judge_pairs
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.feed import publish
+from mdm.guard import record_keys
 from mdm.ingest import store_and_settle
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
@@ -238,7 +238,7 @@ def _judge_overlay(session: Session, entity: EntityType, task: TaskView, actor: 
     if ruling.verdict == "accept":
         system, key, *content = rows[0]
         standard = standardise(entity, delivery_of(system, key, *content), registry(session))
-        keys = blocking_keys(entity.name, model.model.blocking, standard.columns)
+        keys = record_keys(entity, model.model, standard.columns)
         stored = read_stored(session, entity, [standard])[system, key]
         lock(session, f"block:{entity.name}", {*keys, *stored.keys})
         incoming = Incoming(record_id, standard, stored, standard.columns, keys)

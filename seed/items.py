@@ -195,9 +195,9 @@ def _description(rng: Random, one: Item, system: str, *, pack_known: bool) -> st
     if system == "supply-north" and chance(rng, 0.4):
         noun, *rest = name.split()
         name = f"{' '.join(rest)} {noun}"
+    name = typo(rng, name) if chance(rng, SHORTENED[system] * 0.15) else name
     text = f"{name} {product.size}"
     text = abbreviated(rng, text, table("items", "abbreviations"), SHORTENED[system])
-    text = typo(rng, text) if chance(rng, SHORTENED[system] * 0.15) else text
     if one.quantity > 1 and (not pack_known or chance(rng, PACK_IN_TEXT[system])):
         text = f"{text}, {_pack_text(rng, one)}"
     return cased(rng, text, CAPITALS[system])

@@ -26,7 +26,7 @@ __all__ = ["SYSTEMS", "Delivery", "MappingRow", "Replacement", "SystemSpec", "Wo
 
 NORTHFIELD, MERCY = "Northfield Health", "Mercy"
 SYSTEMS = (
-    SystemSpec("ehr-north", "Northfield electronic health record", "ehr", NORTHFIELD, (("hl7", "NMC_EHR"))),
+    SystemSpec("ehr-north", "Northfield electronic health record", "ehr", NORTHFIELD, (("hl7", "NMC_EHR"),)),
     SystemSpec("billing-north", "Northfield patient billing", "billing", NORTHFIELD, (("hl7", "NMC_PB"),)),
     SystemSpec("erp-north", "Northfield finance and procurement", "erp", NORTHFIELD, (("hl7", "NERP"),)),
     SystemSpec("supply-north", "Northfield supply chain", "supply_chain", NORTHFIELD, (("hl7", "NSCM"),)),

@@ -1,4 +1,4 @@
-"""A task's subject and candidates side by side. Evidence stands in the row it is about, as it was stored when it decided; nothing is scored here."""
+"""A task's subject and candidates side by side. Evidence stands in the row it is about, as it was stored; nothing is scored here."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from mdm.golden import GoldenView, SourceView
 from mdm.identifier_systems import BY_CODE
 from mdm.models import scorer
 from mdm.reading import Reader, read_golden, read_sources
+from mdm.systems import registry
 from mdm.tasks import TaskView
 from stewardship_ui.showing import shown
 
@@ -109,7 +110,10 @@ def _overlay(session: Session, entity: EntityType, reader: Reader, task: TaskVie
     evidence = tuple(Evidence(**item) for item in detail["items"])
     strength = Strength(sum(e.weight for e in evidence), evidence, tuple(detail["vetoes"]), detail["capped"], is_total=False)
     values = _source_values(entity, reader, mask.values(entity, reader.actor, incoming["attributes"]))
-    held = _by_row(entity, [(system, mask.identifier(reader.actor, system, value)) for system, value in incoming["identifiers"]])
+    systems = registry(session)
+    # What is secret is known by its code; a source may have used an alias.
+    named = [(systems.resolve(system) or system, value) for system, value in incoming["identifiers"]]
+    held = _by_row(entity, [(system, mask.identifier(reader.actor, system, value)) for system, value in named])
     now = _source_column(entity, reader, views[0], "Present version")
     return [now, Column("Incoming version", now.line, {**values, **held}, strength=strength)]
 
@@ -150,14 +154,14 @@ def _strongest(session: Session, mine: Sequence[UUID], others: Sequence[UUID]) -
     return Strength(weight, tuple(Evidence(**item) for item in stored["items"]), tuple(stored["vetoes"]), stored["capped"])
 
 
-def _by_row(entity: EntityType, identifiers: Iterable[tuple[str, str]]) -> dict[str, Texts]:
+def _by_row(entity: EntityType, identifiers: Iterable[tuple[str, str]]) -> Mapping[str, Texts]:
     """Identifiers by the column under which matching compares them; local keys share one row."""
     names = {rule.system: rule.name for rule in entity.identifiers}
     found: dict[str, list[str]] = {}
     for system, value in identifiers:
         name = names.get(system, system if system in BY_CODE else "")
         found.setdefault(name, []).append(value if name else f"{system} {value}")
-    return {name: texts for name, texts in found.items()}
+    return found
 
 
 def _rows(entity: EntityType, model: Model, columns: Sequence[Column]) -> Iterable[Row]:

@@ -13,18 +13,17 @@ from mdm.db import fetch
 from mdm.entity import EntityType
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
-_IN_SCOPE: LiteralString = (
-    " and (%(systems)s::text[] is null or exists (select 1 from link l join source_record r on r.id = l.record_id"
-    " where l.golden_id = g.id and l.recorded_to is null and r.system = any(%(systems)s)))"
-)
-_COUNTS: LiteralString = (
-    "select d.domain,"
-    " (select count(*) from source_record s where s.domain = d.domain and (%(systems)s::text[] is null or s.system = any(%(systems)s))),"
-    " (select count(*) from golden_record g where g.domain = d.domain and g.status = 'active'" + _IN_SCOPE + "),"
-    " (select count(*) from task t where t.domain = d.domain and t.status = 'open'"
-    "   and not exists (select 1 from unnest(t.goldens) g(id) where not (true" + _IN_SCOPE + ")))"
-    " from unnest(%(domains)s::text[]) d(domain) order by d.domain"
-)
+_COUNTS: LiteralString = """
+with seen(id) as (select distinct l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null
+                   where r.system = any(%(systems)s::text[]))
+select d.domain,
+       (select count(*) from source_record s where s.domain = d.domain and (%(systems)s::text[] is null or s.system = any(%(systems)s))),
+       (select count(*) from golden_record g where g.domain = d.domain and g.status = 'active'
+           and (%(systems)s::text[] is null or g.id in (select id from seen))),
+       (select count(*) from task t where t.domain = d.domain and t.status = 'open'
+           and (%(systems)s::text[] is null or t.goldens <@ (select array_agg(id) from seen)))
+  from unnest(%(domains)s::text[]) d(domain) order by d.domain
+"""
 
 
 @dataclass(frozen=True, slots=True)

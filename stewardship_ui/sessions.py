@@ -1,16 +1,17 @@
 """People signed in. The cookie holds a random secret, the table only its hash.
 
-A session ends after 15 idle minutes and after 12 hours in any case (ASVS 5.0, 7.3.1 and 7.3.2); with its row gone, the next request finds none.
+A session ends after 15 idle minutes and after 12 hours in any case (ASVS 5.0, 7.3.1, 7.3.2). Its row gone, the next request finds none.
 """
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from ipaddress import ip_address
-from typing import LiteralString
 
-from flask import Request, Response
+from flask import Request
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from mdm import access
 from mdm.access import Actor
@@ -18,7 +19,7 @@ from mdm.db import execute, fetch
 from mdm.settings import Profile, Settings
 
 _SECRET_BYTES = 32
-_LIVE: LiteralString = "seen_at > now() - interval '15 minutes' and created_at > now() - interval '12 hours'"
+_LIMITS = {"idle": timedelta(minutes=15), "longest": timedelta(hours=12)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class SignedIn:
 def open_session(session: Session, actor: Actor) -> str:
     """A new session's secret; sessions that have run out go at the same time."""
     secret = secrets.token_urlsafe(_SECRET_BYTES)
-    execute(session, "delete from user_session where not (" + _LIVE + ")")
+    execute(session, "delete from user_session where seen_at <= now() - %(idle)s or created_at <= now() - %(longest)s", _LIMITS)
     execute(
         session,
         "insert into user_session (hash, principal_id, csrf) values (%s, %s, %s)",
@@ -45,8 +46,9 @@ def find_session(session: Session, secret: str) -> SignedIn | None:
     """The live session of this secret, None once it ran out, was closed, or its person was disabled."""
     rows = fetch(
         session,
-        "select principal_id, csrf, seen_at < now() - interval '1 minute' from user_session where hash = %s and " + _LIVE,
-        (_hashed(secret),),
+        "select principal_id, csrf, seen_at < now() - interval '1 minute' from user_session"
+        " where hash = %(hash)s and seen_at > now() - %(idle)s and created_at > now() - %(longest)s",
+        {**_LIMITS, "hash": _hashed(secret)},
     )
     actor = access.person(session, rows[0][0]) if rows else None
     if actor is None:

@@ -7,7 +7,7 @@ from stewardship_ui.words import TAG_DIGITS
 
 
 def shown(reader: Actor, attribute: Attribute, value: object, *, raw: bool = False) -> list[str]:
-    """The texts of a value that is masked already. A normal form the reader sees whole is written as people write it, a raw one as it came."""
+    """The texts of a value that is masked already. A normal form seen whole is written as people write it, a raw one as it came."""
     texts = [value] if isinstance(value, str) else [str(part) for part in value] if isinstance(value, list | tuple) else []
     if raw or not mask.sees(reader, attribute.sensitivity):
         return texts

@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from api.context import database, request_id
+from api.context import actor, database, request_id
 from mdm import access, audit
 from mdm.access import Actor
+from mdm.values.kind import clean_text
 from stewardship_ui.guard import our_cookie
 from stewardship_ui.sessions import close_session, open_session
 
@@ -37,7 +38,7 @@ def sign_in_page() -> tuple[str, int]:
 
 def page(problem: str, status: int) -> tuple[str, int]:
     """The form, with what went wrong."""
-    return render_template("signin.html", problem=problem, then=_destination(), name=request.form.get("name", "")), status
+    return render_template("signin.html", problem=problem, then=_destination(), name=_name()), status
 
 
 def sign_in() -> Response | tuple[str, int]:
@@ -51,27 +52,29 @@ def sign_in() -> Response | tuple[str, int]:
 
 def _signed_in(session: Session) -> str | None:
     """The new session's secret; the attempt is counted and audited either way. A session that was open in this browser ends."""
-    name, password = request.form.get("name", "").replace("\x00", ""), request.form.get("password", "")
-    actor = access.sign_in(session, name.strip(), password)
-    if actor is None:
+    person = access.sign_in(session, _name(), request.form.get("password", ""))
+    if person is None:
         audit.record(session, _Somebody(), "session:open", request_id=request_id(), outcome="refused")
         return None
-    _close(session, actor)
-    audit.record(session, actor, "session:open", request_id=request_id())
-    return open_session(session, actor)
+    _close(session, person)
+    audit.record(session, person, "session:open", request_id=request_id())
+    return open_session(session, person)
 
 
-def _close(session: Session, actor: Actor) -> None:
+def _name() -> str:
+    return clean_text(request.form.get("name", ""))
+
+
+def _close(session: Session, person: Actor) -> None:
     secret = our_cookie().read(request)
     if secret:
         close_session(session, secret)
-        audit.record(session, actor, "session:close", request_id=request_id())
+        audit.record(session, person, "session:close", request_id=request_id())
 
 
 def sign_out() -> Response:
-    from_actor = _current()
-    database().run(lambda session: _close(session, from_actor))
-    response = make_response(redirect(url_for("ui.sign_in_page"), HTTPStatus.SEE_OTHER))
+    database().run(lambda session: _close(session, actor()))
+    response = redirect(url_for("ui.sign_in_page"), HTTPStatus.SEE_OTHER)
     our_cookie().clear(response)
     response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
     return response

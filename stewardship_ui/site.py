@@ -1,6 +1,5 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -97,4 +96,4 @@ def _broken(error: Exception) -> Answer:
 def _error_page(status: int, message: str) -> Answer:
     title = words.REFUSALS.get(status, HTTPStatus(status).phrase)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
-    return render_template("error.html", title=title, message=message, request_id=request_id(), now=datetime.now().astimezone()), status, headers
+    return render_template("error.html", title=title, message=message, request_id=request_id()), status, headers

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import status_of
-from api.tasks import REASON_MAX, get_all, get_one
+from api.tasks import get_all, get_one
 from mdm import policy, tasks
 from mdm.access import Verb
 from mdm.db import Row, fetch
@@ -22,6 +22,7 @@ from stewardship_ui.showing import tag_only
 from stewardship_ui.words import KINDS, REASONS
 
 Page = tuple[str, int]
+_REASON_MAX = 2000
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -69,7 +70,7 @@ def _page(view: TaskView, *, problem: str = "", status: int = HTTPStatus.OK) -> 
         may_decide=policy.can(actor(), Verb.DECIDE, view.domain),
         problem=problem,
         reason=request.form.get("reason", ""),
-        reason_max=REASON_MAX,
+        reason_max=_REASON_MAX,
         decided=tag_only(request.args.get("decided", "")),
     )
     return page, status
@@ -84,8 +85,8 @@ def _ruling() -> Ruling:
     """The button that was pressed: a verdict, and the candidate it stands under."""
     verdict, _, candidate = request.form.get("ruling", "").partition(" ")
     reason, version = clean_text(request.form.get("reason", "")), request.form.get("if_match", "")
-    if len(reason) > REASON_MAX:
-        raise Invalid(f"The reason is longer than {REASON_MAX} characters.")
+    if len(reason) > _REASON_MAX:
+        raise Invalid(f"The reason is longer than {_REASON_MAX} characters.")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
         raise Stale
     return Ruling(verdict, int(version), uuid_of(candidate) if candidate else None, reason)

@@ -57,4 +57,3 @@ def _line(session: Session, task: TaskView) -> Line:
     entity = concord().entities[task.domain]
     view = read_golden(session, entity, Reader(actor(), request_id()), task.goldens[0])
     return Line(task, entity.label, mask.line(entity, view.values))
-

@@ -21,22 +21,24 @@ _ATTRIBUTES = (
 )
 
 _COMPARISONS = (
+    cross_reference(),
     compared(
         "code",
         "identifier",
-        level("same", 0.84, 0.0018, same("code")),
-        level("same but for leading zeros", 0.12, 0.0004, same("code.bare")),
+        level("same", 0.84, 0.0004, same("code")),
+        level("same but for leading zeros", 0.12, 0.00006, same("code.bare")),
         needs="code",
     ),
     same_or_not("company", "company", "identifier", m=0.998, u=0.45),
     compared(
         "name",
         "name",
-        level("same", 0.7, 0.002, same("name")),
-        level("same words", 0.15, 0.001, soft_jaccard("name.tokens", 0.85), alike("name", 0.97)),
+        level("same", 0.675, 0.002, same("name")),
+        level("same words", 0.15, 0.001, soft_jaccard("name.tokens", 0.85)),
         level("one is part of the other", 0.08, 0.012, soft_contains("name.tokens", 0.95)),
         level("many words shared", 0.045, 0.02, soft_jaccard("name.tokens", 0.5)),
-        level("some words shared", 0.015, 0.08, soft_jaccard("name.tokens", 0.25)),
+        level("half the words shared", 0.04, 0.04, soft_jaccard("name.tokens", 0.35)),
+        level("some words shared", 0.0015, 0.08, soft_jaccard("name.tokens", 0.25)),
         needs="name",
     ),
     same_or_not("Medicare line", "medicare_line", "content", m=0.9, u=0.1),
@@ -44,7 +46,6 @@ _COMPARISONS = (
         "manager", "content", level("same", 0.6, 0.05, same("manager")), level("alike", 0.1, 0.02, alike("manager", 0.9)), needs="manager"
     ),
     same_or_not("parent", "parent_code.bare", "content", m=0.7, u=0.1),
-    cross_reference(),
 )
 
 _BLOCKING = (
@@ -57,7 +58,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="cost-center-1",
+    version="cost-center-2",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,

@@ -30,7 +30,7 @@ _NAME = compared(
     "name",
     "name",
     level("same", 0.62, 0.0006, same("name")),
-    level("same words", 0.16, 0.0006, soft_jaccard("name.tokens", 0.85), alike("name", 0.97)),
+    level("same words", 0.16, 0.0006, soft_jaccard("name.tokens", 0.85)),
     level("one is part of the other", 0.12, 0.02, soft_contains("name.tokens", 0.95)),
     level("many words shared", 0.055, 0.015, soft_jaccard("name.tokens", 0.6)),
     level("some words shared", 0.03, 0.08, soft_jaccard("name.tokens", 0.3)),
@@ -49,8 +49,9 @@ _FACILITY = compared(
 )
 
 _COMPARISONS = (
-    _NAME,
-    _FACILITY,
+    # 7N of a hospital is one place: its unit code says more than what else stands in the name.
+    same_or_not("unit code", "name.units", "name", m=0.995, u=0.08),
+    cross_reference(),
     compared(
         "code",
         "identifier",
@@ -58,6 +59,8 @@ _COMPARISONS = (
         level("same but for leading zeros", 0.05, 0.0006, same("code.bare")),
         needs="code",
     ),
+    _NAME,
+    _FACILITY,
     same_or_not("point of care", "poc", "identifier", m=0.6, u=0.003),
     same_or_not("NPI", "npi", "identifier", m=0.7, u=0.05),
     same_or_not("global location number", "gln", "identifier", m=0.7, u=0.01),
@@ -77,13 +80,21 @@ _COMPARISONS = (
         needs="specialty",
     ),
     compared(
+        "service line",
+        "content",
+        level("same", 0.75, 0.15, same("service_line")),
+        level("alike", 0.1, 0.03, alike("service_line", 0.88)),
+        needs="service_line",
+    ),
+    # Units opened together share the date, and a date is often a default: it confirms.
+    same_or_not("open date", "open_date", "content", m=0.8, u=0.08),
+    compared(
         "phone",
         "contact",
         level("same", 0.6, 0.03, same("phone")),
         level("one digit off", 0.05, 0.01, within_edits("phone", 1)),
         needs="phone",
     ),
-    cross_reference(),
 )
 
 _BLOCKING = (
@@ -99,14 +110,14 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="department-1",
+    version="department-2",
     prior=-7.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
     thresholds=Thresholds(review=-1.0, link=5.0),
     vetoes=(
         Veto("two unit codes", conflict=("name.units",)),
-        Veto("two facilities", conflict=("facility.tokens",)),
+        Veto("two facilities", conflict=("facility.marks",)),
         Veto("two points of care of one name", conflict=("poc", "code"), agree=("system",)),
     ),
     clip=12.0,

@@ -1,7 +1,7 @@
 """Items: what is bought, stocked and charged. Another pack or another size is another item, however alike the rest is."""
 
 from matching.levels import contains, jaccard, near_amount, part, same, shares, soft_contains, soft_jaccard, within_edits
-from matching.model import BlockingRule, Model, Thresholds, Veto
+from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, level, same_or_not
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
 from mdm.values.flag import FLAG
@@ -30,84 +30,35 @@ _ATTRIBUTES = (
     Attribute("category", LABEL),
 )
 
-_PART_NUMBER = compared(
-    "part number",
-    "identifier",
-    level("same", 0.982, 0.0012, same("manufacturer_part_number")),
-    # One sign off is how a maker numbers the next size or colour, so a typing error is the less likely reading.
-    level("one sign off", 0.0055, 0.01, within_edits("manufacturer_part_number", 1)),
-    needs="manufacturer_part_number",
-)
+# What the maker counts or measures differently is another item, however alike the rest is: below this share nothing makes up for it.
+_NEVER = 1e-6
 
-_DESCRIPTION = compared(
-    "description",
-    "content",
-    level("same", 0.32, 0.00008, same("description"), jaccard("description.tokens", 1.0)),
-    level("nearly the same words", 0.24, 0.0003, soft_jaccard("description.tokens", 0.8)),
-    level("most words shared", 0.2, 0.0012, soft_jaccard("description.tokens", 0.6)),
-    level("one is part of the other", 0.08, 0.0012, soft_contains("description.tokens", 0.9)),
-    level("half of the words shared", 0.1, 0.005, soft_jaccard("description.tokens", 0.42)),
-    level("some words shared", 0.045, 0.03, soft_jaccard("description.tokens", 0.25)),
-    needs="description.tokens",
-)
 
-_MANUFACTURER = compared(
-    "manufacturer",
-    "name",
-    level("same", 0.7, 0.04, same("manufacturer")),
-    level("alike", 0.15, 0.012, soft_jaccard("manufacturer.tokens", 0.6), soft_contains("manufacturer.tokens", 0.95)),
-    needs="manufacturer",
-)
+def _one_of_a_kind(name: str, column: str, *, m: float, u: float) -> Comparison:
+    """An identifier of one pack of one product; another one is a strong sign of another item."""
+    return same_or_not(name, column, "identifier", m=m, u=u)
 
-_PACK = (
-    compared(
-        "pack quantity", "packaging", level("same", 0.99, 0.3, same("pack_quantity")), needs="pack_quantity", otherwise="another count"
-    ),
-    # Names of packs differ for one count (BX or PK of 100); without a count, BX and CS are another pack.
-    same_or_not("pack unit", "pack_unit", "packaging", m=0.93, u=0.4, unless=("pack quantity", "same")),
-    compared(
-        "pack in the text",
-        "packaging",
-        level("same", 0.98, 0.25, same("description.pack")),
-        needs="description.pack",
-        otherwise="another count",
-    ),
-)
 
-_TRAITS = (
-    compared(
-        "sizes",
-        "content",
-        level("same", 0.86, 0.12, jaccard("description.quantities", 1.0)),
-        level("none contradicts", 0.1, 0.06, contains("description.quantities", 1.0)),
-        level("some shared", 0.035, 0.3, shares("description.quantities")),
-        needs="description.quantities",
-    ),
-    compared(
-        "numbers",
-        "content",
-        level("same", 0.72, 0.15, jaccard("description.numbers", 1.0)),
-        level("none contradicts", 0.2, 0.1, contains("description.numbers", 1.0)),
-        level("some shared", 0.06, 0.2, shares("description.numbers")),
-        needs="description.numbers",
-        unless=("sizes", "same"),
-    ),
-    compared(
-        "side, size, sterility",
-        "content",
-        level("same", 0.85, 0.35, jaccard("description.traits", 1.0)),
-        level("none contradicts", 0.13, 0.15, contains("description.traits", 1.0)),
-        needs="description.traits",
-    ),
-    same_or_not("latex", "latex_free", "content", m=0.97, u=0.6),
-    same_or_not("sterile", "sterile", "content", m=0.97, u=0.55),
-    same_or_not("implantable", "implantable", "content", m=0.99, u=0.85),
-)
+def _statement(name: str, column: str, *, m: float, u: float) -> Comparison:
+    """What both texts state must agree word for word; where only one states it, that says nothing."""
+    return compared(name, "content", level("same", m, u, same(column)), needs=column)
 
-_COMPARISONS = (
-    _PART_NUMBER,
-    _DESCRIPTION,
-    _MANUFACTURER,
+
+_IDENTIFIERS = (
+    cross_reference(),
+    _one_of_a_kind("GTIN", "gtin", m=0.985, u=0.0001),
+    _one_of_a_kind("UDI device identifier", "udi_di", m=0.95, u=0.00003),
+    _one_of_a_kind("HIBCC code", "hibcc", m=0.95, u=0.00005),
+    _one_of_a_kind("NDC", "ndc", m=0.97, u=0.0002),
+    same_or_not("supplier's part number", "supplier_part_number", "identifier", m=0.7, u=0.002),
+    compared(
+        "part number",
+        "identifier",
+        level("same", 0.982, 0.0008, same("manufacturer_part_number")),
+        # One sign off is how a maker numbers the next size or colour, so a typing error is the less likely reading.
+        level("one sign off", 0.01, 0.1, within_edits("manufacturer_part_number", 1)),
+        needs="manufacturer_part_number",
+    ),
     compared(
         "part numbers in the texts",
         "identifier",
@@ -115,23 +66,78 @@ _COMPARISONS = (
         needs="description.parts",
         unless=("part number", "same"),
     ),
-    same_or_not("supplier's part number", "supplier_part_number", "identifier", m=0.7, u=0.002),
-    *_PACK,
-    *_TRAITS,
+)
+
+_PACK = (
     compared(
-        "price",
-        "price",
-        level("same", 0.4, 0.02, near_amount("unit_price", 0.98)),
-        level("within a tenth", 0.35, 0.08, near_amount("unit_price", 0.9)),
-        level("within a quarter", 0.15, 0.15, near_amount("unit_price", 0.75)),
-        level("within half", 0.07, 0.25, near_amount("unit_price", 0.5)),
-        needs="unit_price",
+        "pack quantity",
+        "packaging",
+        level("same", 1 - 2 * _NEVER, 0.3, same("pack_quantity")),
+        needs="pack_quantity",
+        otherwise="another count",
     ),
-    same_or_not("GTIN", "gtin", "identifier", m=0.5, u=0.00003),
-    same_or_not("UDI device identifier", "udi_di", "identifier", m=0.5, u=0.00003),
-    same_or_not("HIBCC code", "hibcc", "identifier", m=0.5, u=0.00005),
-    same_or_not("NDC", "ndc", "identifier", m=0.9, u=0.0002),
-    cross_reference(),
+    # Names of packs differ for one count (BX or PK of 100); without a count, BX and CS are another pack.
+    same_or_not("pack unit", "pack_unit", "packaging", m=0.93, u=0.4, unless=("pack quantity", "same")),
+    compared(
+        "pack in the text",
+        "packaging",
+        level("same", 0.999, 0.25, same("description.pack")),
+        needs="description.pack",
+        unless=("pack quantity", "same"),
+        otherwise="another count",
+    ),
+    compared("base unit", "packaging", level("same", 0.99, 0.9, same("base_unit")), needs="base_unit"),
+)
+
+_SIZES = (
+    _statement("caliber", "description.caliber", m=0.998, u=0.2),
+    _statement("volume", "description.volume", m=0.995, u=0.2),
+    _statement("length", "description.length", m=0.99, u=0.15),
+    _statement("strength", "description.strength", m=0.995, u=0.15),
+    _statement("side", "description.side", m=0.998, u=0.5),
+    _statement("size of the wearer", "description.wearer", m=0.995, u=0.25),
+    compared(
+        "numbers",
+        "content",
+        level("same", 0.9, 0.15, jaccard("description.numbers", 1.0)),
+        level("none contradicts", 0.09, 0.1, contains("description.numbers", 1.0)),
+        needs="description.numbers",
+        otherwise="each has its own",
+    ),
+    same_or_not("latex", "latex_free", "content", m=0.97, u=0.6),
+    same_or_not("sterile", "sterile", "content", m=0.98, u=0.55),
+    same_or_not("implantable", "implantable", "content", m=0.99, u=0.85),
+)
+
+_PRICE = compared(
+    "price",
+    "price",
+    level("same", 0.4, 0.06, near_amount("unit_price", 0.98)),
+    level("within a tenth", 0.45, 0.12, near_amount("unit_price", 0.9)),
+    level("within a quarter", 0.09, 0.15, near_amount("unit_price", 0.75)),
+    level("within half", 0.05, 0.17, near_amount("unit_price", 0.5)),
+    needs="unit_price",
+)
+
+_MANUFACTURER = compared(
+    "manufacturer",
+    "name",
+    level("same", 0.7, 0.04, same("manufacturer")),
+    level("alike", 0.22, 0.02, soft_jaccard("manufacturer.tokens", 0.6), soft_contains("manufacturer.tokens", 0.95)),
+    needs="manufacturer",
+)
+
+# Words alone identify nothing, so they support: the next size, colour or pack reads alike.
+_DESCRIPTION = compared(
+    "description",
+    "content",
+    level("same", 0.3, 0.002, same("description"), jaccard("description.tokens", 1.0)),
+    level("nearly the same words", 0.24, 0.004, soft_jaccard("description.tokens", 0.8)),
+    level("most words shared", 0.2, 0.01, soft_jaccard("description.tokens", 0.6)),
+    level("one is part of the other", 0.08, 0.006, soft_contains("description.tokens", 0.9)),
+    level("half of the words shared", 0.1, 0.03, soft_jaccard("description.tokens", 0.42)),
+    level("some words shared", 0.06, 0.12, soft_jaccard("description.tokens", 0.25)),
+    needs="description.tokens",
 )
 
 _BLOCKING = (
@@ -144,23 +150,29 @@ _BLOCKING = (
     BlockingRule("supplier's part number", (part("supplier_part_number"),)),
     BlockingRule("part number in the text", (part("description.parts"),)),
     BlockingRule("description", (part("description"),)),
-    BlockingRule("word, manufacturer", (part("description.tokens"), part("manufacturer", 0, 4))),
-    BlockingRule("word", (part("description.tokens"),)),
+    BlockingRule("sizes, maker, pack", (part("description.sizes"), part("manufacturer", 0, 4), part("pack_quantity"))),
 )
 
 _MODEL = Model(
-    version="item-1",
+    version="item-2",
     prior=-11.0,
-    comparisons=_COMPARISONS,
+    # The decisive and cheap ones first: the scorer stops as soon as the rest cannot reach a review.
+    comparisons=(*_IDENTIFIERS, *_PACK, *_SIZES, _PRICE, _MANUFACTURER, _DESCRIPTION),
     blocking=_BLOCKING,
-    thresholds=Thresholds(review=0.0, link=7.0),
+    thresholds=Thresholds(review=2.0, link=7.0),
     vetoes=(
         Veto("two pack quantities", conflict=("pack_quantity",)),
         Veto("two packs in the texts", conflict=("description.pack",)),
         Veto("two base units", conflict=("base_unit",)),
-        Veto("two sizes", conflict=("description.quantities",)),
+        Veto("two calibers", conflict=("description.caliber",)),
+        Veto("two volumes", conflict=("description.volume",)),
+        Veto("two lengths", conflict=("description.length",)),
+        Veto("two strengths", conflict=("description.strength",)),
+        Veto("left and right", conflict=("description.side",)),
+        Veto("two sizes of wearer", conflict=("description.wearer",)),
         Veto("sterile and not sterile", conflict=("sterile",)),
         Veto("two drug codes", conflict=("ndc",)),
+        Veto("another part number and another GTIN", conflict=("manufacturer_part_number", "gtin")),
     ),
     clip=13.0,
 )

@@ -2,7 +2,17 @@
 
 from matching.levels import alike, either_crossed, part, same, soft_contains, soft_jaccard, within_edits
 from matching.model import BlockingRule, Model, Thresholds, Veto
-from mdm.entities._evidence import compared, cross_reference, house_number, level, organisation_name, postal_code, same_or_not, street
+from mdm.entities._evidence import (
+    compared,
+    cross_reference,
+    house_number,
+    level,
+    name_numbers,
+    organisation_name,
+    postal_code,
+    same_or_not,
+    street,
+)
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.code import CODE
@@ -25,18 +35,20 @@ _ATTRIBUTES = (
     Attribute("parent_code", CODE),
 )
 
+# All places of a site have its address, its licences and often its switchboard: these say little; a name, a code or a number decides.
 _COMPARISONS = (
-    organisation_name("name", same_u=0.002),
-    street(m=0.78, u=0.012),
-    house_number(m=0.88, u=0.06),
-    postal_code(m=0.82, u=0.06, area_u=0.3),
+    same_or_not("kind", "kind", "content", m=0.9995, u=0.45),
+    name_numbers("name"),
+    cross_reference(),
+    same_or_not("global location number", "gln", "identifier", m=0.95, u=0.0005),
     compared(
-        "phone",
-        "contact",
-        level("same", 0.62, 0.006, same("phone")),
-        level("one digit off", 0.05, 0.003, within_edits("phone", 1)),
-        needs="phone",
+        "code",
+        "identifier",
+        level("same", 0.6, 0.004, same("code")),
+        level("same but for leading zeros", 0.05, 0.001, same("code.bare")),
+        needs="code",
     ),
+    organisation_name("name", same_u=0.0003),
     compared(
         "facility",
         "location",
@@ -46,19 +58,19 @@ _COMPARISONS = (
         needs="facility",
         otherwise="another facility",
     ),
-    same_or_not("kind", "kind", "content", m=0.96, u=0.45),
+    street(m=0.8, u=0.4),
+    house_number(m=0.88, u=0.5),
+    postal_code(m=0.82, u=0.45, area_u=0.2),
     compared(
-        "code",
-        "identifier",
-        level("same", 0.4, 0.004, same("code")),
-        level("same but for leading zeros", 0.05, 0.001, same("code.bare")),
-        needs="code",
+        "phone",
+        "contact",
+        level("same", 0.62, 0.03, same("phone")),
+        level("one digit off", 0.05, 0.01, within_edits("phone", 1)),
+        needs="phone",
     ),
-    same_or_not("global location number", "gln", "identifier", m=0.8, u=0.0005),
-    same_or_not("CMS certification number", "ccn", "identifier", m=0.75, u=0.004),
-    same_or_not("NPI", "npi", "identifier", m=0.7, u=0.01),
-    same_or_not("CLIA number", "clia", "identifier", m=0.7, u=0.002),
-    cross_reference(),
+    same_or_not("CMS certification number", "ccn", "identifier", m=0.75, u=0.15),
+    same_or_not("NPI", "npi", "identifier", m=0.7, u=0.15),
+    same_or_not("CLIA number", "clia", "identifier", m=0.7, u=0.05),
 )
 
 _BLOCKING = (
@@ -70,22 +82,25 @@ _BLOCKING = (
     BlockingRule("phone", (part("phone"),)),
     BlockingRule("name", (part("name"),)),
     BlockingRule("house number, street", (part("address_line.number"), part("address_line.street", 0, 6))),
-    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 4))),
-    BlockingRule("word, postal code", (part("name.tokens"), part("postal_code"))),
-    BlockingRule("word, facility", (part("name.tokens"), part("facility", 0, 8))),
-    BlockingRule("word, house number", (part("name.tokens"), part("address_line.number"))),
+    # What tells the places of one site apart stands at the end of the name.
+    BlockingRule("end of the name, postal code", (part("name", -10), part("postal_code"))),
+    BlockingRule("end of the name, facility", (part("name", -10), part("facility", 0, 8))),
+    BlockingRule("numbers, postal code", (part("name.numbers"), part("postal_code"))),
+    BlockingRule("numbers, facility", (part("name.numbers"), part("facility", 0, 8))),
     BlockingRule("code, facility", (part("code.bare"), part("facility", 0, 4))),
 )
 
 _MODEL = Model(
-    version="location-1",
+    version="location-2",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
     thresholds=Thresholds(review=-1.0, link=6.0),
     vetoes=(
         Veto("two kinds of place", conflict=("kind",)),
-        Veto("two codes and two names of one system", conflict=("code", "name"), agree=("system",)),
+        Veto("two numbers", conflict=("name.numbers",)),
+        Veto("two facilities", conflict=("facility.marks",)),
+        Veto("two codes of one system", conflict=("code.bare",), agree=("system",)),
     ),
     clip=12.0,
     groups_needed=2,

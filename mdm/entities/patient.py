@@ -68,24 +68,47 @@ _IDENTIFIERS = (
     IdentifierRule("local_id", "local-id", many=True, max_holders=12),
 )
 
-# A given name that is simply another one weighs against the link as much as a twin's whole household weighs for it: birth date, surname,
-# address, phone, email and insurance together stay below `link`. A person who really changed name is a review, and a steward's decision.
+# The given name alone tells brothers, sisters and twins apart. Where it does not speak for the same person (another one, or unknown as with
+# two newborns), all that a household shares counts nothing: only the person's own identifiers can carry the link then.
+_TOLD_APART = ("person in the household", "not told by the given name")
+
+_PERSON_IN_HOUSEHOLD = compared(
+    _TOLD_APART[0],
+    "household",
+    level(
+        "told by the given name",
+        0.96,
+        0.1,
+        alike("given_name", 0.82),
+        same("given_name.sound"),
+        shares("given_name.nicknames"),
+        is_initial("given_name"),
+        within_edits("given_name", 1),
+        either_crossed("given_name", "middle_name"),
+        either_crossed("given_name", "family_name"),
+        crossed("given_name", "family_name", 0.9),
+    ),
+    needs="system",
+    otherwise=_TOLD_APART[1],
+)
+
+# Given that first answer: how well the given names agree.
 _GIVEN_NAME = compared(
     "given name",
     "name",
-    level("names exchanged", 0.012, 0.000004, crossed("given_name", "family_name", 0.9)),
-    level("same", 0.777999999, 0.0075, same("given_name")),
-    level("short form", 0.05, 0.0014, shares("given_name.nicknames")),
-    level("near", 0.09, 0.004, alike("given_name", 0.92), within_edits("given_name", 1)),
-    level("initial", 0.02, 0.011, is_initial("given_name")),
+    level("names exchanged", 0.012, 0.00003, crossed("given_name", "family_name", 0.9)),
+    level("same", 0.72, 0.055, same("given_name")),
+    level("short form", 0.05, 0.011, shares("given_name.nicknames")),
+    level("near", 0.09, 0.03, alike("given_name", 0.92), within_edits("given_name", 1)),
+    level("initial", 0.02, 0.06, is_initial("given_name")),
     level(
         "stands in another name field",
         0.02,
-        0.011,
+        0.06,
         either_crossed("given_name", "middle_name"),
         either_crossed("given_name", "family_name"),
     ),
-    level("alike", 0.03, 0.045, alike("given_name", 0.82), same("given_name.sound")),
+    level("alike", 0.03, 0.18, alike("given_name", 0.82), same("given_name.sound")),
     needs="given_name",
 )
 
@@ -103,7 +126,7 @@ _FAMILY_NAME = compared(
 _BIRTH_DATE = compared(
     "birth date",
     "birth",
-    level("same", 0.9149, 0.00006, same("birth_date")),
+    level("same", 0.9143, 0.00006, same("birth_date")),
     level("one digit off", 0.05, 0.0014, within_edits("birth_date", 1)),
     level("month and day exchanged", 0.008, 0.00012, month_day_swapped("birth_date")),
     level("two digits off", 0.015, 0.011, within_edits("birth_date", 2)),
@@ -112,12 +135,13 @@ _BIRTH_DATE = compared(
     needs="birth_date.year",
 )
 
+# A number one sign off is a slip, or the next number, given to a twin on the same day: it says nothing.
 _IDENTIFIER_EVIDENCE = (
     compared(
         "social security number",
         "identifier",
         level("same", 0.935, 0.00005, same("ssn")),
-        level("one digit off", 0.06, 0.001, within_edits("ssn", 1)),
+        level("one digit off", 0.06, 0.06, within_edits("ssn", 1)),
         needs="ssn",
     ),
     compared(
@@ -128,35 +152,21 @@ _IDENTIFIER_EVIDENCE = (
         needs="mbi",
     ),
     same_or_not("Medicaid number", "medicaid_id", "identifier", m=0.8, u=0.00002),
-    same_or_not("member number", "member_id", "identifier", m=0.65, u=0.08),
     same_or_not("driver's licence", "driver_licence", "identifier", m=0.8, u=0.00005),
     same_or_not("passport", "passport", "identifier", m=0.7, u=0.00005),
-    same_or_not("national identifier", "national_id", "identifier", m=0.85, u=0.00005),
+    compared(
+        "national identifier",
+        "identifier",
+        level("same", 0.85, 0.00005, same("national_id")),
+        level("one sign off", 0.08, 0.08, within_edits("national_id", 1)),
+        needs="national_id",
+    ),
     same_or_not("local identifier", "local_id", "identifier", m=0.6, u=0.0005),
     cross_reference(),
 )
 
-_COMPARISONS = (
-    _GIVEN_NAME,
-    _FAMILY_NAME,
-    compared(
-        "middle name",
-        "name",
-        level("same", 0.46, 0.03, same("middle_name")),
-        level("same initial", 0.4, 0.08, same("middle_name.initial")),
-        needs="middle_name.initial",
-    ),
-    _BIRTH_DATE,
-    same_or_not("sex", "sex", "birth", m=0.985, u=0.5),
-    compared(
-        "mother's maiden name",
-        "birth",
-        level("same", 0.85, 0.2, same("mothers_maiden_name")),
-        level("near", 0.06, 0.04, alike("mothers_maiden_name", 0.9)),
-        needs="mothers_maiden_name",
-    ),
+_HOUSEHOLD_EVIDENCE = (
     street(m=0.62, u=0.04),
-    house_number(m=0.86, u=0.25),
     postal_code(m=0.7, u=0.05, area_u=0.2),
     city(m=0.8, u=0.28),
     phone(m=0.6, u=0.035),
@@ -167,8 +177,35 @@ _COMPARISONS = (
         level("same mailbox name", 0.08, 0.002, same("email.local")),
         needs="email",
     ),
+    same_or_not("member number", "member_id", "identifier", m=0.65, u=0.08),
+    compared(
+        "mother's maiden name",
+        "birth",
+        level("same", 0.85, 0.2, same("mothers_maiden_name")),
+        level("near", 0.06, 0.04, alike("mothers_maiden_name", 0.9)),
+        needs="mothers_maiden_name",
+    ),
     same_or_not("occupation", "occupation", "content", m=0.55, u=0.08),
+)
+
+_COMPARISONS = (
+    # Identifiers first: two records that share none soon cannot reach the threshold any more.
     *_IDENTIFIER_EVIDENCE,
+    _PERSON_IN_HOUSEHOLD,
+    _GIVEN_NAME,
+    _FAMILY_NAME,
+    _BIRTH_DATE,
+    same_or_not("sex", "sex", "birth", m=0.985, u=0.5),
+    compared(
+        "middle name",
+        "name",
+        level("same", 0.46, 0.03, same("middle_name")),
+        level("same initial", 0.4, 0.08, same("middle_name.initial")),
+        needs="middle_name.initial",
+        unless=_TOLD_APART,
+    ),
+    *(replace(comparison, unless=_TOLD_APART) for comparison in _HOUSEHOLD_EVIDENCE),
+    house_number(m=0.86, u=0.25),
 )
 
 _BLOCKING = (
@@ -185,17 +222,16 @@ _BLOCKING = (
     BlockingRule("mailbox name", (part("email.local"),)),
     BlockingRule("birth date, given initial", (part("birth_date"), part("given_name", 0, 1))),
     BlockingRule("birth date, family initial", (part("birth_date"), part("family_name", 0, 1))),
-    BlockingRule("birth date, city", (part("birth_date"), part("city"))),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
-    BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
     BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2))),
-    BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2))),
     BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 5))),
     BlockingRule("postal code, family name", (part("postal_code"), part("family_name", 0, 3))),
     BlockingRule("postal code, given name", (part("postal_code"), part("given_name", 0, 3))),
     BlockingRule("city, family name", (part("city"), part("family_name.sound"))),
-    BlockingRule("city, given name", (part("city"), part("given_name.sound"))),
 )
+
+# Not a slip of the pen: neither the year nor the day agrees.
+_TWO_DATES = ("birth_date.year", "birth_date.month_day")
 
 _MODEL = Model(
     version="patient-1",
@@ -214,6 +250,10 @@ _MODEL = Model(
             agree=("birth_date",),
         ),
         Veto("two birth dates and two social security numbers", conflict=("birth_date", "ssn")),
+        # Father and son of one name and home: what they share says nothing about who was born when.
+        Veto("two birth dates and one phone", conflict=_TWO_DATES, agree=("given_name.nicknames", "phone")),
+        Veto("two birth dates and one email address", conflict=_TWO_DATES, agree=("given_name.nicknames", "email")),
+        Veto("two birth dates and one member number", conflict=_TWO_DATES, agree=("given_name.nicknames", "member_id")),
         Veto("two names and two social security numbers", conflict=("given_name.nicknames", "given_name.sound", "ssn")),
     ),
     clip=14.0,

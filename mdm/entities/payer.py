@@ -1,13 +1,13 @@
 """Payers: the organisations that pay for care. A payer id means something at its own clearinghouse only."""
 
-from matching.levels import part, same, soft_jaccard
-from matching.model import BlockingRule, Model, Thresholds, Veto
+from matching.levels import part, same, soft_jaccard, within_edits
+from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
 from mdm.entities._evidence import (
-    city,
     compared,
     cross_reference,
     house_number,
     level,
+    name_numbers,
     organisation_name,
     phone,
     postal_code,
@@ -37,28 +37,35 @@ _ATTRIBUTES = (
     Attribute("website", WEBSITE),
 )
 
+
+def _payer_id(name: str, column: str) -> Comparison:
+    """Strong but not decisive: one id covers a whole group's plans at some clearinghouses. Another id is another payer, but for a slip."""
+    slip = level("one slip", 0.07, 0.02, within_edits(column, 1))
+    return compared(name, "identifier", level("same", 0.9299, 0.004, same(column)), slip, needs=column)
+
+
+# The plans of one company share its address, telephone, web site and company code: all of that only confirms.
 _COMPARISONS = (
+    same_or_not("type", "type", "content", m=0.999, u=0.45),
+    cross_reference(),
+    _payer_id("payer id at Alpha Clearing", "payer_id"),
+    _payer_id("payer id at Beta Exchange", "payer_id_b"),
+    name_numbers("name"),
     organisation_name("name", same_u=0.0002, other_names="dba_name"),
-    same_or_not("type", "type", "content", m=0.97, u=0.45),
     compared(
         "parent",
         "content",
-        level("same", 0.8, 0.15, same("parent_name")),
-        level("alike", 0.1, 0.05, soft_jaccard("parent_name.tokens", 0.6)),
+        level("same", 0.8, 0.5, same("parent_name")),
+        level("alike", 0.1, 0.1, soft_jaccard("parent_name.tokens", 0.6)),
         needs="parent_name",
     ),
-    street(m=0.55, u=0.02),
-    house_number(m=0.88, u=0.15),
-    postal_code(m=0.6, u=0.03, area_u=0.12),
-    city(m=0.7, u=0.08),
-    phone(m=0.45, u=0.01),
-    same_or_not("website", "website", "contact", m=0.8, u=0.02),
-    # One id covers the plans of a whole group at some clearinghouses: strong, but not decisive on its own.
-    same_or_not("payer id at Alpha Clearing", "payer_id", "identifier", m=0.93, u=0.004),
-    same_or_not("payer id at Beta Exchange", "payer_id_b", "identifier", m=0.93, u=0.004),
-    same_or_not("NAIC code", "naic", "identifier", m=0.75, u=0.02),
-    same_or_not("EIN", "ein", "identifier", m=0.8, u=0.02),
-    cross_reference(),
+    same_or_not("NAIC code", "naic", "identifier", m=0.85, u=0.3),
+    same_or_not("EIN", "ein", "identifier", m=0.85, u=0.3),
+    street(m=0.6, u=0.2),
+    house_number(m=0.88, u=0.4),
+    postal_code(m=0.7, u=0.3, area_u=0.12),
+    phone(m=0.6, u=0.2),
+    same_or_not("website", "website", "contact", m=0.85, u=0.3),
 )
 
 _BLOCKING = (
@@ -72,19 +79,20 @@ _BLOCKING = (
     BlockingRule("phone", (part("phone"),)),
     BlockingRule("website", (part("website"),)),
     BlockingRule("house number, postal code", (part("address_line.number"), part("postal_code"))),
-    BlockingRule("two words", (part("name.tokens"), part("name.tokens")), crossed=True),
+    BlockingRule("neighbouring words", (part("name.pairs"),)),
+    BlockingRule("beginning of the name", (part("name", 0, 7),)),
 )
 
 _MODEL = Model(
-    version="payer-1",
+    version="payer-2",
     prior=-7.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
     thresholds=Thresholds(review=-1.0, link=6.0),
     vetoes=(
         Veto("two types", conflict=("type",)),
-        Veto("two payer ids", conflict=("payer_id",)),
-        Veto("two payer ids at the other clearinghouse", conflict=("payer_id_b",)),
+        Veto("two lines of business", conflict=("name.lines",)),
+        Veto("two numbers", conflict=("name.numbers",)),
     ),
     clip=12.0,
     groups_needed=2,

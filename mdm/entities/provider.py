@@ -1,9 +1,10 @@
 """Providers: the persons who give or order care. An NPI decides; a stand-in such as "ER PHYSICIAN" is never linked by the machine."""
 
+import re
 from dataclasses import replace
 
 from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, soft_contains, within_edits
-from matching.model import BlockingRule, Model, Thresholds, Veto
+from matching.model import BlockingRule, Model, Test, Thresholds, Veto
 from mdm.entities._evidence import city, compared, cross_reference, level, phone, postal_code, same_or_not, street
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
@@ -24,6 +25,41 @@ def _stand_in_apart(value: str) -> Features:
     return {**features, "stand_in": "yes"} if features.get("") == "pseudo" else features
 
 
+_CREDENTIALS = frozenset(
+    {
+        "md", "do", "np", "pa", "pac", "c", "rn", "phd", "dds", "dmd", "dpm", "od", "dc", "mph", "pharmd", "psyd",
+        "crna", "cnm", "aprn", "lcsw", "licsw", "lmft", "pt", "dpt", "ot", "otr", "rd", "slp", "mbbs", "facs", "facp", "fnp"
+    }
+)  # fmt: skip
+
+
+def _parts_of_full_name(value: str) -> Features:
+    """A name in one field, also read as its parts: `Hidalgo, Mara Y MD`, or `Mara Y Hidalgo, MD`."""
+    before, _, after = value.partition(",")
+    if (after and not _are_credentials(after)) or len(before.split()) == 1:
+        given, family = " ".join(after.split()[:1]), before
+    else:
+        words = _without_credentials(str(FULL_NAME.features(before).get("", "")).split())
+        given, family = words[0] if words else "", words[-1] if len(words) > 1 else ""
+    parts = {"given": GIVEN_NAME.features(given), "family": FAMILY_NAME.features(family)}
+    named = {f"{name}_{feature}" if feature else name: found for name, features in parts.items() for feature, found in features.items()}
+    return {**FULL_NAME.features(value), **named}
+
+
+def _are_credentials(text: str) -> bool:
+    return all(re.sub(r"[^a-z]", "", word.lower()) in _CREDENTIALS for word in text.replace(",", " ").split())
+
+
+def _without_credentials(words: list[str]) -> list[str]:
+    """Letters after the name are dropped; Anna Do keeps hers."""
+    while len(words) > 2 and words[-1] in _CREDENTIALS:
+        words = words[:-1]
+    return words
+
+
+_NAME_PARTS = ("given", "given_sound", "given_nicknames", "family", "family_sound")
+_WHOLE_NAME = replace(FULL_NAME, features=_parts_of_full_name, feature_names=(*FULL_NAME.feature_names, *_NAME_PARTS))
+
 _PROVIDER_TYPE = replace(LABEL, features=_stand_in_apart, feature_names=("", "stand_in"))
 
 _ATTRIBUTES = (
@@ -31,7 +67,7 @@ _ATTRIBUTES = (
     Attribute("middle_name", MIDDLE_NAME, group="name", survive=Survive.MOST_COMPLETE),
     Attribute("family_name", FAMILY_NAME, group="name", survive=Survive.MOST_COMPLETE, searchable=True),
     Attribute("suffix", NAME_SUFFIX, group="name", survive=Survive.MOST_COMPLETE),
-    Attribute("full_name", FULL_NAME, survive=Survive.LONGEST, searchable=True, help="Where the source has one name field."),
+    Attribute("full_name", _WHOLE_NAME, survive=Survive.LONGEST, searchable=True, help="Where the source has one name field."),
     Attribute("previous_family_name", FAMILY_NAME, many=True, survive=Survive.ALL, searchable=True),
     Attribute("credentials", TEXT, survive=Survive.LONGEST, help="MD, DO, NP, PA-C ..."),
     Attribute("birth_date", DATE, sensitivity=Sensitivity.SECRET, survive=Survive.MOST_FREQUENT),
@@ -86,6 +122,51 @@ _FAMILY_NAME = compared(
     unless=("given name", "names exchanged"),
 )
 
+
+def _crossed(measure: str, field: str, in_full_name: str, at_least: float) -> Test:
+    """A name field of one side against the same part of the other side's name in one field."""
+    return Test(measure, (field, in_full_name), at_least, both=False)
+
+
+# One system writes the name in parts, the other in one field. Where both write it in parts, that was compared above.
+_FAMILY_IN_ONE_FIELD = compared(
+    "family name in one field",
+    "name",
+    level(
+        "same",
+        0.265,
+        0.0009,
+        either_crossed("family_name", "full_name.family"),
+        same("full_name.family"),
+        either_crossed("previous_family_name", "full_name.family"),
+    ),
+    level("written in parts on both sides", 0.66, 0.66, alike("family_name", 0.0)),
+    level("near", 0.015, 0.0007, _crossed("jaro_winkler", "family_name", "full_name.family", 0.92), alike("full_name.family", 0.92)),
+    needs="system",
+    unless=("family name", "same"),
+    otherwise="another, or none on a side",
+)
+
+_GIVEN_IN_ONE_FIELD = compared(
+    "given name in one field",
+    "name",
+    level("same", 0.27, 0.003, either_crossed("given_name", "full_name.given"), same("full_name.given")),
+    level("written in parts on both sides", 0.66, 0.66, alike("given_name", 0.0)),
+    level(
+        "short form or near",
+        0.03,
+        0.0025,
+        _crossed("shared", "given_name.nicknames", "full_name.given_nicknames", 1.0),
+        shares("full_name.given_nicknames"),
+        _crossed("jaro_winkler", "given_name", "full_name.given", 0.92),
+        alike("full_name.given", 0.92),
+    ),
+    level("initial", 0.012, 0.005, _crossed("initial", "given_name", "full_name.given", 1.0)),
+    needs="system",
+    unless=("given name", "same"),
+    otherwise="another, or none on a side",
+)
+
 _BIRTH_DATE = compared(
     "birth date",
     "birth",
@@ -113,8 +194,12 @@ _IDENTIFIER_EVIDENCE = (
 )
 
 _COMPARISONS = (
+    # Identifiers first: two records that share none soon cannot reach the threshold any more.
+    *_IDENTIFIER_EVIDENCE,
     _GIVEN_NAME,
     _FAMILY_NAME,
+    _FAMILY_IN_ONE_FIELD,
+    _GIVEN_IN_ONE_FIELD,
     compared(
         "middle name",
         "name",
@@ -144,7 +229,6 @@ _COMPARISONS = (
     city(m=0.75, u=0.4),
     phone(m=0.45, u=0.06),
     same_or_not("email", "email", "contact", m=0.75, u=0.0002),
-    *_IDENTIFIER_EVIDENCE,
 )
 
 _BLOCKING = (
@@ -157,11 +241,15 @@ _BLOCKING = (
     BlockingRule("CAQH number", (part("caqh"),)),
     BlockingRule("email", (part("email"),)),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
+    # Rules of one name share their keys: a name in one field meets the same name in parts.
+    BlockingRule("sound of both names", (part("full_name.given_sound"), part("full_name.family_sound")), crossed=True),
+    BlockingRule("family name, given initial", (part("full_name.family"), part("full_name.given", 0, 1))),
     BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
     BlockingRule("former name, given name", (part("previous_family_name"), part("given_name.sound"))),
     BlockingRule("given name, specialty", (part("given_name"), part("specialty", 0, 6))),
     BlockingRule("birth date", (part("birth_date"),)),
     BlockingRule("phone, given initial", (part("phone"), part("given_name", 0, 1))),
+    BlockingRule("phone, given initial", (part("phone"), part("full_name.given", 0, 1))),
     BlockingRule("family name, department", (part("family_name.sound"), part("department"))),
 )
 

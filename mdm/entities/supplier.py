@@ -1,5 +1,7 @@
 """Suppliers. A vendor's remit-to and order-from sites are kept as they are; sister companies share address, phone and tax number."""
 
+from dataclasses import replace
+
 from matching.levels import part, same
 from matching.model import BlockingRule, Model, Thresholds, Veto
 from mdm.entities._evidence import (
@@ -8,6 +10,7 @@ from mdm.entities._evidence import (
     cross_reference,
     house_number,
     level,
+    name_numbers,
     organisation_name,
     phone,
     postal_code,
@@ -42,26 +45,30 @@ _ATTRIBUTES = (
     Attribute("is_1099", FLAG, label="1099", help="Payments are reported on a form 1099."),
 )
 
+# One address speaks once, in parts; sister companies share it with the tax number, so that both together must not outweigh a name.
 _COMPARISONS = (
+    # A remit-to site is an entity of its own with all else alike: no number of agreements makes it the main site, nor a question.
+    same_or_not("role of the site", "site_role", "content", m=1 - 1e-11, u=0.5),
+    cross_reference(),
+    name_numbers("name"),
     organisation_name("name", same_u=0.0003, other_names="dba_name"),
-    street(m=0.66, u=0.012),
-    house_number(m=0.9, u=0.15),
-    postal_code(m=0.78, u=0.03, area_u=0.15),
-    city(m=0.85, u=0.06),
-    phone(m=0.55, u=0.01),
-    compared(
-        "email", "contact", level("same", 0.5, 0.002, same("email")), level("same domain", 0.2, 0.04, same("email.domain")), needs="email"
-    ),
-    same_or_not("website", "website", "contact", m=0.85, u=0.01),
-    same_or_not("type", "type", "content", m=0.9, u=0.4),
-    same_or_not("EIN", "ein", "identifier", m=0.9, u=0.004),
-    same_or_not("DUNS number", "duns", "identifier", m=0.85, u=0.0005),
     same_or_not("unique entity identifier", "uei", "identifier", m=0.93, u=0.0003),
     same_or_not("legal entity identifier", "lei", "identifier", m=0.97, u=0.0005),
+    same_or_not("DUNS number", "duns", "identifier", m=0.85, u=0.0005),
     same_or_not("global location number", "gln", "identifier", m=0.5, u=0.0005),
     same_or_not("CAGE code", "cage", "identifier", m=0.6, u=0.0005),
     same_or_not("health industry number", "hin", "identifier", m=0.5, u=0.0005),
-    cross_reference(),
+    same_or_not("EIN", "ein", "identifier", m=0.9, u=0.03),
+    street(m=0.66, u=0.06),
+    house_number(m=0.9, u=0.3),
+    postal_code(m=0.78, u=0.15, area_u=0.15),
+    replace(city(m=0.85, u=0.2), unless=("postal code", "same")),
+    phone(m=0.55, u=0.02),
+    compared(
+        "email", "contact", level("same", 0.5, 0.002, same("email")), level("same domain", 0.2, 0.04, same("email.domain")), needs="email"
+    ),
+    replace(same_or_not("website", "website", "contact", m=0.85, u=0.02), unless=("email", "same")),
+    same_or_not("type", "type", "content", m=0.9, u=0.4),
 )
 
 _BLOCKING = (
@@ -79,11 +86,12 @@ _BLOCKING = (
     BlockingRule("website", (part("website"),)),
     BlockingRule("house number, street", (part("address_line.number"), part("address_line.street", 0, 6))),
     BlockingRule("word, postal area", (part("name.tokens"), part("postal_code.area"))),
-    BlockingRule("two words", (part("name.tokens"), part("name.tokens")), crossed=True),
+    BlockingRule("neighbouring words", (part("name.pairs"),)),
+    BlockingRule("beginning of the name", (part("name", 0, 7),)),
 )
 
 _MODEL = Model(
-    version="supplier-1",
+    version="supplier-2",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -92,6 +100,7 @@ _MODEL = Model(
         Veto("two roles of a site", conflict=("site_role",)),
         Veto("two legal entities", conflict=("lei",)),
         Veto("two registered entities", conflict=("uei",)),
+        Veto("two numbers", conflict=("name.numbers",)),
         Veto("two tax numbers and two names", conflict=("ein", "name")),
     ),
     clip=12.0,

@@ -1,4 +1,4 @@
-"""The description of an item, taken apart for comparison (words, numbers, quantities, part numbers, pack size, traits).
+"""The description of an item, taken apart for comparison (words, numbers, quantities, part numbers, pack size, sizes, traits).
 
 Pack size is the count of base units that the text itself states; a text that states none says nothing about it. The words that state it
 are left out of the other columns, since 100/BX and BOX OF 100 would only make equal items look different.
@@ -7,11 +7,13 @@ are left out of the other columns, since 100/BX and BOX OF 100 would only make e
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from mdm.values.kind import fold
 
 _VERSION = re.compile(r"\bv\.? ?(?=[0-9])")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_FRACTION = re.compile(r"(?<![0-9./])(?:([1-9][0-9]?)(?:-| ))?([1-9][0-9]?)/(2|4|8|16|32|64)(?= ?(?:in\b|\"|''|inch))")
 _ZERO_DECIMALS = re.compile(r"(?<![0-9.])([0-9]+)\.0+(?![0-9.])")
 _INCHES = re.compile(r"(?<=[0-9]) ?(?:\"|''|inch(?:es)?\b)")
 _FEET = re.compile(r"(?<=[0-9]) ?(?:'|feet\b|foot\b)(?![a-z])")
@@ -32,13 +34,13 @@ _NO_QUANTITY = frozenset({"3m"})  # a manufacturer
 _PIECE = re.compile(r"(?:(?<![a-z0-9])[0-9]++)?\.[0-9]++[a-z]*+|[a-z0-9]++")
 _COMPOUND = re.compile(r"(?<![a-z0-9])[a-z0-9]++(?:(?:[-/_]|(?<![0-9])\.|\.(?![0-9]))[a-z0-9]++)+")
 _SPLIT = re.compile(r"[-/._]")
-_NUMBER = re.compile(r"(?<![a-z0-9.])(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?![a-z0-9])")
+_NUMBER = re.compile(r"(?<![a-z0-9.])(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?![a-z0-9]|\.[0-9])")
 _SMALL = frozenset({"and", "of", "the", "for", "with", "w", "in", "to", "a", "per"})
 _LETTERS_AND_DIGITS = re.compile(r"(?=.{4})(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]+")
 _SHORTEST_NUMERIC_PART = 5
 
 _MAIN_CONTAINER = "(?:boxes|box|bx|case|cs|package|pack|pkg|pk|carton|ctn)"
-_CONTAINER = f"(?:{_MAIN_CONTAINER}|ca|bg|bag|btl|bottle|bt|kit|kt|tray|tr|roll|rl|sleeve|sl|can|cn|jar|set|dispenser)"
+_CONTAINER = f"(?:{_MAIN_CONTAINER}|pair|pr|vial|vl|tube|tb|ca|bg|bag|btl|bottle|bt|kit|kt|tray|tr|roll|rl|sleeve|sl|can|cn|jar|set|dispenser)"
 _EACH = "(?:each|ea|count|ct|pcs|pc|pieces?|units?)"
 _COUNT = "([1-9][0-9]{0,5})"
 _PACKS = tuple(
@@ -60,6 +62,15 @@ _TRAITS = {
 _TRAIT_OF = {word: trait for trait, words in _TRAITS.items() for word in words.split()}
 _NONSTERILE = re.compile(r"\b(?:non|un|not)[ -]?sterile\b|\bn/s\b")
 _EXTRA_SIZE = re.compile(r"\b(?:x|extra)[ -]?(large|lg|lrg|small|sm)\b")
+_DIMENSIONS = {
+    "caliber": {"fr": ("fr", 1), "ga": ("ga", 1)},
+    "volume": {"ml": ("ml", 1), "l": ("ml", 1000), "oz": ("oz", 1), "gal": ("gal", 1)},
+    "length": {"mm": ("mm", 1), "cm": ("mm", 10), "m": ("mm", 1000), "in": ("in", 1), "ft": ("in", 12), "yd": ("in", 36)},
+    "strength": {"mcg": ("mcg", 1), "mg": ("mcg", 1000), "meq": ("meq", 1), "mmol": ("mmol", 1), "iu": ("iu", 1), "u": ("iu", 1)},
+}  # fmt: skip
+_SIDES = frozenset({"left", "right"})
+_WEARER = frozenset({"xs", "small", "medium", "large", "xl", "xxl", "adult", "pediatric", "infant"})
+_AMOUNT = re.compile(r"([0-9]*\.?[0-9]+)([a-z]+)")
 _LATEX_FREE = re.compile(r"\blatex[ -]?free\b|\blf\b|\bnon[ -]?latex\b")
 
 
@@ -74,6 +85,13 @@ class DescriptionParts:
     parts: tuple[str, ...]
     pack: str
     traits: tuple[str, ...]
+    sizes: str
+    caliber: str
+    volume: str
+    length: str
+    strength: str
+    side: str
+    wearer: str
 
 
 def description_parts(value: str) -> DescriptionParts:
@@ -81,24 +99,53 @@ def description_parts(value: str) -> DescriptionParts:
     text = _normal(value)
     pack, rest = _pack(text)
     tokens = _tokens(rest)
+    numbers = _sorted(_NUMBER.findall(rest))
+    quantities = _sorted(token for token in tokens if _is_quantity(token))
+    traits = _sorted(_TRAIT_OF[word] for word in _PIECE.findall(rest) if word in _TRAIT_OF)
+    dimensions = _dimensions(quantities)
     return DescriptionParts(
         text=" ".join(_PIECE.findall(text)),
         tokens=tokens,
-        numbers=_sorted(_NUMBER.findall(rest)),
-        quantities=_sorted(token for token in tokens if _is_quantity(token)),
+        numbers=numbers,
+        quantities=quantities,
         parts=_sorted(token for token in tokens if _is_part_like(token)),
         pack=pack,
-        traits=_sorted(_TRAIT_OF[word] for word in _PIECE.findall(rest) if word in _TRAIT_OF),
+        traits=traits,
+        sizes=" ".join([*filter(None, dimensions.values()), *numbers, *(word for word in traits if word in _SIDES | _WEARER)]),
+        caliber=dimensions["caliber"],
+        volume=dimensions["volume"],
+        length=dimensions["length"],
+        strength=dimensions["strength"],
+        side=" ".join(word for word in traits if word in _SIDES),
+        wearer=" ".join(word for word in traits if word in _WEARER),
     )
+
+
+def _dimensions(quantities: Iterable[str]) -> dict[str, str]:
+    """All that a text says of one dimension as one text, in one unit: 20 cm x 3 mm is 200mm 3mm. Another text is another size."""
+    amounts = [found for token in quantities if (found := _AMOUNT.fullmatch(token))]
+    return {
+        dimension: " ".join(_sorted(_in_one_unit(found[1], *units[found[2]]) for found in amounts if found[2] in units))
+        for dimension, units in _DIMENSIONS.items()
+    }
+
+
+def _in_one_unit(number: str, unit: str, times: int) -> str:
+    return f"{(Decimal(number) * times).normalize():f}{unit}"
 
 
 def _normal(value: str) -> str:
     """One spelling for numbers and units: 10,000 is 10000, 2.0 is 2, 26 inches is 26in, 500 mL is 500ml."""
     text = _THOUSANDS.sub("", _VERSION.sub("", fold(value)))
+    text = _FRACTION.sub(_decimal, text)
     text = _FEET.sub("ft ", _INCHES.sub("in ", _ZERO_DECIMALS.sub(r"\1", text)))
     text = _EXTRA_SIZE.sub(lambda found: "xl" if found[1].startswith("l") else "xs", text)
     text = _LATEX_FREE.sub("latexfree", _NONSTERILE.sub("nonsterile", text))
     return _MEASURE.sub(lambda found: _amount(found[1]) + _UNIT_OF[found[2]], text)
+
+
+def _decimal(fraction: re.Match[str]) -> str:
+    return f"{int(fraction[1] or 0) + int(fraction[2]) / int(fraction[3]):g}"
 
 
 def _amount(number: str) -> str:

@@ -1,11 +1,14 @@
 """Names of organisations and facilities: compared as words without legal form, small words and abbreviations.
 
-The last word of a name is never dropped: "The Company" and "SP" stay what they are.
+The last word of a name is never dropped: "The Company" and "SP" stay what they are. Numbers, unit codes and lone letters (Floor 3, 4W,
+Dock B) are identity, and so is a payer's line of business: two names that differ in them are never the same.
 """
 
+import re
 from functools import lru_cache
+from itertools import pairwise
 
-from mdm.values.kind import Features, ValueType
+from mdm.values.kind import Feature, Features, ValueType
 from mdm.values.placeholders import says_nothing
 from mdm.values.words import SMALL_WORDS, Dictionary, dictionary, expand, without, words_of
 
@@ -30,7 +33,17 @@ _ORGANISATIONS = {
     "svc, svcs, srvcs, service": "services",
     "sys, system": "systems",
     "tech, techs, technology": "technologies",
-    "dist, distr, distrib": "distribution",
+    "dist, distr, distrib, distributor, distributors": "distribution",
+    "const, constr": "construction",
+    "ortho": "orthopedics",
+    "admin, admins, administrator": "administrators",
+    "mcare": "medicare",
+    "mcaid": "medicaid",
+    "medicare adv, mcare adv": "medicare advantage",
+    "medicare supp, medicare suppl, mcare supp, medigap": "medicare supplement",
+    "workers comp, worker comp, work comp, worker compensation": "workers compensation",
+    "ii": "2",
+    "iii": "3",
     "grp, gp": "group",
     "ins": "insurance",
     "hlth": "health",
@@ -54,7 +67,7 @@ _ORGANISATIONS = {
     "sol, soln, solns, solution": "solutions",
     "sci, scis": "sciences",
     "diag, dx": "diagnostics",
-    "benef": "benefit",
+    "ben, benef, benefits": "benefit",
     "fdn, fndn": "foundation",
     "govt": "government",
     "bcbs, bc bs": "blue cross blue shield",
@@ -62,36 +75,67 @@ _ORGANISATIONS = {
     "unitedhealthcare": "united health care",
     "unitedhealth": "united health",
 }
-_FACILITIES = _ORGANISATIONS | {
-    "st": "saint",
-    "sts": "saints",
-    "mt": "mount",
-    "ft": "fort",
-    "mem, meml, memrl": "memorial",
-    "rgnl, reg, regl": "regional",
-    "comm, cmty, commty": "community",
-    "gen, genl": "general",
-    "cnty, co": "county",
-    "rehab": "rehabilitation",
-    "nsg, nrsg": "nursing",
-    "amb": "ambulatory",
-    "outpt, op": "outpatient",
-    "inpt": "inpatient",
-    "clin, clinics": "clinic",
-    "bldg": "building",
-    "flr, fl": "floor",
-    "rm": "room",
-    "mob": "medical office building",
-    "mc": "medical center",
-    "snf": "skilled nursing facility",
-    "ltc": "long term care",
-    "asc": "ambulatory surgery center",
-    "er": "emergency",
-    "icu": "intensive care unit",
-    "hospitals": "hospital",
-}
+_SIDES = ("north", "south", "east", "west")
+_HIGHEST = 30
+# 5 North, North 5 and N5 are 5n; a floor's number belongs to the floor and not to the wing named after it.
+_UNITS = {f"{n} {side}, {side} {n}, {side[0]}{n}, {n} {side[0]}": f"{n}{side[0]}" for n in range(1, _HIGHEST + 1) for side in _SIDES}
+_FLOORS = {f"floor {n}, fl {n}, flr {n}, level {n}": f"floor {n}" for n in range(1, _HIGHEST + 1)}
+_ORDINALS = {"1st, first": "1", "2nd, second": "2", "3rd, third": "3", "4th, fourth": "4", "5th, fifth": "5", "6th, sixth": "6"}
+_FACILITIES = (
+    _ORGANISATIONS
+    | _UNITS
+    | _FLOORS
+    | _ORDINALS
+    | {
+        "st": "saint",
+        "sts": "saints",
+        "mt": "mount",
+        "ft": "fort",
+        "mem, meml, memrl": "memorial",
+        "rgnl, reg, regl": "regional",
+        "comm, cmty, commty": "community",
+        "gen, genl": "general",
+        "cnty, co": "county",
+        "rehab": "rehabilitation",
+        "nsg, nrsg": "nursing",
+        "amb": "ambulatory",
+        "outpt, op": "outpatient",
+        "inpt": "inpatient",
+        "clin, clinics": "clinic",
+        "bldg": "building",
+        "flr, fl": "floor",
+        "rm": "room",
+        "mob": "medical office building",
+        "mc": "medical center",
+        "snf": "skilled nursing facility",
+        "ltc": "long term care",
+        "asc": "ambulatory surgery center",
+        "er": "emergency",
+        "icu": "intensive care unit",
+        "hospitals": "hospital",
+    }
+)
 _ORGANISATION_WORDS, _FACILITY_WORDS = dictionary(_ORGANISATIONS), dictionary(_FACILITIES)
 _WORDS_OF_AN_ACRONYM = 3
+_NUMBER = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*|[a-z]")
+_LINES = frozenset(
+    {
+        "hmo",
+        "ppo",
+        "pos",
+        "epo",
+        "hdhp",
+        "advantage",
+        "supplement",
+        "medicaid",
+        "exchange",
+        "marketplace",
+        "workers",
+        "auto",
+        "dental",
+        "vision",
+    }
+)
 
 
 def organisation_words(value: str) -> list[str]:
@@ -116,19 +160,32 @@ def _without_legal_forms(words: list[str]) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def _organisation_features(value: str) -> Features:
-    return _features_of(_core(value, _ORGANISATION_WORDS))
+    words = _core(value, _ORGANISATION_WORDS)
+    lines = tuple(sorted(_LINES.intersection(words)))
+    return {**_features_of(words), **({"lines": lines} if lines else {})}
 
 
 @lru_cache(maxsize=20_000)
 def _facility_features(value: str) -> Features:
-    return _features_of(_core(value, _FACILITY_WORDS))
+    features = _features_of(_core(value, _FACILITY_WORDS))
+    # An acronym stands beside the words, so that NLH and the full name are not two facilities without a word in common.
+    marks = sorted({*features.get("tokens", ()), *filter(None, (features.get("acronym"),))})
+    return {**features, **({"marks": tuple(marks)} if marks else {})}
 
 
-def _features_of(words: list[str]) -> Features:
+def _features_of(words: list[str]) -> dict[str, Feature]:
     if not words:
         return {}
     acronym = {"acronym": "".join(word[0] for word in words)} if len(words) >= _WORDS_OF_AN_ACRONYM else {}
-    return {"": " ".join(words), "tokens": tuple(sorted(set(words))), **acronym}
+    numbers = " ".join(sorted({word.lstrip("0") or "0" for word in words if _NUMBER.fullmatch(word)}))
+    pairs = tuple(dict.fromkeys(" ".join(sorted(two)) for two in pairwise(words))) or (words[0],)
+    return {
+        "": " ".join(words),
+        "tokens": tuple(sorted(set(words))),
+        "pairs": pairs,
+        **acronym,
+        **({"numbers": numbers} if numbers else {}),
+    }
 
 
 def _name(text: str) -> str | None:
@@ -144,7 +201,7 @@ ORGANISATION_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_organisation_features,
-    feature_names=("", "tokens", "acronym"),
+    feature_names=("", "tokens", "pairs", "acronym", "numbers", "lines"),
     max_length=300,
 )
 
@@ -155,6 +212,6 @@ FACILITY_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_facility_features,
-    feature_names=("", "tokens", "acronym"),
+    feature_names=("", "tokens", "pairs", "acronym", "numbers", "marks"),
     max_length=300,
 )

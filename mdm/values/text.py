@@ -25,6 +25,13 @@ def _columns(parts: DescriptionParts) -> dict[str, Feature]:
         "parts": parts.parts,
         "pack": parts.pack,
         "traits": parts.traits,
+        "sizes": parts.sizes,
+        "caliber": parts.caliber,
+        "volume": parts.volume,
+        "length": parts.length,
+        "strength": parts.strength,
+        "side": parts.side,
+        "wearer": parts.wearer,
     }
 
 
@@ -40,6 +47,9 @@ DESCRIPTION = ValueType(
     example="Catheter Foley 16Fr 5mL sterile, box of 10",
     validate=_problem,
     features=_description_features,
-    feature_names=("", "tokens", "numbers", "quantities", "parts", "pack", "traits"),
+    feature_names=(
+        *("", "tokens", "numbers", "quantities", "parts", "pack", "traits"),
+        *("sizes", "caliber", "volume", "length", "strength", "side", "wearer"),
+    ),
     max_length=2000,
 )

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from api.app import create_app
 from api.auth import GUARDED, declared
 from mdm.access import Role
 from mdm.entities import ENTITY_TYPES
@@ -100,8 +101,6 @@ def test_nobody_passes_without_a_key(app, client):
 
 
 def test_a_route_without_declared_access_is_closed_to_all(database, settings, key):
-    from api.app import create_app
-
     bare = create_app(database, settings)
     bare.add_url_rule("/v1/forgotten", "forgotten", lambda: "secret")
     answer = bare.test_client().get("/v1/forgotten", headers=key("admin", grants=["phi", "unmask"]))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.app import create_app
 from mdm.db import fetch
 
 PAYER = "/v1/payers/sources/erp-north/7"
@@ -189,12 +190,13 @@ def test_a_bad_system_code_is_refused(client, key, code):
     assert is_problem(answer, 422, "invalid_request")[0]["pointer"] == "/code"
 
 
-def test_what_nobody_foresaw_says_nothing_but_where_to_look(app, key):
+def test_what_nobody_foresaw_says_nothing_but_where_to_look(database, settings):
     def burst():
         raise KeyError("Maria Rivera")
 
-    app.add_url_rule("/burst", "burst", burst)
-    answer = app.test_client().get("/burst", headers={"X-Request-Id": "request-0001"})
+    made = create_app(database, settings)
+    made.add_url_rule("/burst", "burst", burst)
+    answer = made.test_client().get("/burst", headers={"X-Request-Id": "request-0001"})
     assert is_problem(answer, 500, "internal_error") == []
     assert b"Maria" not in answer.data
     assert answer.headers["X-Request-Id"] == "request-0001"

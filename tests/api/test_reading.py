@@ -134,8 +134,9 @@ READS = [
 ]
 
 
-@pytest.mark.parametrize(("action", "method", "path", "body"), READS)
-def test_every_read_of_a_patient_says_who_whom_and_which_fields(database, client, key, maria, action, method, path, body):
+@pytest.mark.parametrize("asked", READS, ids=lambda asked: asked[0])
+def test_every_read_of_a_patient_says_who_whom_and_which_fields(database, client, key, maria, asked):
+    action, method, path, body = asked
     headers = {**key("steward"), "X-Request-Id": "flow-0042"}
     answer = client.open("/v1/patients/" + path.format(maria["golden_id"]), method=method, json=body, headers=headers)
     assert answer.status_code == 200

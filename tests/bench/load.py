@@ -5,11 +5,12 @@ that moment, so that a stalled server cannot hide the requests it kept waiting (
 """
 
 import asyncio
-import json
 import multiprocessing
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import orjson
 
 CONNECTIONS = 16
 
@@ -80,9 +81,9 @@ def get(path: str, key: str = "") -> bytes:
 
 
 def post(path: str, body: object, key: str = "") -> bytes:
-    content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
-    return head.encode() + content
+    content = orjson.dumps(body)
+    about = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}{about}\r\n".encode() + content
 
 
 def _authorization(key: str) -> str:

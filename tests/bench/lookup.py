@@ -36,13 +36,18 @@ def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) 
         a, b = load.closed(ours, with_key, seconds), load.closed(minimal, without, seconds)
         mine.append(a.rate)
         theirs.append(b.rate)
-        p50 = a.percentile(0.5) * 1000, b.percentile(0.5) * 1000
-        print(f"{number + 1:>5} {a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f} {p50[0]:>12.2f} {p50[1]:>10.2f} {a.errors + b.errors:>7}")
+        print(
+            f"{number + 1:>5} {a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f} {_p50(a):>12.2f} {_p50(b):>10.2f} {a.errors + b.errors:>7}"
+        )
     ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
     print(f"throughput against R1: median {statistics.median(ratios):.2f}, worst {min(ratios):.2f} (goal 1.0)")
     half = load.open_loop(ours, with_key, seconds, statistics.median(mine) / 2)
     p50, p99 = half.percentile(0.5) * 1000, half.percentile(0.99) * 1000
     print(f"at half load, {half.rate:.0f}/s open loop: p50 {p50:.2f} ms, p99 {p99:.2f} ms (goal 10), errors {half.errors}")
+
+
+def _p50(measured: load.Measured) -> float:
+    return measured.percentile(0.5) * 1000
 
 
 def _paths(chance: random.Random) -> list[str]:

@@ -35,7 +35,7 @@ def minimal() -> Any:
         open=True,
     )
     with pool.connection() as connection:
-        ids = {code: number for code, number in connection.execute("select code, id from identifier_system").fetchall()}
+        ids = dict(connection.execute("select code, id from identifier_system").fetchall())
         codes = {number: code for code, number in ids.items()}
 
     @app.get("/v1/crosswalk/<domain>/<system>/<value>")

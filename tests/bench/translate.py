@@ -12,13 +12,11 @@ import socket
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import LiteralString
+from typing import Any, LiteralString
 
-import orjson
 import psycopg
 from psycopg import RawCursor
 
-from mdm.question import BY_VALUE
 from tests.bench import load
 from tests.bench.world import GOLDENS, Bench, bench, server, value_of
 
@@ -32,6 +30,7 @@ STATEMENTS: dict[str, LiteralString] = {
     " join xref s on s.value = a.value and s.domain = $1 and s.system_id = $2 and s.recorded_to is null"
     " join xref t on t.golden_id = s.golden_id and t.system_id = $3 and t.recorded_to is null order by a.n",
     "any": "select s.value, t.value from xref s" + _JOIN + " and s.value = any($4::text[])",
+    "any, in columns": "select array_agg(s.value), array_agg(t.value) from xref s" + _JOIN + " and s.value = any($4::text[])",
     "any, generic plan": "select s.value, t.value from xref s" + _JOIN + " and s.value = any((select $4::text[])::text[])",
 }
 Translate = Callable[[Sequence[str]], None]
@@ -41,13 +40,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
-    with bench() as made, server("tests.bench.servers:ours", made) as port, psycopg.connect(made.url, autocommit=True) as connection:
-        with socket.create_connection(("127.0.0.1", port)) as line:
-            contenders = {name: _raw(connection, made, statement) for name, statement in STATEMENTS.items()}
-            contenders["ours, statement alone"] = _raw(connection, made, BY_VALUE, many=True)
-            contenders["ours"] = _over_http(line, made)
-            for size, goal in SIZES.items():
-                _compare(contenders, size, goal, rounds)
+    with (
+        bench() as made,
+        server("tests.bench.servers:ours", made) as port,
+        psycopg.connect(made.url, autocommit=True) as connection,
+        socket.create_connection(("127.0.0.1", port)) as line,
+    ):
+        contenders = {name: _raw(connection, made, statement) for name, statement in STATEMENTS.items()} | {"ours": _over_http(line, made)}
+        for size, goal in SIZES.items():
+            _compare(contenders, size, goal, rounds)
 
 
 def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: int) -> None:
@@ -66,13 +67,11 @@ def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: i
     print(f"{size:>7,} ids  ours against R3: {best / medians['ours']:.0%} (goal {goal:.0%})")
 
 
-def _raw(connection: "psycopg.Connection[tuple[object, ...]]", made: Bench, statement: LiteralString, *, many: bool = False) -> Translate:
-    target: object = [made.ids["hr"]] if many else made.ids["hr"]
-
+def _raw(connection: "psycopg.Connection[tuple[Any, ...]]", made: Bench, statement: LiteralString) -> Translate:
     def translate(values: Sequence[str]) -> None:
-        parameters = ("department", made.ids["erp"], target, list(values))
+        parameters = ("department", made.ids["erp"], made.ids["hr"], list(values))
         rows = RawCursor(connection).execute(statement, parameters, prepare=True).fetchall()
-        if len(rows) != len(values):
+        if len(rows) != len(values) and (len(rows) != 1 or len(rows[0][0]) != len(values)):
             raise ValueError("a fast wrong answer is a failure")
 
     return translate
@@ -81,8 +80,8 @@ def _raw(connection: "psycopg.Connection[tuple[object, ...]]", made: Bench, stat
 def _over_http(line: socket.socket, made: Bench) -> Translate:
     def translate(values: Sequence[str]) -> None:
         line.sendall(load.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key))
-        results = orjson.loads(_body(line))["results"]
-        if len(results) != len(values) or any(result["outcome"] != "found" for result in results):
+        body = _body(line)
+        if body.count(b'"outcome":"found"') != len(values):
             raise ValueError("a fast wrong answer is a failure")
 
     return translate

@@ -89,7 +89,10 @@ def server(target: str, made: Bench, options: Sequence[str] = ()) -> Iterator[in
     command += ["--workers", str(os.cpu_count() or 2), "--blocking-threads", str(THREADS), "--no-ws", "--log-level", "warning", *options]
     # "production" settings but for the database: authentication, access log and metrics are on
     environment = {**os.environ, "MDM_HOME": str(made.home), "MDM_PROFILE": "test", "BENCH_URL": made.url}
-    with (made.home / "server.log").open("w") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
+    with (
+        (made.home / "server.log").open("w") as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
+    ):
         try:
             _wait_for(port)
             yield port

@@ -116,7 +116,9 @@ def hot(slow, passed):
         passed.append(environ["PATH_INFO"])
         return slow.wsgi_app(environ, start_response)
 
-    return Hot(slow, behind)
+    made = Hot(slow, behind)
+    yield made
+    made.close()
 
 
 @pytest.fixture

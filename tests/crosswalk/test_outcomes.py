@@ -168,7 +168,9 @@ def test_the_day_chooses_among_holders(world, value):
     before, after = world.golden("supplier"), world.golden("supplier")
     world.holds(before, "us-ein", value, own=False, valid_to=date(2026, 3, 31))
     world.holds(after, "us-ein", value, own=False, valid_from=date(2026, 4, 1))
-    asked = [world.ask("us-ein", value, to=(), domain="supplier", as_of=day)[0]["golden_id"] for day in (date(2026, 1, 1), date(2026, 5, 1))]
+    asked = [
+        world.ask("us-ein", value, to=(), domain="supplier", as_of=day)[0]["golden_id"] for day in (date(2026, 1, 1), date(2026, 5, 1))
+    ]
     assert asked == [str(before), str(after)]
 
 

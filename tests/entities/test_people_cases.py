@@ -55,6 +55,11 @@ def other(base: Mapping[str, Value], **changes: Value) -> dict[str, Value]:
         ("names exchanged", ANNA, other(ANNA, given_name="vesterholm", family_name="annika")),
         ("married since", {**ANNA, **HOME}, other({**ANNA, **HOME}, family_name="orlov", family_name__sound="orl")),
         ("former name known", ANNA, other(ANNA, family_name="orlov", family_name__sound="orl", previous_family_name=("vesterholm",))),
+        (
+            "another given name and one national identifier",
+            {**ANNA, **HOME, "national_id": ("4711",)},
+            other({**ANNA, **HOME, **named("solveig", "vesterholm")}, national_id=("4711",)),
+        ),
         ("birth date one digit off", {**ANNA, **HOME}, other({**ANNA, **HOME, **born("19840318")})),
         (
             "billing names the chart's number",
@@ -69,11 +74,17 @@ def test_the_same_patient_links(why: str, left: Mapping[str, Value], right: Mapp
 
 TWIN = other({**ANNA, **HOME}, email="family@home.example", member_id=("m1",), mothers_maiden_name="quist")
 
+OTHER_TWIN: dict[str, Value] = {**named("solveig", "vesterholm"), "keys": ("ehr-north:2",)}
+NEWBORN = {column: value for column, value in TWIN.items() if not column.startswith("given_name")}
+
 
 @pytest.mark.parametrize(
     ("why", "left", "right"),
     [
         ("twins of one household", TWIN, {**TWIN, **named("solveig", "vesterholm"), "keys": ("ehr-north:2",)}),
+        ("twins without a name yet", NEWBORN, {**NEWBORN, "keys": ("ehr-north:2",)}),
+        ("twins with numbers in a row", {**TWIN, "national_id": ("4711001",)}, {**TWIN, **OTHER_TWIN, "national_id": ("4711002",)}),
+        ("father and son of one email", {**TWIN, "suffix": "sr"}, {**TWIN, **born("20090902"), "keys": ("ehr-north:2",)}),
         ("father and son", {**ANNA, **HOME}, other({**ANNA, **HOME, **born("20090902")})),
         ("spouses", {**ANNA, **HOME}, other({**ANNA, **HOME, **named("torvald", "vesterholm"), **born("19811105"), "sex": "m"})),
         ("two generations", {**ANNA, **HOME, "suffix": "sr"}, other({**ANNA, **HOME}, suffix="jr")),
@@ -106,7 +117,7 @@ def test_a_move_and_a_new_surname_are_no_overlay() -> None:
     assert score_of(former, incoming).weight - patient.model.prior > patient.overlay_below
 
 
-DOCTOR: dict[str, Value] = {**named("marit", "okonkwo"), "provider_type": "individual", "specialty": "cardiology"}
+DOCTOR: dict[str, Value] = {**named("marit", "okonkwo"), "system": "ehr-north", "provider_type": "individual", "specialty": "cardiology"}
 
 
 def test_one_npi_and_one_name_are_one_provider() -> None:
@@ -121,6 +132,30 @@ def test_two_npis_are_two_providers() -> None:
 
 def test_a_name_alone_is_no_provider() -> None:
     assert outcome("provider", named("marit", "okonkwo"), other(named("marit", "okonkwo"))) == "review"
+
+
+def test_a_name_in_one_field_is_the_same_name() -> None:
+    written: dict[str, Value] = {"full_name.given": "marit", "full_name.family": "okonkwo", "npi": ("1234567893",)}
+    assert outcome("provider", {**DOCTOR, "npi": ("1234567893",)}, other(written)) == "link"
+    assert outcome("provider", DOCTOR, other({**written, "specialty": "cardiology"})) == "link"
+    assert outcome("provider", DOCTOR, other({**written, "full_name.family": "quist", "specialty": "cardiology"})) == "apart"
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "family"),
+    [
+        ("HIDALGO, MARA Y MD", "mara", "hidalgo"),
+        ("Mara Y. Hidalgo, M.D., MPH", "mara", "hidalgo"),
+        ("Dr. Mara Hidalgo PA-C", "mara", "hidalgo"),
+        ("Van Dyke, Anna", "anna", "van dyke"),
+        ("Anna Do", "anna", "do"),
+        ("Do, Anna DO", "anna", "do"),
+        ("Hidalgo", None, "hidalgo"),
+    ],
+)
+def test_a_name_in_one_field_is_read_as_its_parts(written: str, given: str | None, family: str) -> None:
+    features = ENTITY_TYPES["provider"].attribute("full_name").type.features(written)
+    assert (features.get("given"), features["family"]) == (given, family)
 
 
 def test_stand_ins_never_link() -> None:

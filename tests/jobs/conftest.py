@@ -43,7 +43,9 @@ def job(work):
 @pytest.fixture
 def row(work):
     """row(id) -> state, attempt, fence, error"""
-    return lambda job_id: work.run(lambda session: fetch(session, "select state, attempt, fence, error from job where id = %s", (job_id,)))[0]
+    return lambda job_id: work.run(lambda session: fetch(session, "select state, attempt, fence, error from job where id = %s", (job_id,)))[
+        0
+    ]
 
 
 @pytest.fixture

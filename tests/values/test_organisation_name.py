@@ -48,6 +48,49 @@ def test_three_words_make_an_acronym_and_two_do_not() -> None:
     assert "acronym" not in ORGANISATION_NAME.features("Toolbox Alliance")
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("Northfield Med Ctr Fl 3", "3"),
+        ("3rd Floor, Suite 0210", "210 3"),
+        ("Nursing Unit 4 West", "4w"),
+        ("Nursing Unit W4", "4w"),
+        ("Floor 3 West Tower", "3"),
+        ("Loading Dock B", "b"),
+        ("Medical Office Building II", "2"),
+        ("Northfield Medical Center", None),
+    ],
+)
+def test_numbers_and_unit_codes_of_a_place_stand_apart(name: str, numbers: str | None) -> None:
+    assert FACILITY_NAME.features(name).get("numbers") == numbers
+
+
+def test_parts_of_a_programme_differ_in_their_letter() -> None:
+    assert ORGANISATION_NAME.features("Medicare Part A")["numbers"] != ORGANISATION_NAME.features("Medicare Part B")["numbers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Harbor Point HMO", ("hmo",)),
+        ("Harbor Point Mcare Adv", ("advantage",)),
+        ("Harbor Point Workers' Comp", ("workers",)),
+        ("Harbor Point", None),
+    ],
+)
+def test_a_payers_line_of_business_stands_apart(name: str, lines: tuple[str, ...] | None) -> None:
+    assert ORGANISATION_NAME.features(name).get("lines") == lines
+
+
+def test_an_acronym_shares_a_mark_with_the_full_name() -> None:
+    assert set(FACILITY_NAME.features("NLH")["marks"]) & set(FACILITY_NAME.features("Northfield Lakeside Hospital")["marks"]) == {"nlh"}
+
+
+def test_neighbouring_words_are_paired_in_any_order_and_a_lone_word_stands_for_itself() -> None:
+    assert ORGANISATION_NAME.features("Larkspur Medical Gas")["pairs"] == ("larkspur medical", "gas medical")
+    assert ORGANISATION_NAME.features("Larkspur Inc")["pairs"] == ("larkspur",)
+
+
 def test_dotted_initials_are_one_word() -> None:
     assert ORGANISATION_NAME.features("N.T.A. LLC")[""] == "nta"
 

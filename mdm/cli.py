@@ -1,0 +1,300 @@
+"""`mdm`: what an operator does from a shell. What goes wrong as expected is one line on standard error and status 1, never a traceback."""
+
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem
+from mdm.settings import NO_BROKER, Profile, Settings
+
+if TYPE_CHECKING:  # a command imports what it needs: `mdm keys` must not wait for a web server
+    from sqlalchemy.orm import Session
+
+    from mdm.access import NewPrincipal
+    from mdm.db import Database
+
+ROLES = ("integration", "steward", "loader", "auditor", "admin")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The status for the shell: 0, or 1 after one line that says why not."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return _run(asked)
+    except ConcordError as error:
+        return _refuse(str(error), [problem.message for problem in error.problems])
+    except OSError as error:
+        return _refuse(f"{error.filename or 'the system'}: {error.strerror}", [])
+    except KeyboardInterrupt:
+        return 130
+
+
+def _refuse(message: str, problems: Sequence[str]) -> int:
+    further = [problem for problem in problems if problem not in message]
+    print("mdm:", "; ".join([message, *further]).replace("\n", " "), file=sys.stderr)
+    return 1
+
+
+def _run(asked: Namespace) -> int:
+    from mdm.db import DatabaseError
+
+    if asked.with_parent:
+        from mdm.serving import end_with_parent
+
+        end_with_parent()
+    try:
+        status: int | None = asked.command(Settings.from_env(os.environ), asked)
+    except DatabaseError as error:  # names the SQLSTATE, never a value
+        raise ServiceError(f"the database refused: {error}") from error
+    return status or 0
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="mdm", description="Concord: master data and crosswalk for hospital groups.")
+    parser.add_argument("--with-parent", action="store_true", help=SUPPRESS)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, help_text in _PLAIN:
+        commands.add_parser(name, help=help_text).set_defaults(command=command)
+    worker = commands.add_parser("worker", help="run jobs, until stopped")
+    worker.add_argument("--once", action="store_true", help="do what is due and end, for a system timer")
+    worker.add_argument("--concurrency", type=int, default=2, choices=range(1, 65), metavar="N", help="jobs at the same time (2)")
+    worker.set_defaults(command=_worker)
+    seed = commands.add_parser("seed", help="load the demo world into an empty database")
+    seed.add_argument("--check", action="store_true", help="compare what is there with the known truth, per domain")
+    seed.set_defaults(command=_seed)
+    doctor = commands.add_parser("doctor", help="check settings, services and the promises of the data")
+    doctor.add_argument("--json", action="store_true", help="one JSON document")
+    doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
+    doctor.set_defaults(command=_doctor)
+    _add_keys(commands.add_parser("keys", help="keys of clients"))
+    _add_users(commands.add_parser("users", help="people who sign in"))
+    return parser
+
+
+def _add_keys(parser: ArgumentParser) -> None:
+    create = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("create", help="print a new key, this once")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--role", required=True, choices=ROLES)
+    _add_scope(create)
+    create.set_defaults(command=_create_key)
+
+
+def _add_users(parser: ArgumentParser) -> None:
+    create = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("create", help="print the new person's password, this once")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--role", required=True, choices=ROLES)
+    _add_scope(create)
+    create.set_defaults(command=_create_user)
+
+
+def _add_scope(parser: ArgumentParser) -> None:
+    parser.add_argument("--domain", action="append", metavar="D", help="only this domain; may be repeated")
+    parser.add_argument("--system", action="append", metavar="S", help="only this system; may be repeated")
+    parser.add_argument("--grant", action="append", default=[], metavar="G", help="phi: may read patients; unmask")
+
+
+def _up(settings: Settings, _: Namespace) -> None:
+    from mdm.db import Database, safe_address
+    from mdm.migrate import migrate
+
+    found = _resolved(settings)
+    _check_broker(found)
+    with closing(Database(found.database_url or "")) as database:
+        migrate(database)
+    print(f"database {safe_address(found.database_url or '')}")
+    print(f"broker   {safe_address(found.broker_url) if found.broker_url not in {None, NO_BROKER} else NO_BROKER}")
+
+
+def _down(settings: Settings, _: Namespace) -> None:
+    from mdm import embedded
+
+    embedded.stop(settings)
+
+
+def _migrate(settings: Settings, _: Namespace) -> None:
+    from mdm.migrate import migrate
+
+    with _database(settings) as database:
+        migrate(database)
+
+
+def _serve(settings: Settings, _: Namespace) -> None:
+    from mdm import serving
+    from mdm.embedded import check_port_free
+
+    check_port_free(settings)
+    found = _resolved(settings)
+    serving.hand_on(found)
+    serving.serve(found)
+
+
+def _worker(settings: Settings, asked: Namespace) -> None:
+    from mdm import logs, worker
+
+    found = _resolved(settings)
+    logs.configure(found.log_level)
+    url, broker = found.database_url or "", found.broker_url or NO_BROKER
+    if asked.once:
+        print(worker.work_once(url))
+    elif broker == NO_BROKER:
+        worker.work_without_broker(url, _stop_event())
+    else:
+        _check_broker(found)
+        worker.work_with_broker(url, broker, asked.concurrency)
+
+
+def _stop_event() -> threading.Event:
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    return stop
+
+
+def _demo(settings: Settings, _: Namespace) -> None:
+    from mdm import demo
+
+    demo.run(settings, _say)
+
+
+def _seed(settings: Settings, asked: Namespace) -> int:
+    from mdm import demo
+
+    with _database(settings) as database:
+        if asked.check:
+            return _check_seed(database)
+        demo.check_is_demo(settings)
+        demo.seed(database, _say)
+    return 0
+
+
+def _doctor(settings: Settings, asked: Namespace) -> int:
+    from mdm import doctor, serving
+
+    findings = []
+    for finding in doctor.examine(serving.with_urls(settings), deep=asked.deep):
+        findings.append(finding)
+        if not asked.json:
+            _say(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {finding.detail}")
+    ok = all(finding.ok for finding in findings)
+    if asked.json:
+        _say(json.dumps({"ok": ok, "checks": [asdict(finding) for finding in findings]}, indent=2))
+    return 0 if ok else 1
+
+
+def _create_key(settings: Settings, asked: Namespace) -> None:
+    from mdm import audit
+    from mdm.access import SYSTEM_ACTOR, create_client
+
+    def work(session: "Session") -> str:
+        client = _principal(session, asked)
+        demo = settings.profile is Profile.DEMO
+        key_id, token = create_client(session, settings.key_pepper(), client, created_by=SYSTEM_ACTOR.name, demo=demo)
+        audit.record(session, SYSTEM_ACTOR, "key:create", detail={"key": str(key_id), "name": client.name, "role": client.role.value})
+        return token
+
+    with _current_database(settings) as database:
+        print(database.run(work))
+
+
+def _create_user(settings: Settings, asked: Namespace) -> None:
+    from mdm import audit
+    from mdm.access import SYSTEM_ACTOR, create_person
+
+    password = secrets.token_urlsafe(15)
+
+    def work(session: "Session") -> None:
+        person = _principal(session, asked)
+        create_person(session, person, password)
+        audit.record(session, SYSTEM_ACTOR, "user:create", detail={"name": person.name, "role": person.role.value})
+
+    with _current_database(settings) as database:
+        database.run(work)
+    print(password)
+
+
+def _principal(session: "Session", asked: Namespace) -> "NewPrincipal":
+    """Who was asked for; a mistyped scope would be a key that silently does nothing."""
+    from mdm.access import NewPrincipal, Role
+    from mdm.entities import ENTITY_TYPES
+    from mdm.systems import registry
+
+    domains = None if asked.domain is None else frozenset(asked.domain)
+    systems = None if asked.system is None else frozenset(asked.system)
+    unknown = sorted((domains or frozenset()) - set(ENTITY_TYPES))
+    if unknown:
+        raise UnknownDomain(f"no such domain: {', '.join(unknown)}; there are {', '.join(sorted(ENTITY_TYPES))}")
+    unknown = sorted((systems or frozenset()) - set(registry(session).ids))
+    if unknown:
+        raise UnknownSystem(f"no such system: {', '.join(unknown)}")
+    return NewPrincipal(asked.name, Role(asked.role), domains, systems, frozenset(asked.grant))
+
+
+def _check_seed(database: "Database") -> int:
+    """Per domain, how the golden records compare with the truth that the generator knows."""
+    _say(f"{'domain':<14} {'precision':>9} {'recall':>9} {'F1':>9} {'true':>7} {'found':>7}")
+    for domain, quality in import_module("seed.load").check(database).items():
+        shares = f"{quality.precision:>9.4f} {quality.recall:>9.4f} {quality.f1:>9.4f}"
+        _say(f"{domain:<14} {shares} {quality.true_pairs:>7,} {quality.found_pairs:>7,}")
+    return 0
+
+
+def _resolved(settings: Settings) -> Settings:
+    from mdm import serving
+
+    return serving.resolved(settings)
+
+
+def _check_broker(settings: Settings) -> None:
+    """A wrong address shows at start; a broker that goes away later is done without."""
+    from mdm.db import safe_address
+    from mdm.doorbell import celery_app, is_answering
+
+    url = settings.broker_url
+    if url is not None and url != NO_BROKER and not is_answering(celery_app(url)):
+        raise ServiceError(f"the broker at {safe_address(url)} does not answer (MDM_BROKER_URL)")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator["Database"]:
+    from mdm.db import Database
+    from mdm.embedded import check_database, ensure_postgres
+
+    url = ensure_postgres(settings)
+    check_database(url)
+    with closing(Database(url)) as database:
+        yield database
+
+
+@contextmanager
+def _current_database(settings: Settings) -> Iterator["Database"]:
+    from mdm.migrate import is_current
+
+    with _database(settings) as database:
+        if not is_current(database):
+            raise ServiceError("the database has not been migrated to this version: run `mdm up` or `mdm migrate`")
+        yield database
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+_PLAIN: tuple[tuple[str, Callable[[Settings, Namespace], int | None], str], ...] = (
+    ("up", _up, "start what no URL names, and migrate"),
+    ("down", _down, "stop what is embedded"),
+    ("serve", _serve, "API and UI, until stopped"),
+    ("migrate", _migrate, "bring the database to this version's schema"),
+    ("demo", _demo, "the demo world with API, UI and worker, until stopped"),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

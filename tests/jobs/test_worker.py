@@ -1,0 +1,139 @@
+"""Real worker processes: with a real broker, without one, and when it goes away."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from mdm import embedded, jobs
+from mdm.db import fetch
+from mdm.doorbell import Doorbell, celery_app, is_answering, send
+from mdm.feed import Happening, publish
+from mdm.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SOON = 60  # seconds that a busy machine may take for what takes one
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    settings = Settings.from_env({"MDM_HOME": str(tmp_path_factory.mktemp("broker")), "MDM_DATABASE_URL": "postgresql://u@h/unused"})
+    yield embedded.ensure_valkey(settings)
+    embedded.stop(settings)
+
+
+@pytest.fixture
+def worker(work, tmp_path):
+    """worker(broker) -> a running `mdm worker`."""
+    started = []
+
+    def start(broker_url, *arguments):
+        environ = {"PATH": os.defpath, "MDM_HOME": str(tmp_path), "MDM_DATABASE_URL": work.url, "MDM_BROKER_URL": broker_url}
+        command = [sys.executable, "-m", "mdm.cli", "worker", *arguments]
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, process_group=0))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def eventually(claim, seconds=SOON):
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def sequencing(work):
+    """An event to number, and the job that numbers it."""
+
+    def both(session):
+        publish(session, "payer", [Happening("golden.created", uuid4(), {"version": 1})])
+        return jobs.enqueue(session, "sequence_events", {}, dedupe_key=f"k{uuid4()}", queue="feed")
+
+    return work.run(both)
+
+
+def state(work, job_id):
+    return work.run(lambda session: fetch(session, "select state from job where id = %s", (job_id,)))[0][0]
+
+
+def test_a_bell_brings_a_real_worker_to_do_the_job_once(work, worker, broker):
+    running = worker(broker, "--concurrency", "1")
+    first = sequencing(work)
+    app = celery_app(broker)
+    eventually(lambda: send(app, first, "feed") and state(work, first) == "done")  # rung again and again, done once
+    second = sequencing(work)
+    started = time.monotonic()
+    for _ in range(5):
+        send(app, second, "feed")
+    eventually(lambda: state(work, second) == "done")
+    assert time.monotonic() - started < 5  # the bell, not the sweeper
+    assert work.run(lambda session: fetch(session, "select distinct attempt from job where state = 'done'")) == [(1,)]
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(30) == 0
+
+
+def test_without_a_broker_the_table_is_read(work, worker):
+    running = worker("none")
+    job_id = sequencing(work)
+    eventually(lambda: state(work, job_id) == "done")
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(SOON) == 0
+
+
+def test_once_does_what_is_due_and_ends(work, worker):
+    job_id = sequencing(work)
+    said, _ = worker("none", "--once").communicate(timeout=SOON)
+    assert int(said) >= 1
+    assert state(work, job_id) == "done"
+
+
+def test_a_lost_broker_makes_work_slower_and_does_not_stop_it(work, worker, tmp_path):
+    settings = Settings.from_env({"MDM_HOME": str(tmp_path / "lost"), "MDM_DATABASE_URL": "postgresql://u@h/unused"})
+    url = embedded.ensure_valkey(settings)
+    app = celery_app(url)
+    worker(url, "--concurrency", "1")
+    first = sequencing(work)
+    eventually(lambda: send(app, first, "feed") and state(work, first) == "done")
+    embedded.stop(settings)
+    assert not is_answering(app)
+    second = sequencing(work)
+    eventually(lambda: state(work, second) == "done")
+
+
+def test_after_the_commit_and_only_then_the_bell_rings(work, broker, worker):
+    worker(broker, "--concurrency", "1")
+    bell = Doorbell(broker)
+    bell.listen()
+    warm = sequencing(work)
+    eventually(lambda: state(work, warm) == "done")
+    started = time.monotonic()
+    job_id = sequencing(work)
+    assert time.monotonic() - started < 1
+    eventually(lambda: state(work, job_id) == "done", 4)
+
+
+def test_a_broker_that_is_gone_never_holds_up_a_commit(work):
+    bell = Doorbell("redis://127.0.0.1:9/0")
+    started = time.monotonic()
+    for _ in range(3_000):
+        bell.ring(uuid4(), "feed")
+    assert time.monotonic() - started < 1
+
+
+def test_a_message_that_is_none_of_ours_is_dropped(work, broker, worker):
+    worker(broker, "--concurrency", "1")
+    app = celery_app(broker)
+    for nonsense in ("not-an-id", str(uuid4()), ""):
+        send(app, nonsense, "interactive")
+    job_id = sequencing(work)
+    eventually(lambda: send(app, job_id, "feed") and state(work, job_id) == "done")

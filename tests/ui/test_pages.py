@@ -1,0 +1,201 @@
+"""Every page: who may open it, the headers it carries, the structure that assistive technology needs, and text that stays text."""
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+
+from mdm.db import Database, fetch
+from stewardship_ui.guard import OPEN
+from stewardship_ui.site import CONTENT_SECURITY_POLICY, add_pages
+
+VOID = {"meta", "link", "input", "br"}
+
+
+@pytest.fixture
+def pages(steward, review, overlay, cut, deliver):
+    """Every page there is, with something on it."""
+    golden = deliver("supplier", "erp-north", {"name": "Acme Medical"}).golden_id
+    return ["/", "/tasks", "/tasks?domain=patient&kind=review", "/tasks?status=settled", review, overlay, cut, f"/golden/supplier/{golden}"]
+
+
+def ui_rules(app):
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("ui.")]
+
+
+def test_a_steward_sees_every_page(steward, pages):
+    assert {path: steward.get(path).status_code for path in pages} == dict.fromkeys(pages, 200)
+
+
+def test_nobody_passes_without_a_session(app, browser):
+    for rule in ui_rules(app):
+        if rule.endpoint in OPEN:
+            continue
+        path = re.sub(r"<[^>]+>", "1", rule.rule)
+        for method in rule.methods - {"HEAD"}:
+            answer = browser.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin"})
+            assert (answer.status_code, "Work list" in answer.text) == (303 if method == "GET" else 401, False), (method, path)
+
+
+@pytest.mark.parametrize("role", ["loader", "auditor"])
+def test_a_role_without_reading_sees_no_task_and_no_golden_record(app, browser, person, pages, role):
+    browser.enter_as(person(role))
+    assert {browser.get(path).status_code for path in pages[1:]} == {403}
+    assert "Your role reads no domain" in browser.get("/").text
+
+
+def test_a_steward_of_another_domain_finds_no_patient(browser, person, review, deliver):
+    browser.enter_as(person(domains=["payer"]))
+    golden = deliver("patient", "ehr-north", {"given_name": "Zoe", "family_name": "Quill", "birth_date": "1999-09-09"}).golden_id
+    assert browser.get(review).status_code == 404
+    assert browser.get(f"/golden/patient/{golden}").status_code == 403
+    assert browser.get("/tasks?domain=patient").status_code == 403
+    assert "Patient" not in browser.get("/").text
+
+
+def test_a_steward_of_one_system_sees_and_counts_only_what_it_knows(browser, person, review, deliver):
+    golden = deliver("payer", "billing-north", {"name": "Harbor Health Plan"}).golden_id
+    browser.enter_as(person(systems=["ehr-north"]))
+    assert browser.get(review).status_code == 404
+    assert browser.get(f"/golden/payer/{golden}").status_code == 404
+    assert "No open task matches" in browser.get("/tasks").text
+    numbers = dict(re.findall(r'<th scope="row">(\w+) .*?</th>\s*<td class="number">(.*?)</td>', browser.get("/").text))
+    assert (numbers["Patient"], numbers["Payer"]) == ("1", "0")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tasks/1",
+        "/tasks/00000000-0000-7000-8000-000000000000",
+        "/golden/unicorn/1",
+        "/golden/payer/1",
+        "/golden/payer/00000000-0000-7000-8000-000000000000",
+    ],
+)
+def test_what_is_not_there_is_a_page_that_says_so(steward, path):
+    answer = steward.get(path)
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "Nothing here" in answer.text
+
+
+@pytest.mark.parametrize("query", ["colour=red", "cursor=x", "kind=%00", "status=lost"])
+def test_a_bad_filter_is_refused(steward, query):
+    assert steward.get(f"/tasks?{query}").status_code == 422
+
+
+def test_an_empty_world_says_what_will_come(steward):
+    assert "No task is open" in steward.get("/").text
+    assert "No open task matches" in steward.get("/tasks").text
+
+
+def test_every_answer_carries_the_headers(steward, pages):
+    for path in [*pages, "/sign-in", "/tasks/1"]:
+        headers = steward.get(path).headers
+        assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+        assert (headers["Cross-Origin-Opener-Policy"], headers["X-Content-Type-Options"]) == ("same-origin", "nosniff")
+        assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("same-origin", "no-store")
+        assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+class Outline(HTMLParser):
+    """What a page is made of: elements with their attributes, in order; refuses tags that do not close."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, *tags):
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+def test_every_page_is_built_for_assistive_technology(steward, pages):
+    for path in [*pages, "/sign-in", "/tasks/1"]:
+        page = Outline(steward.get(path).text)
+        ids = [a["id"] for _, a in page.elements if "id" in a]
+        assert len(ids) == len(set(ids)), path
+        assert page.all("html")[0]["lang"] == "en"
+        assert [len(page.all(tag)) for tag in ("main", "h1", "header", "title")] == [1, 1, 1, 1], path
+        levels = [int(tag[1]) for tag, _ in page.elements if tag in {"h1", "h2", "h3"}]
+        assert all(b - a <= 1 for a, b in pairwise(levels)), path
+        named = {a["for"] for a in page.all("label")}
+        assert {a["id"] for a in page.all("input", "select", "textarea") if a.get("type") != "hidden"} <= named, path
+        assert all(a.get("scope") for a in page.all("th")), path
+        for wanted in ("aria-labelledby", "aria-describedby"):
+            assert {a[wanted] for _, a in page.elements if wanted in a} <= set(ids), path
+
+
+def test_nothing_is_inline(steward, pages):
+    for path in [*pages, "/sign-in"]:
+        page = Outline(steward.get(path).text)
+        assert page.all("script", "style") == []
+        assert [a for _, a in page.elements if "style" in a or any(name.startswith("on") for name in a)] == []
+        assert all((a.get("href") or "/").startswith(("/", "#")) for a in page.all("a", "link")), path
+
+
+def test_markup_in_names_stays_text(steward, deliver):
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=1>"
+    golden = deliver("supplier", "erp-north", {"name": evil}, key="<b>1</b>").golden_id
+    page = steward.get(f"/golden/supplier/{golden}").text
+    assert "&lt;script&gt;" in page
+    assert Outline(page).all("script", "img", "b") == []
+
+
+def test_titles_and_addresses_hold_no_name(steward, pages):
+    for path in pages:
+        page = steward.get(path).text
+        assert not re.search("Grayson|Zimmer|Linda|1961", re.search(r"<title>(.*?)</title>", page)[1])
+        assert not re.search(r'href="[^"]*(Grayson|Zimmer|1961)', page)
+
+
+def test_reading_patients_is_audited_for_the_list_too(steward, review, database):
+    steward.get("/tasks")
+    with database.unit_of_work() as session:
+        found = fetch(session, "select action from audit where principal = %s and domain = 'patient'", (steward.name,))
+    assert ("golden:read",) in found
+
+
+def test_the_list_is_paged(steward, deliver):
+    pairs = [(system, f"{letter * 6}") for letter in "bcdfghjklmnpqrstvwxyzaeiou" for system in ("ehr-north", "ehr-mercy")]
+    for system, name in pairs:
+        birth = "1961-04-12" if system == "ehr-north" else "1961-05-12"
+        deliver("patient", system, {"given_name": name, "family_name": f"Mc{name}", "birth_date": birth})
+    first = steward.get("/tasks").text
+    onward = re.search(r'rel="next" href="([^"]+)"', first)[1].replace("&amp;", "&")
+    links = re.findall(r'href="(/tasks/[0-9a-f-]{36})"', first)
+    more = re.findall(r'href="(/tasks/[0-9a-f-]{36})"', steward.get(onward).text)
+    assert len(links) == 25
+    assert more
+    assert set(links).isdisjoint(more)
+
+
+def test_a_database_that_is_gone_is_a_page_that_says_so(app, steward):
+    from api.app import create_app
+
+    settings = app.extensions["concord"].settings
+    gone = add_pages(create_app(Database("postgresql://nobody@127.0.0.1:9/none"), settings)).test_client()
+    gone.set_cookie("__Host-concord", "x" * 43)
+    answer = gone.get("/")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.mimetype) == (503, "2", "text/html")
+
+
+def test_the_style_sheet_is_open_and_names_nothing_elsewhere(browser):
+    with browser.get("/static/concord.css") as answer:
+        assert (answer.status_code, answer.mimetype) == (200, "text/css")
+        assert "url(" not in answer.text
+        assert "@import" not in answer.text

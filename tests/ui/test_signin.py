@@ -1,0 +1,157 @@
+"""Signing in and out: sessions on the server, cookies that other sites cannot use, lockout, forms from elsewhere refused."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mdm.db import execute, fetch
+from mdm.settings import Settings
+from stewardship_ui.sessions import cookie
+
+HERE = {"Sec-Fetch-Site": "same-origin"}
+
+
+def rows(database, statement):
+    with database.unit_of_work() as session:
+        return fetch(session, statement)
+
+
+def change(database, statement):
+    with database.unit_of_work() as session:
+        execute(session, statement)
+
+
+def test_a_person_signs_in_and_out(browser, person):
+    name = person()
+    answer = browser.sign_in(name)
+    assert (answer.status_code, answer.location) == (303, "/")
+    assert name in browser.get("/").text
+    answer = browser.post("/sign-out")
+    assert (answer.status_code, answer.location) == (303, "/sign-in")
+    assert "cookies" in answer.headers["Clear-Site-Data"]
+    assert browser.get("/").status_code == 303
+
+
+def test_the_cookie_is_bound_to_host_and_tls(browser, person):
+    header = browser.sign_in(person()).headers["Set-Cookie"]
+    assert header.startswith("__Host-concord=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(header.split("; "))
+    assert "Domain" not in header
+
+
+@pytest.mark.parametrize(
+    ("profile", "host", "secure"),
+    [
+        ("demo", "127.0.0.1", False),
+        ("demo", "localhost", False),
+        ("demo", "0.0.0.0", True),
+        ("production", "127.0.0.1", True),
+        ("test", "::1", True),
+    ],
+)
+def test_only_a_demo_on_this_machine_speaks_plain_http(tmp_path, profile, host, secure):
+    made = cookie(Settings.from_env({"MDM_HOME": str(tmp_path), "MDM_PROFILE": profile, "MDM_HOST": host}))
+    assert (made.secure, made.name.startswith("__Host-")) == (secure, secure)
+
+
+def test_the_table_holds_no_secret(browser, person, database):
+    secret = browser.sign_in(person()).headers["Set-Cookie"].split("=")[1].split(";")[0]
+    assert len(secret) >= 22
+    assert secret not in repr(rows(database, "select hash, csrf from user_session"))
+
+
+def test_each_sign_in_is_a_new_session_and_ends_the_old_one(browser, person, database):
+    name = person()
+    first = browser.sign_in(name).headers["Set-Cookie"]
+    assert browser.sign_in(name).headers["Set-Cookie"] != first
+    assert rows(database, "select count(*) from user_session") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("known", "wrong password wrong"), ("nobody", "wrong password wrong"), ("", ""), ("a\x00b", "\x00")]
+)
+def test_every_failure_looks_alike_and_is_audited(browser, person, database, name, password):
+    wanted = person() if name == "known" else name
+    answer = browser.sign_in(wanted, password)
+    assert answer.status_code == 401
+    assert "do not belong together" in answer.text
+    assert password == "" or password not in answer.text
+    assert rows(database, "select principal, action, outcome from audit") == [("anonymous", "session:open", "refused")]
+
+
+def test_guesses_at_once_are_all_counted_and_lock_the_account(app, person, database):
+    name = person()
+
+    def guess(_):
+        return app.test_client().post("/sign-in", data={"name": name, "password": "wrong"}, headers=HERE).status_code
+
+    with ThreadPoolExecutor(5) as pool:
+        assert set(pool.map(guess, range(10))) == {401}
+    assert rows(database, "select failed_logins, locked_until > now() from principal") == [(10, True)]
+    assert app.test_client().post("/sign-in", data={"name": name, "password": "correct horse battery"}, headers=HERE).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "past", ["seen_at = now() - interval '15 minutes'", "created_at = now() - interval '12 hours'"], ids=["idle", "absolute"]
+)
+def test_a_session_runs_out(steward, database, past):
+    change(database, f"update user_session set {past}")
+    assert steward.get("/").location == "/sign-in?next=/"
+
+
+def test_use_keeps_a_session_alive(steward, database):
+    change(database, "update user_session set seen_at = now() - interval '14 minutes'")
+    assert steward.get("/").status_code == 200
+    assert rows(database, "select now() - seen_at < interval '1 minute' from user_session") == [(True,)]
+
+
+@pytest.mark.parametrize("end", ["delete from user_session", "update principal set disabled = true"])
+def test_what_ends_a_session_works_on_the_next_request(steward, database, end):
+    change(database, end)
+    assert steward.get("/tasks").status_code == 303
+
+
+FOREIGN = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "https://elsewhere.example"},
+    {"Origin": "null"},
+    {},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN)
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_a_form_from_elsewhere_is_refused(steward, database, path, headers):
+    assert steward.post(path, headers=headers, name=steward.name, password="correct horse battery").status_code == 403
+    assert rows(database, "select count(*) from user_session") == [(1,)]
+
+
+def test_a_browser_that_sends_only_an_origin_is_known_by_its_host(steward):
+    assert steward.post("/sign-out", headers={"Origin": "https://localhost"}).status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "0" * 43])
+def test_a_form_without_its_token_is_refused(steward, token):
+    assert steward.client.post("/sign-out", data={"csrf": token}, headers=HERE).status_code == 403
+    assert steward.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [
+        ("/tasks", "/tasks"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/tasks\nSet-Cookie: a=b", "/"),
+        ("", "/"),
+    ],
+)
+def test_signing_in_leads_to_our_own_pages_only(browser, person, asked, reached):
+    assert browser.sign_in(person(), next=asked).location == reached
+
+
+def test_a_bearer_route_ignores_the_cookie(steward):
+    assert steward.get("/v1/tasks").status_code == 401
