@@ -119,9 +119,7 @@ class _State:
 
     def result(self) -> Clustering:
         clusters = tuple(sorted(self.members.values(), key=min))
-        held = tuple(
-            Held(self.members[a], self.members[b], self.mean(a, b), reason) for (a, b), reason in sorted(self.held.items())
-        )
+        held = tuple(Held(self.members[a], self.members[b], self.mean(a, b), reason) for (a, b), reason in sorted(self.held.items()))
         return Clustering(clusters, held)
 
 

@@ -29,7 +29,7 @@ from mdm.serving import Child
 from mdm.settings import Profile, Settings
 
 READY_SECONDS_MAX = 60
-CHILDREN_STOP_SECONDS = 1.1
+CHILDREN_STOP_SECONDS = 0.8
 WATCH_SECONDS = 0.2
 PROGRESS_SECONDS = 2.0
 BEGUN, SEEDED = "demo:begun", "demo:seeded"

@@ -178,7 +178,11 @@ def _write_xref(
     gone = {place: row for place, row in stored.items() if place not in wanted or row[1] != _content(wanted[place])}
     fresh = [h for place, h in wanted.items() if place not in stored or place in gone]
     if gone:
-        execute(session, "update xref set recorded_to = clock_timestamp(), exclusive = false where id = any(%s)", ([r[0] for r in gone.values()],))
+        execute(
+            session,
+            "update xref set recorded_to = clock_timestamp(), exclusive = false where id = any(%s)",
+            ([r[0] for r in gone.values()],),
+        )
     if fresh:
         contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
         _insert_xref(session, entity, fresh, contested)
@@ -264,5 +268,3 @@ def _settle_contests(session: Session, entity: EntityType, released: set[tuple[i
         " and y.system_id = x.system_id and y.value = x.value and y.recorded_to is null and y.id <> x.id)",
         ([s for s, _ in released], [v for _, v in released], entity.name, sorted(exclusive)),
     )
-
-

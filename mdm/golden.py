@@ -245,7 +245,13 @@ def display(entity: EntityType, values: Mapping[str, Any]) -> str:
 
 
 def search(
-    session: Session, entity: EntityType, *, text: str | None = None, attributes: Mapping[str, str] | None = None, limit: int = 50, cursor: str | None = None
+    session: Session,
+    entity: EntityType,
+    *,
+    text: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> SearchPage:
     """Golden records whose searchable values contain the text, and the given values in the given attributes; in order of id."""
     wanted = {name: value for name, value in (attributes or {}).items() if value.strip()}
@@ -293,5 +299,7 @@ def _json(value: Mapping[str, str]) -> str:
 
 def displays(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> dict[UUID, str]:
     """The display lines of several golden records in one query."""
-    rows = fetch(session, "select golden_id, values from golden_version where golden_id = any(%s) and recorded_to is null", (list(goldens),))
+    rows = fetch(
+        session, "select golden_id, values from golden_version where golden_id = any(%s) and recorded_to is null", (list(goldens),)
+    )
     return {row[0]: display(entity, row[1]) for row in rows}

@@ -76,7 +76,9 @@ def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries
             ready.append((index, standardise(entity, delivery, systems)))
         except ConcordError as error:
             problems = error.problems or (FieldProblem(error.code, "", error.message),)
-            results[index] = Result(delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems)
+            results[index] = Result(
+                delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems
+            )
     for chunk in _chunks(entity, model, ready):
         standards = [standard for _, standard in chunk]
 

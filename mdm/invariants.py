@@ -41,7 +41,9 @@ class Violation:
 
 def violations(session: Session, *, deep: bool = False) -> list[Violation]:
     """Everything wrong; `deep` also derives values and crosswalk again and compares."""
-    found = [Violation(what, tuple(row[0] for row in rows)) for what, query in _CHECKS.items() if (rows := fetch(session, query + " limit 20"))]
+    found = [
+        Violation(what, tuple(row[0] for row in rows)) for what, query in _CHECKS.items() if (rows := fetch(session, query + " limit 20"))
+    ]
     return [*found, *(_deep(session) if deep else ())]
 
 
@@ -52,7 +54,9 @@ def _deep(session: Session) -> Iterator[Violation]:
         stored_values = {
             row[0]: (row[1], row[2])
             for row in fetch(
-                session, "select golden_id, values, provenance from golden_version where golden_id = any(%s) and recorded_to is null", (goldens,)
+                session,
+                "select golden_id, values, provenance from golden_version where golden_id = any(%s) and recorded_to is null",
+                (goldens,),
             )
         }
         stored_rows = _stored_rows(session, goldens)
@@ -90,5 +94,3 @@ def _batches(session: Session) -> Iterator[list[UUID]]:
             return
         after = rows[-1][0]
         yield [row[0] for row in rows]
-
-

@@ -72,9 +72,7 @@ def match(
             best[member.golden_id] = score
     ranked = sorted(best.items(), key=lambda item: (-item[1].weight, item[0]))[:limit]
     lines = displays(session, entity, [golden_id for golden_id, _ in ranked])
-    results = tuple(
-        MatchResult(g, s.weight, grade(s, model.model.thresholds), s.evidence, s.vetoes, lines.get(g, "")) for g, s in ranked
-    )
+    results = tuple(MatchResult(g, s.weight, grade(s, model.model.thresholds), s.evidence, s.vetoes, lines.get(g, "")) for g, s in ranked)
     cut = [Note("truncated_block", f"/{rule}") for key, rule in keys.items() if key in blocks.over_full]
     return MatchAnswer(results, (*standard.notes, *cut, *([Note("candidates_cut", "")] if was_cut else [])))
 

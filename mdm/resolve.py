@@ -127,9 +127,7 @@ def cluster_part(scorer: Scorer, part: set[str], by_name: Mapping[str, Member], 
     return cluster(part, weights, together=frozenset(together), apart=frozenset(apart), limits=limits)
 
 
-def _score_the_rest(
-    scorer: Scorer, names: list[str], by_name: Mapping[str, Member], weights: dict[Pair, float], apart: set[Pair]
-) -> None:
+def _score_the_rest(scorer: Scorer, names: list[str], by_name: Mapping[str, Member], weights: dict[Pair, float], apart: set[Pair]) -> None:
     for i, a in enumerate(names):
         for b in names[i + 1 :]:
             if (a, b) not in weights:

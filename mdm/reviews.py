@@ -118,7 +118,8 @@ def _reasons(model: Model, around: _Around) -> dict[Pair, str]:
 def _review_task(entity: EntityType, review: Review, around: _Around) -> Wanted:
     subject = around.golden_of_name[min(review.subject)]
     candidates = [
-        {"golden_id": str(around.golden_of_name[min(c.members)]), "weight": round(c.weight, 4), "reason": c.reason} for c in review.candidates
+        {"golden_id": str(around.golden_of_name[min(c.members)]), "weight": round(c.weight, 4), "reason": c.reason}
+        for c in review.candidates
     ]
     records = tuple(m.id for m in around.groups[subject])
     first = min(around.groups[subject], key=lambda m: m.name)
@@ -174,7 +175,15 @@ def _differs(task: _Open, wanted: Wanted) -> bool:
 
 def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> dict[str, UUID]:
     rows = [
-        {"id": new_id(), "k": w.dedupe_key, "kind": w.kind, "goldens": w.goldens, "records": w.records, "detail": w.detail, "impact": w.impact}
+        {
+            "id": new_id(),
+            "k": w.dedupe_key,
+            "kind": w.kind,
+            "goldens": w.goldens,
+            "records": w.records,
+            "detail": w.detail,
+            "impact": w.impact,
+        }
         for w in wanted
     ]
     written = fetch(

@@ -24,7 +24,7 @@ _NUMBER: LiteralString = (
 
 
 def number_events(session: Session) -> int:
-    """Number up to 5,000 committed events in the order of their transactions; how many. None while somebody else is doing it."""
+    """Number up to 5,000 committed events in the order in which they were written; how many, 0 while somebody else is at it."""
     if not fetch(session, _HOLD):
         return 0
     return int(fetch(session, _NUMBER, (ROUND_MAX,))[0][0])

@@ -165,7 +165,9 @@ class GoldenRecord(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
     is_target: Mapped[bool] = mapped_column(Computed("status <> 'merged'::text", persisted=True))
-    points_at_target: Mapped[bool | None] = mapped_column(Computed("CASE WHEN merged_into IS NOT NULL THEN true ELSE NULL::boolean END", persisted=True))
+    points_at_target: Mapped[bool | None] = mapped_column(
+        Computed("CASE WHEN merged_into IS NOT NULL THEN true ELSE NULL::boolean END", persisted=True)
+    )
     __table_args__ = (
         CheckConstraint("(status = 'merged') = (merged_into is not null)", "merged_into_iff_merged"),
         CheckConstraint("merged_into <> id", "not_into_itself"),

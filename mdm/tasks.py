@@ -74,7 +74,13 @@ def _view(row: Row) -> TaskView:
 
 
 def list_tasks(
-    session: Session, *, domains: frozenset[str] | None = None, kind: str | None = None, status: str = "open", limit: int = 50, cursor: str | None = None
+    session: Session,
+    *,
+    domains: frozenset[str] | None = None,
+    kind: str | None = None,
+    status: str = "open",
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> TaskPage:
     """The work that matters most first, then the oldest."""
     impact, task_id = _after(cursor)

@@ -40,9 +40,7 @@ def load_world(database: Database, world: World, report: Callable[[Progress], No
     """
     with database.unit_of_work() as session:
         for system in world.systems:
-            put_system(
-                session, system.code, name=system.name, kind=system.kind, organization=system.organization, aliases=system.aliases
-            )
+            put_system(session, system.code, name=system.name, kind=system.kind, organization=system.organization, aliases=system.aliases)
     patients = [d for d in world.deliveries if d.domain == "patient"]
     others = [d for d in world.deliveries if d.domain != "patient"]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:

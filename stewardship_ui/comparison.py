@@ -22,6 +22,7 @@ from mdm.tasks import TaskView
 from stewardship_ui.showing import shown
 
 Texts = Sequence[str]
+Row = tuple[str, Sequence[tuple[Texts, Sequence[Evidence]]]]  # a title, and per column its texts and what the comparison said
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,6 @@ class Column:
     golden_id: UUID | None = None
     strength: Strength | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One attribute: per column its texts and what the comparison said."""
-
-    title: str
-    cells: Sequence[tuple[Texts, Sequence[Evidence]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,9 @@ def _overlay(session: Session, entity: EntityType, reader: Reader, task: TaskVie
     views = [view for view in read_sources(session, entity, reader, task.goldens[0]) if view.record_id == task.records[0]]
     if not views:
         raise NotFound
-    incoming, detail = _incoming(session, task), task.detail["evidence"]
+    version = "select raw from source_record_version where record_id = %s and version = %s"
+    (incoming,), *_ = fetch(session, version, (task.records[0], task.detail["version"]))
+    detail = task.detail["evidence"]
     evidence = tuple(Evidence(**item) for item in detail["items"])
     strength = Strength(sum(e.weight for e in evidence), evidence, tuple(detail["vetoes"]), detail["capped"], is_total=False)
     values = _source_values(entity, reader, mask.values(entity, reader.actor, incoming["attributes"]))
@@ -116,16 +111,6 @@ def _overlay(session: Session, entity: EntityType, reader: Reader, task: TaskVie
     held = _by_row(entity, [(system, mask.identifier(reader.actor, system, value)) for system, value in named])
     now = _source_column(entity, reader, views[0], "Present version")
     return [now, Column("Incoming version", now.line, {**values, **held}, strength=strength)]
-
-
-def _incoming(session: Session, task: TaskView) -> Mapping[str, Any]:
-    rows = fetch(
-        session,
-        "select raw from source_record_version where record_id = %s and version = %s",
-        (task.records[0], task.detail["version"]),
-    )
-    found: Mapping[str, Any] = rows[0][0]
-    return found
 
 
 def _source_column(entity: EntityType, reader: Reader, view: SourceView, title: str, strength: Strength | None = None) -> Column:
@@ -168,18 +153,14 @@ def _rows(entity: EntityType, model: Model, columns: Sequence[Column]) -> Iterab
     """The domain's own order; a row without a value and without evidence is left out."""
     about = {comparison.name: comparison.needs[0].partition(".")[0] for comparison in model.comparisons}
     titles = {a.name: a.title for a in entity.attributes} | {rule.name: BY_CODE[rule.system].label for rule in entity.identifiers}
+    own = list(titles)
+    titles |= {code: system.label for code, system in BY_CODE.items()} | {"keys": "Reference to the other record", "": "Local keys"}
     spoken = [about.get(e.comparison, e.comparison) for c in columns if c.strength for e in c.strength.evidence]
-    names = dict.fromkeys([*titles, *(name for c in columns for name in c.values if name), *spoken, ""])
+    names = dict.fromkeys([*own, *(name for c in columns for name in c.values if name), *spoken, ""])
     for name in names:
         cells = [(c.values.get(name, ()), _evidence(c, about, name)) for c in columns]
         if any(texts or evidence for texts, evidence in cells):
-            yield Row(titles.get(name) or _title(name), cells)
-
-
-def _title(name: str) -> str:
-    if name in BY_CODE:
-        return BY_CODE[name].label
-    return {"": "Local keys", "keys": "Reference to the other record"}.get(name, name.replace("_", " ").capitalize())
+            yield titles.get(name) or name.replace("_", " ").capitalize(), cells
 
 
 def _evidence(column: Column, about: Mapping[str, str], name: str) -> list[Evidence]:

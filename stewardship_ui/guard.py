@@ -10,7 +10,7 @@ from flask import g, request
 
 from api.context import concord, database
 from mdm.errors import Forbidden, Unauthenticated
-from stewardship_ui.sessions import Cookie, SignedIn, cookie, find_session
+from stewardship_ui.sessions import Cookie, cookie, find_session
 
 OPEN = frozenset({"ui.sign_in_page", "ui.sign_in", "ui.static"})
 
@@ -28,18 +28,13 @@ def check_request() -> None:
         raise ForeignForm
     if request.endpoint in OPEN:
         return
-    signed_in = _signed_in()
-    if is_write and not compare_digest(request.form.get("csrf", "").encode(), signed_in.csrf.encode()):
-        raise ForeignForm
-    g.actor, g.csrf = signed_in.actor, signed_in.csrf
-
-
-def _signed_in() -> SignedIn:
     secret = our_cookie().read(request)
-    found = database().run(lambda session: find_session(session, secret)) if secret else None
-    if found is None:
+    signed_in = database().run(lambda session: find_session(session, secret)) if secret else None
+    if signed_in is None:
         raise Unauthenticated
-    return found
+    g.actor, g.csrf = signed_in
+    if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
+        raise ForeignForm
 
 
 def our_cookie() -> Cookie:

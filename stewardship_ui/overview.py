@@ -1,6 +1,5 @@
 """The first page: per domain how much there is, and how much work waits. Counts only, hence nothing of anybody."""
 
-from dataclasses import dataclass
 from typing import LiteralString
 
 from flask import Blueprint, render_template
@@ -8,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from api.context import actor, concord, database
 from mdm import policy
-from mdm.access import Actor, Verb
+from mdm.access import Verb
 from mdm.db import fetch
 from mdm.entity import EntityType
 
@@ -26,28 +25,18 @@ select d.domain,
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """One domain's line."""
-
-    entity: EntityType
-    sources: int
-    goldens: int
-    tasks: int
-
-
 def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
 
 
 def overview() -> str:
-    counts = database().run(lambda session: read_counts(session, actor()))
-    return render_template("overview.html", counts=counts, waiting=sum(each.tasks for each in counts))
+    counts = database().run(_counts)
+    return render_template("overview.html", counts=counts, waiting=sum(tasks for *_, tasks in counts))
 
 
-def read_counts(session: Session, reader: Actor) -> list[Counts]:
-    """A line for each domain that the reader may read."""
-    systems = None if reader.systems is None else sorted(reader.systems)
-    domains = sorted(policy.domains(reader, Verb.READ))
+def _counts(session: Session) -> list[tuple[EntityType, int, int, int]]:
+    """Source records, golden records and open tasks of each domain that the reader may read."""
+    scope = actor().systems
+    domains, systems = sorted(policy.domains(actor(), Verb.READ)), None if scope is None else sorted(scope)
     rows = fetch(session, _COUNTS, {"domains": domains, "systems": systems})
-    return [Counts(concord().entities[domain], *counted) for domain, *counted in rows]
+    return [(concord().entities[domain], sources, goldens, tasks) for domain, sources, goldens, tasks in rows]

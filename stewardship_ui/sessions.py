@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from ipaddress import ip_address
 
 from flask import Request
 from sqlalchemy.orm import Session
@@ -18,16 +17,9 @@ from mdm.access import Actor
 from mdm.db import execute, fetch
 from mdm.settings import Profile, Settings
 
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SECRET_BYTES = 32
 _LIMITS = {"idle": timedelta(minutes=15), "longest": timedelta(hours=12)}
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """Who is signed in, and the token that their forms must carry."""
-
-    actor: Actor
-    csrf: str
 
 
 def open_session(session: Session, actor: Actor) -> str:
@@ -42,8 +34,8 @@ def open_session(session: Session, actor: Actor) -> str:
     return secret
 
 
-def find_session(session: Session, secret: str) -> SignedIn | None:
-    """The live session of this secret, None once it ran out, was closed, or its person was disabled."""
+def find_session(session: Session, secret: str) -> tuple[Actor, str] | None:
+    """Who is signed in with this secret, and the token of their forms; None once it ran out, was closed, or the person disabled."""
     rows = fetch(
         session,
         "select principal_id, csrf, seen_at < now() - interval '1 minute' from user_session"
@@ -56,7 +48,7 @@ def find_session(session: Session, secret: str) -> SignedIn | None:
     if rows[0][2]:
         # Once a minute is exact enough for the idle limit and spares a write per page.
         execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
-    return SignedIn(actor, rows[0][1])
+    return actor, rows[0][1]
 
 
 def close_session(session: Session, secret: str) -> None:
@@ -86,14 +78,5 @@ class Cookie:
 
 def cookie(settings: Settings) -> Cookie:
     """Bound to this host and to TLS; only a demo on this machine's own address speaks plain HTTP."""
-    is_plain = settings.profile is Profile.DEMO and _is_loopback(settings.host)
+    is_plain = settings.profile is Profile.DEMO and settings.host in _LOOPBACK
     return Cookie("concord" if is_plain else "__Host-concord", secure=not is_plain)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

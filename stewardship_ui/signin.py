@@ -1,8 +1,8 @@
 """Signing in and out. A wrong name, a wrong password and a locked account have one answer, so that nobody learns which it was."""
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
+from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -10,33 +10,24 @@ from werkzeug.wrappers import Response
 
 from api.context import actor, database, request_id
 from mdm import access, audit
-from mdm.access import Actor
+from mdm.access import Actor, Role
 from mdm.values.kind import clean_text
 from stewardship_ui.guard import our_cookie
 from stewardship_ui.sessions import close_session, open_session
 
+# Whoever failed to sign in: what they typed as a name may be a password, so that it is not noted.
+_SOMEBODY = Actor(UUID(int=0), "anonymous", Role.AUDITOR)
 _REFUSED = "Name and password do not belong together, or the account is locked for a while after too many attempts."
 _OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class _Somebody:
-    """Whoever failed to sign in: what they typed as a name may be a password."""
-
-    name: str = "anonymous"
-
-
 def add_routes(blueprint: Blueprint) -> None:
-    blueprint.add_url_rule("/sign-in", "sign_in_page", sign_in_page, methods=["GET"])
+    blueprint.add_url_rule("/sign-in", "sign_in_page", page, methods=["GET"])
     blueprint.add_url_rule("/sign-in", "sign_in", sign_in, methods=["POST"])
     blueprint.add_url_rule("/sign-out", "sign_out", sign_out, methods=["POST"])
 
 
-def sign_in_page() -> tuple[str, int]:
-    return page("", HTTPStatus.OK)
-
-
-def page(problem: str, status: int) -> tuple[str, int]:
+def page(problem: str = "", status: int = HTTPStatus.OK) -> tuple[str, int]:
     """The form, with what went wrong."""
     return render_template("signin.html", problem=problem, then=_destination(), name=_name()), status
 
@@ -54,7 +45,7 @@ def _signed_in(session: Session) -> str | None:
     """The new session's secret; the attempt is counted and audited either way. A session that was open in this browser ends."""
     person = access.sign_in(session, _name(), request.form.get("password", ""))
     if person is None:
-        audit.record(session, _Somebody(), "session:open", request_id=request_id(), outcome="refused")
+        audit.record(session, _SOMEBODY, "session:open", request_id=request_id(), outcome="refused")
         return None
     _close(session, person)
     audit.record(session, person, "session:open", request_id=request_id())

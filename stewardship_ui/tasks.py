@@ -1,6 +1,5 @@
 """The work list: what matters most first. It shows each subject's masked line, so listing patients is audited as reading them."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -17,15 +16,6 @@ from mdm.tasks import TaskPage, TaskView
 from stewardship_ui.showing import tag_only
 
 _ROWS = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One task in the list."""
-
-    task: TaskView
-    domain: str
-    subject: str
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -53,7 +43,8 @@ def read_query() -> dict[str, Any]:
     return query
 
 
-def _line(session: Session, task: TaskView) -> Line:
+def _line(session: Session, task: TaskView) -> tuple[TaskView, str, str]:
+    """The task, its domain as people call it, and its subject's line."""
     entity = concord().entities[task.domain]
     view = read_golden(session, entity, Reader(actor(), request_id()), task.goldens[0])
-    return Line(task, entity.label, mask.line(entity, view.values))
+    return task, entity.label, mask.line(entity, view.values)

@@ -76,24 +76,24 @@ def phone(*, m: float, u: float) -> Comparison:
 def organisation_name(column: str, *, same_u: float, other_names: str | None = None) -> Comparison:
     """Words in any order, legal forms gone. Where both sides keep words of their own, that is a conflict: a sister, a site, a successor.
 
-    A name within the other is a sibling more often than a variant. The weight of a conflict outdoes address, phone and tax number
-    together: what shares all of them under another name is for a person to decide.
+    A name within the other is a sibling more often than a variant. A conflict outdoes address, phone, web site, tax number and one
+    registered number together: what shares all of them under another name is at most for a person to decide.
     """
     tokens = f"{column}.tokens"
     alias = (either_crossed(column, other_names), shares(other_names)) if other_names else ()
     known = (level("known by that name", 0.05, same_u * 0.5, *alias),) if alias else ()
-    same_m = 0.6057 if alias else 0.6557  # leaves a millionth for another name
+    same_m = 0.656 if alias else 0.706
     return compared(
         "name",
         "name",
-        level("same", same_m - 1e-6, same_u, same(column)),
+        level("same", same_m - 7e-8, same_u, same(column)),
         *known,
         level("same words", 0.17, same_u * 1.4, soft_jaccard(tokens, 0.88)),
         level("spelt alike", 0.05, same_u * 0.8, within_edits(column, 1)),
         level("acronym", 0.02, 0.0006, either_crossed(column, f"{column}.acronym")),
         level("one is part of the other", 0.004, 0.25, soft_contains(tokens, 0.95)),
-        level("words abbreviated", 0.1, 0.02, soft_jaccard(tokens, 0.72)),
-        level("words in conflict", 0.0003, 0.25, soft_jaccard(tokens, 0.45)),
+        level("words abbreviated", 0.05, 0.1, soft_jaccard(tokens, 0.72)),
+        level("words in conflict", 6.5e-8, 0.25, soft_jaccard(tokens, 0.45)),
         needs=column,
         otherwise="another name",
     )
@@ -101,4 +101,4 @@ def organisation_name(column: str, *, same_u: float, other_names: str | None = N
 
 def name_numbers(column: str) -> Comparison:
     """Numbers, unit codes and lone letters of a name are identity: floor 3 is not floor 4, Part A is not Part B."""
-    return same_or_not("numbers in the name", f"{column}.numbers", "name", m=0.9995, u=0.4)
+    return same_or_not("numbers in the name", f"{column}.numbers", "name", m=0.9999, u=0.4)

@@ -46,7 +46,7 @@ def _statement(name: str, column: str, *, m: float, u: float) -> Comparison:
 
 _IDENTIFIERS = (
     cross_reference(),
-    _one_of_a_kind("GTIN", "gtin", m=0.985, u=0.0001),
+    _one_of_a_kind("GTIN", "gtin", m=0.97, u=0.00001),
     _one_of_a_kind("UDI device identifier", "udi_di", m=0.95, u=0.00003),
     _one_of_a_kind("HIBCC code", "hibcc", m=0.95, u=0.00005),
     _one_of_a_kind("NDC", "ndc", m=0.97, u=0.0002),
@@ -95,7 +95,8 @@ _SIZES = (
     _statement("length", "description.length", m=0.99, u=0.15),
     _statement("strength", "description.strength", m=0.995, u=0.15),
     _statement("side", "description.side", m=0.998, u=0.5),
-    _statement("size of the wearer", "description.wearer", m=0.995, u=0.25),
+    _statement("fit", "description.fit", m=0.995, u=0.25),
+    _statement("wearer", "description.wearer", m=0.995, u=0.5),
     compared(
         "numbers",
         "content",
@@ -131,9 +132,9 @@ _MANUFACTURER = compared(
 _DESCRIPTION = compared(
     "description",
     "content",
-    level("same", 0.3, 0.002, same("description"), jaccard("description.tokens", 1.0)),
-    level("nearly the same words", 0.24, 0.004, soft_jaccard("description.tokens", 0.8)),
-    level("most words shared", 0.2, 0.01, soft_jaccard("description.tokens", 0.6)),
+    level("same", 0.28, 0.0008, same("description"), jaccard("description.tokens", 1.0)),
+    level("nearly the same words", 0.22, 0.004, soft_jaccard("description.tokens", 0.8)),
+    level("most words shared", 0.18, 0.01, soft_jaccard("description.tokens", 0.6)),
     level("one is part of the other", 0.08, 0.006, soft_contains("description.tokens", 0.9)),
     level("half of the words shared", 0.1, 0.03, soft_jaccard("description.tokens", 0.42)),
     level("some words shared", 0.06, 0.12, soft_jaccard("description.tokens", 0.25)),
@@ -150,6 +151,8 @@ _BLOCKING = (
     BlockingRule("supplier's part number", (part("supplier_part_number"),)),
     BlockingRule("part number in the text", (part("description.parts"),)),
     BlockingRule("description", (part("description"),)),
+    BlockingRule("sizes, maker", (part("description.sizes"), part("manufacturer", 0, 4))),
+    # Of the largest makers only this one stays below the cap.
     BlockingRule("sizes, maker, pack", (part("description.sizes"), part("manufacturer", 0, 4), part("pack_quantity"))),
 )
 
@@ -169,10 +172,12 @@ _MODEL = Model(
         Veto("two lengths", conflict=("description.length",)),
         Veto("two strengths", conflict=("description.strength",)),
         Veto("left and right", conflict=("description.side",)),
-        Veto("two sizes of wearer", conflict=("description.wearer",)),
+        Veto("two fits", conflict=("description.fit",)),
+        Veto("adult and child", conflict=("description.wearer",)),
         Veto("sterile and not sterile", conflict=("sterile",)),
         Veto("two drug codes", conflict=("ndc",)),
-        Veto("another part number and another GTIN", conflict=("manufacturer_part_number", "gtin")),
+        # A GTIN is given to one packaging level of one product (GS1), and a record that is silent on its pack may still have one.
+        Veto("two GTINs", conflict=("gtin",)),
     ),
     clip=13.0,
 )

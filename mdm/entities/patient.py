@@ -249,6 +249,8 @@ _MODEL = Model(
             conflict=("given_name.nicknames", "given_name.sound", "middle_name.initial"),
             agree=("birth_date",),
         ),
+        # A guarantor's number on twins, or a parent's on a child: the number alone never carries another name.
+        Veto("one social security number and two names", conflict=("given_name.nicknames", "given_name.sound"), agree=("ssn",)),
         Veto("two birth dates and two social security numbers", conflict=("birth_date", "ssn")),
         # Father and son of one name and home: what they share says nothing about who was born when.
         Veto("two birth dates and one phone", conflict=_TWO_DATES, agree=("given_name.nicknames", "phone")),

@@ -52,9 +52,10 @@ _COMPARISONS = (
     cross_reference(),
     name_numbers("name"),
     organisation_name("name", same_u=0.0003, other_names="dba_name"),
-    same_or_not("unique entity identifier", "uei", "identifier", m=0.93, u=0.0003),
-    same_or_not("legal entity identifier", "lei", "identifier", m=0.97, u=0.0005),
+    # A registered company has all of these numbers: one that agrees says what the others would.
     same_or_not("DUNS number", "duns", "identifier", m=0.85, u=0.0005),
+    same_or_not("unique entity identifier", "uei", "identifier", m=0.93, u=0.0003, unless=("DUNS number", "same")),
+    same_or_not("legal entity identifier", "lei", "identifier", m=0.97, u=0.0005, unless=("DUNS number", "same")),
     same_or_not("global location number", "gln", "identifier", m=0.5, u=0.0005),
     same_or_not("CAGE code", "cage", "identifier", m=0.6, u=0.0005),
     same_or_not("health industry number", "hin", "identifier", m=0.5, u=0.0005),

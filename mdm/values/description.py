@@ -40,7 +40,9 @@ _LETTERS_AND_DIGITS = re.compile(r"(?=.{4})(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9
 _SHORTEST_NUMERIC_PART = 5
 
 _MAIN_CONTAINER = "(?:boxes|box|bx|case|cs|package|pack|pkg|pk|carton|ctn)"
-_CONTAINER = f"(?:{_MAIN_CONTAINER}|pair|pr|vial|vl|tube|tb|ca|bg|bag|btl|bottle|bt|kit|kt|tray|tr|roll|rl|sleeve|sl|can|cn|jar|set|dispenser)"
+_CONTAINER = (
+    f"(?:{_MAIN_CONTAINER}|pair|pr|vial|vl|tube|tb|ca|bg|bag|btl|bottle|bt|kit|kt|tray|tr|roll|rl|sleeve|sl|can|cn|jar|set|dispenser)"
+)
 _EACH = "(?:each|ea|count|ct|pcs|pc|pieces?|units?)"
 _COUNT = "([1-9][0-9]{0,5})"
 _PACKS = tuple(
@@ -69,7 +71,8 @@ _DIMENSIONS = {
     "strength": {"mcg": ("mcg", 1), "mg": ("mcg", 1000), "meq": ("meq", 1), "mmol": ("mmol", 1), "iu": ("iu", 1), "u": ("iu", 1)},
 }  # fmt: skip
 _SIDES = frozenset({"left", "right"})
-_WEARER = frozenset({"xs", "small", "medium", "large", "xl", "xxl", "adult", "pediatric", "infant"})
+_FITS = frozenset({"xs", "small", "medium", "large", "xl", "xxl"})
+_WEARERS = frozenset({"adult", "pediatric", "infant"})
 _AMOUNT = re.compile(r"([0-9]*\.?[0-9]+)([a-z]+)")
 _LATEX_FREE = re.compile(r"\blatex[ -]?free\b|\blf\b|\bnon[ -]?latex\b")
 
@@ -91,6 +94,7 @@ class DescriptionParts:
     length: str
     strength: str
     side: str
+    fit: str
     wearer: str
 
 
@@ -111,13 +115,14 @@ def description_parts(value: str) -> DescriptionParts:
         parts=_sorted(token for token in tokens if _is_part_like(token)),
         pack=pack,
         traits=traits,
-        sizes=" ".join([*filter(None, dimensions.values()), *numbers, *(word for word in traits if word in _SIDES | _WEARER)]),
+        sizes=" ".join([*filter(None, dimensions.values()), *numbers, *(word for word in traits if word in _SIDES | _FITS | _WEARERS)]),
         caliber=dimensions["caliber"],
         volume=dimensions["volume"],
         length=dimensions["length"],
         strength=dimensions["strength"],
         side=" ".join(word for word in traits if word in _SIDES),
-        wearer=" ".join(word for word in traits if word in _WEARER),
+        fit=" ".join(word for word in traits if word in _FITS),
+        wearer=" ".join(word for word in traits if word in _WEARERS),
     )
 
 

@@ -31,6 +31,7 @@ def _columns(parts: DescriptionParts) -> dict[str, Feature]:
         "length": parts.length,
         "strength": parts.strength,
         "side": parts.side,
+        "fit": parts.fit,
         "wearer": parts.wearer,
     }
 
@@ -49,7 +50,7 @@ DESCRIPTION = ValueType(
     features=_description_features,
     feature_names=(
         *("", "tokens", "numbers", "quantities", "parts", "pack", "traits"),
-        *("sizes", "caliber", "volume", "length", "strength", "side", "wearer"),
+        *("sizes", "caliber", "volume", "length", "strength", "side", "fit", "wearer"),
     ),
     max_length=2000,
 )

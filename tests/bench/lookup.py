@@ -36,9 +36,8 @@ def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) 
         a, b = load.closed(ours, with_key, seconds), load.closed(minimal, without, seconds)
         mine.append(a.rate)
         theirs.append(b.rate)
-        print(
-            f"{number + 1:>5} {a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f} {_p50(a):>12.2f} {_p50(b):>10.2f} {a.errors + b.errors:>7}"
-        )
+        rates = f"{a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f}"
+        print(f"{number + 1:>5} {rates} {_p50(a):>12.2f} {_p50(b):>10.2f} {a.errors + b.errors:>7}", flush=True)
     ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
     print(f"throughput against R1: median {statistics.median(ratios):.2f}, worst {min(ratios):.2f} (goal 1.0)")
     half = load.open_loop(ours, with_key, seconds, statistics.median(mine) / 2)

@@ -62,7 +62,7 @@ def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: i
             seconds[name].append(time.perf_counter() - begin)
     medians = {name: statistics.median(times[3:]) for name, times in seconds.items()}
     for name, median in medians.items():
-        print(f"{size:>7,} ids  {name:<24} {median * 1000:>8.1f} ms  {size / median:>9,.0f} ids/s")
+        print(f"{size:>7,} ids  {name:<24} {median * 1000:>8.1f} ms  {size / median:>9,.0f} ids/s", flush=True)
     best = min(median for name, median in medians.items() if name in STATEMENTS)
     print(f"{size:>7,} ids  ours against R3: {best / medians['ours']:.0%} (goal {goal:.0%})")
 

@@ -18,10 +18,41 @@ PATIENT, PROVIDER = ENTITY_TYPES["patient"], ENTITY_TYPES["provider"]
 SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 PEOPLE = (
-    {"given_name": "William", "family_name": "Smith", "birth_date": "1980-02-03", "sex": "M", "address_line": "12 Main St", "postal_code": "01970", "phone": "617-253-1000"},
-    {"given_name": "Anna", "family_name": "Smith", "birth_date": "1980-02-03", "sex": "F", "address_line": "12 Main St", "postal_code": "01970", "phone": "617-253-1000"},
-    {"given_name": "Wilhelmina", "family_name": "Smyth", "birth_date": "1980-03-02", "sex": "F", "address_line": "12 Main Street", "postal_code": "01970"},
-    {"given_name": "Chen", "family_name": "Li", "birth_date": "1975-11-30", "sex": "M", "address_line": "9 Harbor Rd", "postal_code": "02139", "email": "chen@example.org"},
+    {
+        "given_name": "William",
+        "family_name": "Smith",
+        "birth_date": "1980-02-03",
+        "sex": "M",
+        "address_line": "12 Main St",
+        "postal_code": "01970",
+        "phone": "617-253-1000",
+    },
+    {
+        "given_name": "Anna",
+        "family_name": "Smith",
+        "birth_date": "1980-02-03",
+        "sex": "F",
+        "address_line": "12 Main St",
+        "postal_code": "01970",
+        "phone": "617-253-1000",
+    },
+    {
+        "given_name": "Wilhelmina",
+        "family_name": "Smyth",
+        "birth_date": "1980-03-02",
+        "sex": "F",
+        "address_line": "12 Main Street",
+        "postal_code": "01970",
+    },
+    {
+        "given_name": "Chen",
+        "family_name": "Li",
+        "birth_date": "1975-11-30",
+        "sex": "M",
+        "address_line": "9 Harbor Rd",
+        "postal_code": "02139",
+        "email": "chen@example.org",
+    },
 )
 NOISE: tuple[dict[str, str | None], ...] = (
     {},
@@ -34,7 +65,13 @@ NOISE: tuple[dict[str, str | None], ...] = (
     {"birth_date": None},
     {"suffix": "Jr"},
 )
-IDENTIFIERS: tuple[tuple[tuple[str, str], ...], ...] = ((), (), (("us-ssn", "512-34-7781"),), (("us-ssn", "512-34-7782"),), (("ehr-north", "1"),))
+IDENTIFIERS: tuple[tuple[tuple[str, str], ...], ...] = (
+    (),
+    (),
+    (("us-ssn", "512-34-7781"),),
+    (("us-ssn", "512-34-7782"),),
+    (("ehr-north", "1"),),
+)
 
 
 @st.composite

@@ -29,7 +29,9 @@ def test_migrating_twice_changes_nothing(database):
 @pytest.mark.parametrize("table", ["audit", "decision", "event", "source_record_version"])
 def test_history_cannot_be_deleted(database, table):
     with database.engine.connect() as connection:
-        found = connection.execute(text("select tgname from pg_trigger where tgrelid = cast(:t as regclass) and not tgisinternal"), {"t": table})
+        found = connection.execute(
+            text("select tgname from pg_trigger where tgrelid = cast(:t as regclass) and not tgisinternal"), {"t": table}
+        )
         assert {row[0] for row in found} & {"append_only", "never_deleted"}
 
 
@@ -41,7 +43,9 @@ def test_an_audit_row_cannot_be_changed(database):
 
 
 def test_a_redirect_to_a_merged_record_is_refused_by_the_database(database):
-    statement = "insert into golden_record (id, domain, status, merged_into) values (gen_random_uuid(), 'patient', 'merged', :into) returning id"
+    statement = (
+        "insert into golden_record (id, domain, status, merged_into) values (gen_random_uuid(), 'patient', 'merged', :into) returning id"
+    )
     with database.engine.begin() as connection:
         alive = connection.execute(
             text("insert into golden_record (id, domain, status) values (gen_random_uuid(), 'patient', 'active') returning id")
@@ -57,7 +61,9 @@ def test_equal_approved_rules_may_not_overlap(database):
         " values (gen_random_uuid(), 's', '{}', 7, '{}', 'approved', :d)"
     )
     with database.engine.begin() as connection:
-        connection.execute(text("insert into mapping_set (code, label, inputs, outputs) values ('s', 's', '{}', '{}') on conflict do nothing"))
+        connection.execute(
+            text("insert into mapping_set (code, label, inputs, outputs) values ('s', 's', '{}', '{}') on conflict do nothing")
+        )
         connection.execute(text(insert), {"d": "2026-01-01"})
     with pytest.raises(DBAPIError, match="no_overlap"), database.engine.begin() as connection:
         connection.execute(text(insert), {"d": "2026-02-01"})

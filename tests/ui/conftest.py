@@ -47,7 +47,8 @@ def person(database, password_hash):
         with database.unit_of_work() as session:
             execute(
                 session,
-                "insert into principal (id, name, role, kind, domains, systems, grants, password_hash) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+                "insert into principal (id, name, role, kind, domains, systems, grants, password_hash)"
+                " values (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (person_id, name, role, "person", domains, systems, list(grants), password_hash),
             )
         return name

@@ -15,11 +15,11 @@ def test_a_value_says_where_it_comes_from_and_what_others_say(steward, deliver):
 
 
 def test_history_says_what_changed(steward, deliver):
-    deliver("payer", "billing-north", {"name": "Harbor Health Plan"}, key="h1")
-    made = deliver("payer", "billing-north", {"name": "Harbor Health Trust"}, key="h1")
+    deliver("payer", "billing-north", {"name": "Harbor Health Plan", "city": "Bath"}, key="h1")
+    made = deliver("payer", "billing-north", {"name": "Harbor Health Plan", "city": "Salem"}, key="h1")
     page = steward.get(f"/golden/payer/{made.golden_id}").text
-    assert "<del>Harbor Health Plan</del>" in page
-    assert "<ins>Harbor Health Trust</ins>" in page
+    assert "<del>Bath</del>" in page
+    assert "<ins>Salem</ins>" in page
     assert page.index("Version 2") < page.index("Version 1")
 
 
