@@ -13,6 +13,7 @@ from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
 from api.schemas import domain_schemas
+from mdm import logs
 from mdm.access import Keyring
 from mdm.db import Database
 from mdm.entities import ENTITY_TYPES
@@ -41,7 +42,7 @@ def create_app(database: Database, settings: Settings, entities: Mapping[str, En
     app.json = StrictJson(app)
     app.url_map.merge_slashes = False  # a local key may hold two slashes
     app.config.update(MAX_CONTENT_LENGTH=BODY_BYTES_MAX, PROVIDE_AUTOMATIC_OPTIONS=False, **_openapi())
-    logging.configure(settings.log_level)
+    logs.configure(settings.log_level)
     parts = Concord(database, settings, Keyring(database, settings.key_pepper()), entities)
     with app.app_context():
         parts.install()

@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
 from typing import Any, LiteralString
@@ -33,7 +33,7 @@ from mdm.consult import check_scope, missed
 from mdm.crosswalk import answers
 from mdm.errors import ConcordError
 from mdm.jsonio import dumps, loads
-from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_COLUMNS, TARGETS_MAX, VALUES_MAX, Plan, Question, plan
+from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_COLUMNS, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, cells_of, plan
 from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import SystemRegistry, registry
 from mdm.translation import column_parameters, fits, translation_json
@@ -182,11 +182,11 @@ class Line:
         for statement, name in _STATEMENTS.items():
             self._checked(self._pgconn.prepare(name, statement.encode()), pq.ExecStatus.COMMAND_OK)
 
-    def ask(self, statement: LiteralString, parameters: Sequence[str]) -> PGresult:
+    def ask(self, statement: LiteralString, parameters: Sequence[str]) -> list[Cells]:
         """The rows; raises psycopg.Error, after which the line is broken."""
         try:
             result = self._pgconn.exec_prepared(_STATEMENTS[statement], [parameter.encode() for parameter in parameters])
-            return self._checked(result, pq.ExecStatus.TUPLES_OK)
+            return cells_of(self._checked(result, pq.ExecStatus.TUPLES_OK))
         except psycopg.Error:
             self.close()
             raise
@@ -202,14 +202,16 @@ class Line:
         return result
 
 
-@dataclass(slots=True)
 class RequestIds:
-    """Ids of requests: one random half per process, one counted half. A thousand times cheaper than asking the kernel for each."""
+    """Ids of requests: one random half per process, one counted half. Far cheaper than asking the kernel for each."""
 
-    _half: str = field(default_factory=lambda: secrets.token_hex(8))
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    def __init__(self) -> None:
+        self._half = ""
+        self._numbers = itertools.count()
 
     def next(self) -> str:
+        # Made with the first request, hence after any fork: two processes never share it.
+        self._half = self._half or secrets.token_hex(8)
         return f"{self._half}{next(self._numbers):016x}"
 
 
@@ -331,7 +333,7 @@ def _write_lookup(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
 
 def _write_translation(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
     if fits(planned):
-        written = translation_json(planned, line.ask(IN_COLUMNS, column_parameters(planned)))
+        written = translation_json(planned, line.ask(IN_COLUMNS, column_parameters(planned))[0])
         if written is not None:
             return Reply(200, JSON_TYPE, written[0]), written[1]
     found = answers(planned, line.ask(planned.statement, planned.parameters))

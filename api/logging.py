@@ -1,29 +1,11 @@
-"""Logs: one JSON line per event, in UTC, with the request id. Route templates, never addresses; names of clients, never of patients."""
+"""The log line of a request, with its id: route templates, never addresses; names of clients, never of patients."""
 
-import logging
-import sys
 import time
 
 import structlog
 from flask import Flask, Response, g, request
 
 from api.context import request_id
-
-
-def configure(level: str) -> None:
-    """JSON lines to standard error from structlog; once per process."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # JSON escapes line ends and control characters: nobody can forge a line.
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
-    )
 
 
 def register(app: Flask) -> None:

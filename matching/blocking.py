@@ -9,8 +9,10 @@ from matching.model import BlockingRule, Columns, KeyPart
 
 
 def blocking_keys(scope: str, rules: tuple[BlockingRule, ...], record: Columns) -> dict[int, str]:
-    """Every key of a record, as a signed 64-bit hash, with the name of its rule; `scope` (the domain) keeps equal texts of two domains
-    apart. Hashes keep personal data out of the key table."""
+    """Every key of a record, as a signed 64-bit hash, with the name of its rule.
+
+    `scope` (the domain) keeps equal texts of two domains apart. Hashes keep personal data out of the key table.
+    """
     return {_hash(scope, rule.name, text): rule.name for rule in rules for text in _texts(rule, record)}
 
 

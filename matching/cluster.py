@@ -1,8 +1,8 @@
 """Edges -> clusters, by average linkage over all pairs of a component.
 
-The result is a function of the set of nodes, weights and constraints alone: ties are broken by the nodes' own names, so the order of arrival
-never matters. Weights are clipped; two clusters join when the mean weight over all their pairs reaches `link`, unless a constraint forbids
-it, the result would be too large, or a rival that may not join them too lies within `margin` (then a person decides).
+The result is a function of the set of nodes, weights and constraints alone: ties are broken by the nodes' own names, so the order of
+arrival never matters. Weights are clipped; two clusters join when the mean weight over all their pairs reaches `link`, unless a constraint
+forbids it, the result would be too large, or a rival that may not join them too lies within `margin` (then a person decides).
 """
 
 from collections.abc import Iterable, Mapping
@@ -42,8 +42,10 @@ def pair(a: str, b: str) -> Pair:
 def cluster(
     nodes: Iterable[str], weights: Mapping[Pair, float], *, together: frozenset[Pair], apart: frozenset[Pair], limits: Limits
 ) -> Clustering:
-    """Partition `nodes`. `weights` holds every pair (missing: the strongest disagreement); `together` and `apart` are absolute,
-    `together` (a person's word) before `apart`."""
+    """Partition `nodes`, whose every pair stands in `weights` (missing: the strongest disagreement).
+
+    `together` and `apart` are absolute, `together` (a person's word) before `apart`.
+    """
     state = _State(sorted(nodes), weights, together=together, apart=apart, limits=limits)
     while state.join_best():
         pass

@@ -57,7 +57,8 @@ class Comparison:
     """Ordered levels, the first that holds counts. A side without one of `needs` makes it no evidence at all.
 
     `group` is the kind of evidence (name, birth, location, contact, identifier, content): fields of one group are often wrong together.
-    `unless` names another comparison and one of its levels: where that level was met, this comparison counts nothing (names crossed are counted once).
+    `unless` names another comparison and one of its levels: where that level was met, this comparison counts nothing (names crossed are
+    counted once).
     """
 
     name: str
@@ -80,7 +81,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """Never link automatically: both sides know each column of `conflict` and share no value of it, and share a value of each of `agree`."""
+    """Never link automatically: the sides know each column of `conflict`, share no value of it, and share a value of each of `agree`."""
 
     name: str
     conflict: tuple[str, ...]

@@ -26,8 +26,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A pair's total in bits with what it is made of; `vetoes` name rules that forbid an automatic link, `capped` says that one
-    kind of evidence alone is not enough for one."""
+    """A pair's total in bits with what it is made of.
+
+    `vetoes` name rules that forbid an automatic link; `capped` says that one kind of evidence alone is not enough for one.
+    """
 
     weight: float
     evidence: tuple[Evidence, ...]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from hmac import compare_digest
 from uuid import UUID
@@ -35,7 +36,6 @@ _CHECK_CHARACTERS = 6
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _PREFIXES = ("mdm_live_", "mdm_demo_")
 _HASHER = PasswordHasher()
-_NOBODYS_PASSWORD = _HASHER.hash(secrets.token_hex(16))
 
 
 class Role(StrEnum):
@@ -287,11 +287,17 @@ def sign_in(session: Session, name: str, password: str) -> Actor | None:
         " from principal where name = %s and kind = 'person' for update",
         (name,),
     )
-    right = _password_is_right(rows[0][6] if rows else _NOBODYS_PASSWORD, password)
+    right = _password_is_right(rows[0][6] if rows else _nobodys_password(), password)
     if not rows or rows[0][7]:
         return None
     _count_login(session, rows[0][0], right=right)
     return _actor(rows[0]) if right else None
+
+
+@cache
+def _nobodys_password() -> str:
+    """Verified where nobody has this name, so that the time taken does not tell who exists. Made late: hashing is slow on purpose."""
+    return _HASHER.hash(secrets.token_hex(16))
 
 
 def _password_is_right(password_hash: str, password: str) -> bool:

@@ -4,13 +4,28 @@ Answers stand in the order of the values. `targets` of a `found` answer holds on
 Dates are inclusive at both ends; None is open.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, NotRequired, TypedDict
 
-from psycopg.pq.abc import PGresult
-
-from mdm.question import COLUMNS, GOLDEN_ID, IS_PLAIN, KEY, TARGET_SYSTEM, TARGET_VALUE, Plan, golden_id_of
+from mdm.question import (
+    ACTIVE,
+    FROM,
+    GOLDEN_ID,
+    IS_PLAIN,
+    KEY,
+    OWN,
+    PENDING,
+    TARGET_ACTIVE,
+    TARGET_FROM,
+    TARGET_SYSTEM,
+    TARGET_TO,
+    TARGET_VALUE,
+    TO,
+    Cells,
+    Plan,
+    golden_id_of,
+)
 from mdm.systems import GOLDEN
 
 CANDIDATES_MAX = 50  # of an ambiguous answer; a tax number may belong to hundreds
@@ -95,37 +110,31 @@ class Holder(NamedTuple):
         return _covers(self.target_valid_from, self.target_valid_to, day)
 
 
-def answers(planned: Plan, result: PGresult) -> list[Answer]:
+def answers(planned: Plan, rows: Iterable[Cells]) -> list[Answer]:
     """What the rows say, one answer per value."""
-    rows = Rows(planned, result)
-    return [rows.answer(index) for index in range(len(planned.keys))]
+    found = Rows(planned, rows)
+    return [found.answer(index) for index in range(len(planned.keys))]
 
 
 class Rows:
-    """A result by the value that was asked for, from a row on."""
+    """The rows of a plan by the value that was asked for."""
 
-    def __init__(self, planned: Plan, result: PGresult, begin: int = 0) -> None:
+    def __init__(self, planned: Plan, rows: Iterable[Cells]) -> None:
         self._planned = planned
-        self._result = result
         self._day = planned.question.as_of.isoformat()
-        self.numbers: dict[bytes | None, list[int]] = {}
-        for row in range(begin, result.ntuples):
-            self.numbers.setdefault(result.get_value(row, KEY), []).append(row)
+        self.by_key: dict[str | None, list[Cells]] = {}
+        for cells in rows:
+            self.by_key.setdefault(cells[KEY], []).append(cells)
 
     def answer(self, index: int) -> Answer:
         """The answer to the value at `index` of the question."""
         key = self._planned.keys[index]
-        numbers = None if key is None else self.numbers.get(key.encode())
-        if numbers is None:
+        rows = self.by_key.get(key)
+        if key is None or rows is None:
             return unknown_value(self._planned, index)
-        if len(numbers) == 1 and self._result.get_value(numbers[0], IS_PLAIN) == b"t":
-            return _plain_answer(self._planned, self._result, numbers[0])
-        return _answer(self._planned, self._day, key or "", [_holder(self._result, number) for number in numbers])
-
-
-def holders(result: PGresult) -> list[Holder]:
-    """The rows of a question that asked for one value."""
-    return [_holder(result, row) for row in range(result.ntuples)]
+        if len(rows) == 1 and rows[0][IS_PLAIN] == "t":
+            return _plain_answer(self._planned, rows[0])
+        return _answer(self._planned, self._day, key, [holder(cells) for cells in rows])
 
 
 def unknown_system(names: Sequence[str]) -> Answer:
@@ -148,35 +157,34 @@ def _hint(planned: Plan, value: str) -> str | None:
     return None if planned.registry.is_source(planned.source) else planned.registry.value_type(planned.source).read(value).problem
 
 
-def _plain_answer(planned: Plan, result: PGresult, row: int) -> Answer:
+def _plain_answer(planned: Plan, cells: Cells) -> Answer:
     """One golden record with one target in the only system asked for, about which nothing is to be said."""
-    get = result.get_value
-    code = planned.registry.codes[int(get(row, TARGET_SYSTEM) or 0)]
-    target: Target = {"system": code, "value": (get(row, TARGET_VALUE) or b"").decode(), "valid_from": None, "valid_to": None}
-    golden_id = (get(row, GOLDEN_ID) or b"").decode()
+    golden_id = cells[GOLDEN_ID] or ""
+    code = planned.registry.codes[int(cells[TARGET_SYSTEM] or 0)]
+    target: Target = {"system": code, "value": cells[TARGET_VALUE] or "", "valid_from": None, "valid_to": None}
     targets = [target] if GOLDEN not in planned.targets else _ordered([target, _as_target(golden_id)])
     return {"outcome": _FOUND, "golden_id": golden_id, "targets": targets, "flags": {}}
 
 
-def _holder(result: PGresult, row: int) -> Holder:
-    cells = [_text(result.get_value(row, column)) for column in range(COLUMNS)]
+def holder(cells: Cells) -> Holder:
+    """A row with its meaning."""
+    system_id = cells[TARGET_SYSTEM]
     return Holder(
         golden_id=cells[GOLDEN_ID] or "",
-        system_id=None if (number := cells[TARGET_SYSTEM]) is None else int(number),
+        system_id=None if system_id is None else int(system_id),
         value=cells[TARGET_VALUE] or "",
-        target_active=cells[5] == "t",
-        target_valid_from=cells[6],
-        target_valid_to=cells[7],
-        own=cells[8] == "t",
-        active=cells[9] == "t",
-        pending=cells[10] == "t",
-        valid_from=cells[11],
-        valid_to=cells[12],
+        target_active=cells[TARGET_ACTIVE] in _TRUE,
+        target_valid_from=cells[TARGET_FROM],
+        target_valid_to=cells[TARGET_TO],
+        own=cells[OWN] in _TRUE,
+        active=cells[ACTIVE] in _TRUE,
+        pending=cells[PENDING] in _TRUE,
+        valid_from=cells[FROM],
+        valid_to=cells[TO],
     )
 
 
-def _text(cell: bytes | None) -> str | None:
-    return None if cell is None else cell.decode()
+_TRUE = frozenset({"t", "true"})  # PostgreSQL writes a boolean in a row and a boolean cast to text differently
 
 
 def settled(rows: Sequence[Holder], day: str) -> Sequence[Holder]:

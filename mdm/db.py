@@ -1,7 +1,7 @@
 """The database: sessions, whole-transaction retry, sorted advisory locks, and the machine's short way to SQL.
 
-Services get a session and never commit; `Database.run` is the edge that does. Machine paths use `fetch` and `execute`: the same transaction,
-through psycopg itself, because a delivery is some twenty statements and the ORM's share of each would double it.
+Services get a session and never commit; `Database.run` is the edge that does. Machine paths use `fetch` and `execute`: the same
+transaction, through psycopg itself, because a delivery is some twenty statements and the ORM's share of each would double it.
 """
 
 import random
@@ -69,7 +69,7 @@ class Database:
             except Busy:
                 if attempt + 1 == _ATTEMPTS:
                     raise
-                time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311  (jitter, no secret)
+                time.sleep(random.uniform(0.005, 0.03) * 2**attempt)
         raise Busy
 
     def check(self) -> None:

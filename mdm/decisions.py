@@ -4,6 +4,7 @@ An edge repeats what the standing decisions say of its pair (`verdict`), so that
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,23 +17,26 @@ from mdm.jsonio import dumps
 from mdm.records import evidence_json, read_columns
 
 
-def append(
-    session: Session,
-    entity: EntityType,
-    *,
-    kind: str,
-    records: Sequence[UUID],
-    actor: str,
-    reason: str,
-    model_version: str,
-    detail: Mapping[str, object],
-) -> UUID:
-    """Write one decision with the evidence as it stood."""
-    decision_id = new_id()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDecision:
+    """What is decided of which records, by whom, why; `detail` is the evidence as it stood."""
+
+    kind: str
+    records: Sequence[UUID]
+    actor: str
+    reason: str
+    model_version: str
+    detail: Mapping[str, object]
+
+
+def append(session: Session, entity: EntityType, new: NewDecision) -> UUID:
+    """Write one decision; its id."""
+    decision_id, detail = new_id(), dumps(dict(new.detail)).decode()
     execute(
         session,
-        "insert into decision (id, domain, kind, records, detail, actor, reason, model_version) values (%s, %s, %s, %s, %s::jsonb, %s, %s, %s)",
-        (decision_id, entity.name, kind, list(records), dumps(dict(detail)).decode(), actor, reason, model_version),
+        "insert into decision (id, domain, kind, records, detail, actor, reason, model_version)"
+        " values (%s, %s, %s, %s, %s::jsonb, %s, %s, %s)",
+        (decision_id, entity.name, new.kind, list(new.records), detail, new.actor, new.reason, new.model_version),
     )
     return decision_id
 

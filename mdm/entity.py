@@ -1,4 +1,4 @@
-"""The vocabulary of a domain's declaration. A declaration is frozen data, checked when it is built, so that a bad one cannot be imported."""
+"""The vocabulary of a domain's declaration: frozen data, checked when it is built, so that a bad one cannot be imported."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,9 +78,10 @@ class RelationshipRule:
     hierarchy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class EntityType:
-    """One domain, all of it. Endpoints, schemas, templates, pages and tests derive from this.
+    """One domain, all of it. Endpoints, schemas, templates, pages and tests derive from this. There is one object per domain: two are
+    never compared, and what is kept per domain is found by identity.
 
     authorities  attribute or group -> kinds of system in order of trust ("ehr", "erp", "billing", "supply_chain", "workforce" ...)
     identity     attributes whose disagreement with the former version makes an update an overlay suspect

@@ -101,8 +101,11 @@ def locate(session: Session, entity: EntityType, golden_id: UUID) -> tuple[UUID,
 def read(
     session: Session, entity: EntityType, golden_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None
 ) -> GoldenView:
-    """One golden record. With `as_of`, values are derived from what its sources said to be true on that date; with `known_at`, from what
-    Concord had been told by then. Raises NotFound, also for a moment before the record was known."""
+    """One golden record, now or at a moment.
+
+    With `as_of`, values are derived from what its sources said to be true on that date; with `known_at`, from what Concord had been told by
+    then. Raises NotFound, also for a moment before the record was known.
+    """
     if known_at is not None and known_at.tzinfo is None:
         raise Invalid(problems=(FieldProblem("naive_timestamp", "/known_at", "give the offset from UTC, such as Z"),))
     survivor, asked = locate(session, entity, golden_id) if known_at is None else _located_then(session, entity, golden_id, known_at)

@@ -1,7 +1,8 @@
 """The frequency guard: a value that too many records hold is nobody's evidence.
 
 No list of placeholders is ever complete: a clinic's front desk phone, a guarantor's SSN. When a value is found over-shared, it leaves the
-comparison columns of all its holders, those already stored included, and their pairs are scored again; so the order of arrival does not matter.
+comparison columns of all its holders, those already stored included, and their pairs are scored again; so the order of arrival does not
+matter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,7 +111,8 @@ def _strip_stored(session: Session, over: Mapping[tuple[str, str], set[UUID]], d
         changed = [{"id": d.record_id, "columns": d.columns} for d in demoted]
         execute(
             session,
-            "update source_record r set columns = x.columns from jsonb_to_recordset(%s::jsonb) as x(id uuid, columns jsonb) where r.id = x.id",
+            "update source_record r set columns = x.columns"
+            " from jsonb_to_recordset(%s::jsonb) as x(id uuid, columns jsonb) where r.id = x.id",
             (dumps(changed).decode(),),
         )
     return demoted

@@ -67,54 +67,65 @@ class _Scored:
 def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries: Sequence[Delivery], request_id: str) -> list[Result]:
     """Deliver many rows and commit, chunk by chunk; a bad row says why and the others go on. The edge of delivery."""
     results: dict[int, Result] = {}
-    ready: list[tuple[int, Standard]] = []
+    ready: list[_Ready] = []
     with database.unit_of_work() as session:
         systems, model = registry(session), active_scorer(session, entity)
     for index, delivery in enumerate(deliveries):
         try:
             check(actor, Verb.SUBMIT, entity.name, delivery.system)
-            ready.append((index, standardise(entity, delivery, systems)))
+            standard = standardise(entity, delivery, systems)
+            ready.append(_Ready(index, standard, record_keys(entity, model.model, standard.columns)))
         except ConcordError as error:
             problems = error.problems or (FieldProblem(error.code, "", error.message),)
             results[index] = Result(
                 delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems
             )
-    for chunk in _chunks(entity, model, ready):
-        standards = [standard for _, standard in chunk]
+    for chunk in _chunks(ready):
 
-        def work(session: Session, rows: Sequence[Standard] = standards) -> list[Result]:
-            return deliver(session, entity, actor, rows, request_id)
+        def work(session: Session, rows: Sequence[_Ready] = chunk) -> list[Result]:
+            return _deliver(session, entity, actor, rows, request_id)
 
-        for (index, _), result in zip(chunk, database.run(work), strict=True):
-            results[index] = result
+        for row, result in zip(chunk, database.run(work), strict=True):
+            results[row.index] = result
     return [results[index] for index in range(len(deliveries))]
 
 
-def _chunks(entity: EntityType, model: Scorer, ready: Sequence[tuple[int, Standard]]) -> Iterable[list[tuple[int, Standard]]]:
-    """Chunks within the lock budget (half for new keys, half for those of the former versions), none of which names a source key twice:
-    the second must find the first."""
-    chunk: list[tuple[int, Standard]] = []
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A row that may be delivered: its place in the batch, its standard form, its keys by rule."""
+
+    index: int
+    standard: Standard
+    keys: Mapping[int, str]
+
+
+def _chunks(ready: Sequence[_Ready]) -> Iterable[list[_Ready]]:
+    """Chunks within the lock budget, none of which names a source key twice.
+
+    Half of the budget is for new keys, half for those of the former versions; a key's second delivery must find its first.
+    """
+    chunk: list[_Ready] = []
     seen: set[tuple[str, str]] = set()
     locks = 0
-    for index, standard in ready:
-        place = (standard.delivery.system, standard.delivery.key)
-        keys = len(record_keys(entity, model.model, standard.columns))
-        if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + keys > LOCKS_MAX // 2):
+    for row in ready:
+        place = (row.standard.delivery.system, row.standard.delivery.key)
+        if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + len(row.keys) > LOCKS_MAX // 2):
             yield chunk
             chunk, seen, locks = [], set(), 0
-        chunk.append((index, standard))
+        chunk.append(row)
         seen.add(place)
-        locks += keys
+        locks += len(row.keys)
     if chunk:
         yield chunk
 
 
-def deliver(session: Session, entity: EntityType, actor: Actor, standards: Sequence[Standard], request_id: str) -> list[Result]:
-    """Deliver standardised rows of distinct source keys in the session's transaction."""
+def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[_Ready], request_id: str) -> list[Result]:
+    """Deliver rows of distinct source keys in the session's transaction."""
+    standards = [row.standard for row in rows]
     lock(session, f"source:{entity.name}", [text_key(f"{s.delivery.system}|{s.delivery.key}") for s in standards])
     stored = read_stored(session, entity, standards)
     model = active_scorer(session, entity)
-    incoming = [_incoming(entity, model, s, stored.get((s.delivery.system, s.delivery.key))) for s in standards]
+    incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
     changed = [i for i in incoming if i.is_change]
     results: dict[UUID, Result] = {}
     if changed:
@@ -135,9 +146,8 @@ def deliver(session: Session, entity: EntityType, actor: Actor, standards: Seque
     return answers
 
 
-def _incoming(entity: EntityType, model: Scorer, standard: Standard, stored: Stored | None) -> Incoming:
-    keys = record_keys(entity, model.model, standard.columns)
-    return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, keys)
+def _incoming(row: _Ready, stored: Stored | None) -> Incoming:
+    return Incoming(stored.id if stored else new_record_id(), row.standard, stored, row.standard.columns, row.keys)
 
 
 def _unchanged(incoming: Incoming) -> Result:
@@ -272,6 +282,7 @@ def deactivate(database: Database, entity: EntityType, actor: Actor, system: str
     def work(session: Session) -> Result:
         current = as_delivered(session, entity, system, key)
         standard = standardise(entity, replace(current, status="inactive"), registry(session))
-        return deliver(session, entity, actor, [standard], request_id)[0]
+        keys = record_keys(entity, active_scorer(session, entity).model, standard.columns)
+        return _deliver(session, entity, actor, [_Ready(0, standard, keys)], request_id)[0]
 
     return database.run(work)

@@ -15,13 +15,14 @@ from mdm.systems import registry
 _BATCH = 500
 
 _CHECKS = {
-    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
-    " group by r.id having count(l.id) <> 1",
+    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
+    " and l.recorded_to is null group by r.id having count(l.id) <> 1",
     "a link to a merged golden record": "select l.record_id from link l join golden_record g on g.id = l.golden_id"
     " where l.recorded_to is null and g.status = 'merged'",
     "an unmerged golden record without records": "select g.id from golden_record g where g.status <> 'merged'"
     " and not exists (select 1 from link l where l.golden_id = g.id and l.recorded_to is null)",
-    "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into where t.status = 'merged'",
+    "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into"
+    " where t.status = 'merged'",
     "a golden record without exactly one open version": "select g.id from golden_record g left join golden_version v on v.golden_id = g.id"
     " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
     "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"

@@ -54,7 +54,10 @@ class _Asking:
 def match(
     session: Session, entity: EntityType, attributes: Mapping[str, Raw], identifiers: Sequence[tuple[str, str]], limit: int
 ) -> MatchAnswer:
-    """Golden records ranked by their best record's weight (bits). Raises InvalidRecord like a delivery, but asks for no required attribute."""
+    """Golden records ranked by their best record's weight (bits).
+
+    Raises InvalidRecord like a delivery, but asks for no required attribute.
+    """
     question = Delivery(_NOBODY, "?", attributes, identifiers)
     standard = standardise(entity, question, _Asking(session), complete=False)
     model = active_scorer(session, entity)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -34,7 +34,7 @@ class Member:
         return f"{self.system}/{self.key}"
 
 
-_MEMBERS = (
+_MEMBERS: LiteralString = (
     "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns, r.valid_from, r.valid_to, l.golden_id"
     " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
 )
@@ -56,18 +56,19 @@ def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Mem
     return found
 
 
-def component(session: Session, start: Sequence[UUID], link: float) -> set[UUID]:
+def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID, Member]:
     """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
-    rows = fetch(
-        session,
-        "with recursive reach(id) as (select unnest(%(start)s::uuid[]) union select step.id from reach cross join lateral ("
-        " select e.high from edge e where e.low = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
-        " union all select e.low from edge e where e.high = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
-        " union all select o.record_id from link m join link o on o.golden_id = m.golden_id and o.recorded_to is null"
-        "   where m.record_id = reach.id and m.recorded_to is null) step(id)) select id from reach",
-        {"start": list(start), "link": link},
-    )
-    return {row[0] for row in rows}
+    rows = fetch(session, _COMPONENT, {"start": list(start), "link": link})
+    return {row[0]: Member(*row) for row in rows}
+
+
+_COMPONENT: LiteralString = (
+    "with recursive reach(id) as (select unnest(%(start)s::uuid[]) union select step.id from reach cross join lateral ("
+    " select e.high from edge e where e.low = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
+    " union all select e.low from edge e where e.high = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
+    " union all select o.record_id from link m join link o on o.golden_id = m.golden_id and o.recorded_to is null"
+    "   where m.record_id = reach.id and m.recorded_to is null) step(id)) " + _MEMBERS + " where r.id in (select id from reach)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,50 +24,62 @@ from mdm.values.kind import ValueType, clean_text
 VALUES_MAX = 10_000
 TARGETS_MAX = 50
 
-# The columns of both statements.
-KEY, GOLDEN_ID, IS_PLAIN, TARGET_SYSTEM, TARGET_VALUE = range(5)
-COLUMNS = 13
+# The columns of a row.
+KEY, GOLDEN_ID, IS_PLAIN, TARGET_SYSTEM, TARGET_VALUE, TARGET_ACTIVE, TARGET_FROM, TARGET_TO, OWN, ACTIVE, PENDING, FROM, TO = range(13)
+Cells = Sequence[str | None]
 
+# Nearly every row: nothing is to be said about it but its golden record and its target.
+_IS_PLAIN: LiteralString = (
+    "s.status = 'active' and not s.pending and s.valid_from is null and s.valid_to is null"
+    " and t.status = 'active' and t.valid_from is null and t.valid_to is null"
+)
 # The arrays stand in sub-selects so that the planner cannot see their size: else it would plan every call anew, at six times the cost.
-# The third column says of nearly every row that nothing is special about it, which spares reading the last eight.
 # A value that one golden record merely mentions is no target where it is another's own key.
-BY_VALUE: LiteralString = """
-select s.value, s.golden_id, s.status = 'active' and not s.pending and s.valid_from is null and s.valid_to is null
-       and t.status = 'active' and t.valid_from is null and t.valid_to is null,
-       t.system_id, t.value, t.status = 'active', to_char(t.valid_from, 'YYYY-MM-DD'), to_char(t.valid_to, 'YYYY-MM-DD'),
-       s.own, s.status = 'active', s.pending, to_char(s.valid_from, 'YYYY-MM-DD'), to_char(s.valid_to, 'YYYY-MM-DD')
-  from xref s
-  left join xref t on t.golden_id = s.golden_id and t.system_id = any((select $3::int[])::int[]) and t.recorded_to is null
+_TARGETS: LiteralString = """
+   and t.system_id = any((select $3::int[])::int[]) and t.recorded_to is null
    and (t.own or not exists (select 1 from xref o where o.domain = $1 and o.system_id = t.system_id and o.value = t.value
                              and o.own and o.recorded_to is null))
- where s.domain = $1 and s.system_id = $2 and s.value = any((select $4::text[])::text[]) and s.recorded_to is null
 """
-BY_GOLDEN_ID: LiteralString = """
-select g.id, g.survivor, false,
+_ROWS: LiteralString = (
+    " from xref s left join xref t on t.golden_id = s.golden_id"
+    + _TARGETS
+    + " where s.domain = $1 and s.system_id = $2 and s.value = any((select $4::text[])::text[]) and s.recorded_to is null"
+)
+BY_VALUE: LiteralString = (
+    "select s.value, s.golden_id, "
+    + _IS_PLAIN
+    + """, t.system_id, t.value, t.status = 'active', to_char(t.valid_from, 'YYYY-MM-DD'), to_char(t.valid_to, 'YYYY-MM-DD'),
+       s.own, s.status = 'active', s.pending, to_char(s.valid_from, 'YYYY-MM-DD'), to_char(s.valid_to, 'YYYY-MM-DD')
+"""
+    + _ROWS
+)
+BY_GOLDEN_ID: LiteralString = (
+    """select g.id, g.survivor, false,
        t.system_id, t.value, t.status = 'active', to_char(t.valid_from, 'YYYY-MM-DD'), to_char(t.valid_to, 'YYYY-MM-DD'),
        true, g.status = 'active',
        exists (select 1 from xref p where p.golden_id = g.survivor and p.recorded_to is null and p.pending), null, null
   from (select asked.id, coalesce(asked.merged_into, asked.id) as survivor, coalesce(m.status, asked.status) as status
           from golden_record asked left join golden_record m on m.id = asked.merged_into
          where asked.domain = $1 and $2::int is not null and asked.id = any((select $4::uuid[])::uuid[])) g
-  left join xref t on t.golden_id = g.survivor and t.system_id = any((select $3::int[])::int[]) and t.recorded_to is null
-   and (t.own or not exists (select 1 from xref o where o.domain = $1 and o.system_id = t.system_id and o.value = t.value
-                             and o.own and o.recorded_to is null))
+  left join xref t on t.golden_id = g.survivor
 """
-# The same for a long list of values in one other system: all rows of which nothing special is to be said come back as two texts, keys and
-# the middle of their answers' JSON, a line each. Ten thousand rows cost as much to fetch and to read one by one as to find.
+    + _TARGETS
+)
+# For a long list of values in one other system: the keys of plain rows and what of their answers' JSON is not the same for all come back as
+# two texts, a line each, the other rows as JSON. Ten thousand rows cost half as much to fetch and to read one by one as to find.
 IN_COLUMNS: LiteralString = (
-    "with r (key, golden_id, is_plain, system_id, value, target_active, target_from, target_to, own, active, pending, valid_from, valid_to)"
-    " as materialized ("
-    + BY_VALUE
-    + """)
-select string_agg(key, E'\\n'), string_agg($5::text || golden_id || $6::text || to_json(value)::text, E'\\n'), null::bool, null::int, null,
-       null::bool, null, null, null::bool, null::bool, null::bool, null, null
-  from r where is_plain
- union all
-select key, golden_id::text, is_plain, system_id, value, target_active, target_from, target_to, own, active, pending, valid_from, valid_to
-  from r where is_plain is not true
-"""
+    "select string_agg(s.value, E'\\n') filter (where "
+    + _IS_PLAIN
+    + "), string_agg(concat(s.value, $5::text, s.golden_id, $6::text, t.value), E'\\n') filter (where "
+    + _IS_PLAIN
+    + """),
+       json_agg(array[s.value, s.golden_id::text, null, t.system_id::text, t.value, (t.status = 'active')::text,
+                      to_char(t.valid_from, 'YYYY-MM-DD'), to_char(t.valid_to, 'YYYY-MM-DD'), s.own::text, (s.status = 'active')::text,
+                      s.pending::text, to_char(s.valid_from, 'YYYY-MM-DD'), to_char(s.valid_to, 'YYYY-MM-DD')])
+       filter (where ("""
+    + _IS_PLAIN
+    + ") is not true)"
+    + _ROWS
 )
 
 
@@ -171,10 +183,20 @@ def _array(keys: Iterable[str | None]) -> str:
     return '{"' + '","'.join(known) + '"}' if known else "{}"
 
 
-def ask(session: Session, planned: Plan) -> PGresult:
-    """The plan's one statement, in the session's transaction."""
+def ask(session: Session, planned: Plan) -> list[Cells]:
+    """The rows of the plan's one statement, in the session's transaction."""
     with translated():
         cursor = RawCursor(connection(session)).execute(planned.statement, planned.parameters, prepare=True)
     if cursor.pgresult is None:
         raise ValueError("the lookup gave no result")
-    return cursor.pgresult
+    return cells_of(cursor.pgresult)
+
+
+def cells_of(result: PGresult) -> list[Cells]:
+    """The rows of a result as text, which is how both paths get them."""
+    columns = range(result.nfields)
+    return [[_text(result.get_value(row, column)) for column in columns] for row in range(result.ntuples)]
+
+
+def _text(cell: bytes | None) -> str | None:
+    return None if cell is None else cell.decode()

@@ -60,11 +60,11 @@ def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[U
         return read_members(session, change.alone), []
     locked: set[UUID] = set()
     for _ in range(_LOCK_ROUNDS):
-        records = component(session, linked, scorer.model.thresholds.link)
-        members = read_members(session, records | change.alone)
+        members = component(session, linked, scorer.model.thresholds.link)
         goldens = {m.golden_id for m in members.values() if m.golden_id is not None}
         if goldens <= locked:
-            return members, edges_at(session, records)
+            edges = edges_at(session, members)
+            return (members | read_members(session, change.alone) if change.alone else members), edges
         fetch(session, "select id from golden_record where id = any(%s) order by id for update", (sorted(goldens),))
         locked |= goldens
     raise Busy

@@ -57,7 +57,7 @@ def refresh_reviews(
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged})
-    _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens} | set(goldens))
+    _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens})
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
     told: dict[UUID, UUID] = {}
     for w in sorted(wanted, key=lambda w: w.impact):
@@ -200,6 +200,8 @@ def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> di
 
 def _mark_pending(session: Session, goldens: set[UUID]) -> None:
     """The crosswalk says of an identifier that its owner is under review."""
+    if not goldens:
+        return
     execute(
         session,
         "update xref x set pending = not x.pending from unnest(%s::uuid[]) g(id) where x.golden_id = g.id and x.recorded_to is null"

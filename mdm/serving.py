@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from importlib import import_module
@@ -125,8 +126,8 @@ def web_address(settings: Settings) -> str:
 def is_ready(settings: Settings) -> bool:
     """Whether /readyz answers 200."""
     try:
-        line = HTTPConnection(settings.host, settings.port, timeout=2)
-        line.request("GET", "/readyz")
-        return line.getresponse().status == 200
+        with closing(HTTPConnection(settings.host, settings.port, timeout=2)) as line:
+            line.request("GET", "/readyz")
+            return line.getresponse().status == 200
     except (OSError, HTTPException):
         return False

@@ -70,7 +70,7 @@ class Registry(Protocol):
 
 
 def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, complete: bool = True) -> Standard:
-    """Check and clean one delivery; raises InvalidRecord (all problems at once) or UnknownSystem. A mere question need not be `complete`."""
+    """Check and clean one delivery; a mere question need not be `complete`. Raises InvalidRecord (all problems at once), UnknownSystem."""
     if not registry.is_source(delivery.system):
         raise UnknownSystem(problems=(FieldProblem("unknown_system", "/system", "register the system first"),))
     problems = [*_shape_problems(entity, delivery), *_identifier_problems(delivery, registry)]
@@ -229,9 +229,8 @@ def _add_features(columns: dict[str, Value], attribute: Attribute, value: str) -
     """One value has one column per feature; several values of an attribute share theirs as a list."""
     for feature, found in attribute.type.features(value).items():
         name = f"{attribute.name}.{feature}" if feature else attribute.name
-        if attribute.many:
-            found = tuple(dict.fromkeys((*columns.get(name, ()), *((found,) if isinstance(found, str) else found))))
-        columns[name] = found
+        listed = (found,) if isinstance(found, str) else found
+        columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *listed))) if attribute.many else found
 
 
 def _add_identifier(columns: dict[str, Value], rule: IdentifierRule, kind: ValueType, readings: Sequence[Reading]) -> None:

@@ -38,7 +38,7 @@ class SystemRegistry:
         self.codes = {number: code for number, code, _, _ in systems}
         self._types = {code: value_type for _, code, value_type, _ in systems}
         self._sources = {code for _, code, _, is_source in systems if is_source}
-        self._aliases = {value: code for value, code in aliases} | {code: code for code in self.ids}
+        self._aliases = dict(aliases) | {code: code for code in self.ids}
         self.kinds = kinds
         self.read_at = time.monotonic()
 

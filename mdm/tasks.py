@@ -12,7 +12,7 @@ from mdm import audit
 from mdm.access import Actor
 from mdm.candidates import read_blocks
 from mdm.db import Row, execute, fetch, lock
-from mdm.decisions import append, judge_pairs
+from mdm.decisions import NewDecision, append, judge_pairs
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.feed import publish
@@ -64,6 +64,25 @@ class Ruling:
     if_match: int
     candidate: UUID | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A task, what was said of it, and by whom."""
+
+    task: TaskView
+    ruling: Ruling
+    actor: Actor
+
+    def decision(self, kind: str, records: Sequence[UUID], model_version: str, evidence: Mapping[str, object]) -> NewDecision:
+        return NewDecision(
+            kind=kind,
+            records=records,
+            actor=self.actor.name,
+            reason=self.ruling.reason,
+            model_version=model_version,
+            detail={"task": str(self.task.id), **evidence},
+        )
 
 
 _COLUMNS = "id, domain, kind, status, version, impact, detail, goldens, records, created_at, closed_at, decision_id"
@@ -120,7 +139,10 @@ def get(session: Session, task_id: UUID) -> TaskView:
 
 
 def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ruling: Ruling, request_id: str) -> TaskView:
-    """Settle a task. Raises Stale when it changed since it was read, Conflict when it is settled already, Invalid for a verdict it has not."""
+    """Settle a task.
+
+    Raises Stale when it changed since it was read, Conflict when it is settled already, Invalid for a verdict it has not.
+    """
     rows = fetch(session, f"select {_COLUMNS} from task where id = %s and domain = %s for update", (task_id, entity.name))
     if not rows:
         raise NotFound("there is no such task")
@@ -131,7 +153,7 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
         raise Stale(f"this task is now at version {task.version}")
     if ruling.verdict not in VERDICTS.get(task.kind, ()):
         raise Invalid(problems=(FieldProblem("unknown_choice", "/verdict", f"one of {', '.join(VERDICTS.get(task.kind, ()))}"),))
-    decision_id = _ACTS[task.kind](session, entity, task, actor, ruling)
+    decision_id = _ACTS[task.kind](session, entity, _Case(task, ruling, actor))
     execute(
         session,
         "update task set status = 'settled', closed_at = now(), version = version + 1, decision_id = %s where id = %s and status = 'open'"
@@ -150,9 +172,10 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
     return get(session, task.id)
 
 
-def _judge_review(session: Session, entity: EntityType, task: TaskView, actor: Actor, ruling: Ruling) -> UUID:
+def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Same: the subject and the candidate are one. Different: they never are; every pair of theirs is parted."""
-    subject, *candidates = task.goldens
+    ruling = case.ruling
+    subject, *candidates = case.task.goldens
     if ruling.candidate is not None and ruling.candidate not in candidates:
         raise Invalid(problems=(FieldProblem("unknown_candidate", "/candidate", "the task names no such candidate"),))
     if ruling.verdict == "same" and ruling.candidate is None and len(candidates) > 1:
@@ -164,58 +187,35 @@ def _judge_review(session: Session, entity: EntityType, task: TaskView, actor: A
     pairs = [(a.id, b.id) for a in mine for b in others]
     if ruling.verdict == "same":
         pairs = pairs[:1]
-    return _decide_pairs(session, entity, ruling.verdict, pairs, [*mine, *others], actor, task, ruling)
+    return _decide_pairs(session, entity, case, ruling.verdict, pairs, [*mine, *others])
 
 
-def _judge_cut(session: Session, entity: EntityType, task: TaskView, actor: Actor, ruling: Ruling) -> UUID:
+def _judge_cut(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Accept: part the golden record as the evidence says. Reject: its records stay together, whatever the weights say."""
-    golden_id = task.goldens[0]
+    golden_id = case.task.goldens[0]
     members = members_of(session, [golden_id]).get(golden_id, [])
-    if ruling.verdict == "reject":
+    if case.ruling.verdict == "reject":
         first = members[0]
-        return _decide_pairs(session, entity, "same", [(first.id, m.id) for m in members[1:]], members, actor, task, ruling)
+        return _decide_pairs(session, entity, case, "same", [(first.id, m.id) for m in members[1:]], members)
     model = active_scorer(session, entity)
     _lock_members(session, entity, members)
-    decision_id = append(
-        session,
-        entity,
-        kind="accept",
-        records=[m.id for m in members],
-        actor=actor.name,
-        reason=ruling.reason,
-        model_version=model.model.version,
-        detail={"task": str(task.id), "cut": task.detail},
-    )
-    records = frozenset(m.id for m in members)
-    change = Change(records, may_part=frozenset({golden_id}), cause="decision")
+    records = [m.id for m in members]
+    decision_id = append(session, entity, case.decision("accept", records, model.model.version, {"cut": case.task.detail}))
+    change = Change(frozenset(records), may_part=frozenset({golden_id}), cause="decision")
     publish(session, entity.name, settle(session, entity, model, registry(session), change).happenings)
     return decision_id
 
 
 def _decide_pairs(
-    session: Session,
-    entity: EntityType,
-    verdict: str,
-    pairs: Sequence[tuple[UUID, UUID]],
-    members: Sequence[Member],
-    actor: Actor,
-    task: TaskView,
-    ruling: Ruling,
+    session: Session, entity: EntityType, case: _Case, verdict: str, pairs: Sequence[tuple[UUID, UUID]], members: Sequence[Member]
 ) -> UUID:
     model = active_scorer(session, entity)
     _lock_members(session, entity, members)
     judge_pairs(session, model, pairs, verdict)
-    decision_id = append(
-        session,
-        entity,
-        kind=verdict,
-        records=[m.id for m in members],
-        actor=actor.name,
-        reason=ruling.reason,
-        model_version=model.model.version,
-        detail={"task": str(task.id), "pairs": [[str(a), str(b)] for a, b in pairs], "evidence": task.detail},
-    )
-    change = Change(frozenset(m.id for m in members), cause="decision")
+    records = [m.id for m in members]
+    evidence = {"pairs": [[str(a), str(b)] for a, b in pairs], "evidence": case.task.detail}
+    decision_id = append(session, entity, case.decision(verdict, records, model.model.version, evidence))
+    change = Change(frozenset(records), cause="decision")
     publish(session, entity.name, settle(session, entity, model, registry(session), change).happenings)
     return decision_id
 
@@ -227,10 +227,11 @@ def _lock_members(session: Session, entity: EntityType, members: Sequence[Member
     lock(session, f"block:{entity.name}", keys[:500])
 
 
-def _judge_overlay(session: Session, entity: EntityType, task: TaskView, actor: Actor, ruling: Ruling) -> UUID:
+def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Accept: the record really is this now. Reject: the delivery was wrong and never becomes current."""
-    record_id, version = task.records[0], task.detail["version"]
-    state = "applied" if ruling.verdict == "accept" else "rejected"
+    verdict, detail = case.ruling.verdict, case.task.detail
+    record_id, version = case.task.records[0], detail["version"]
+    state = "applied" if verdict == "accept" else "rejected"
     rows = fetch(
         session,
         "update source_record_version v set state = %s, recorded_at = clock_timestamp() from source_record r where v.record_id = %s"
@@ -241,7 +242,7 @@ def _judge_overlay(session: Session, entity: EntityType, task: TaskView, actor: 
     if not rows:
         raise Stale("a newer delivery has taken the place of this one")
     model = active_scorer(session, entity)
-    if ruling.verdict == "accept":
+    if verdict == "accept":
         system, key, *content = rows[0]
         standard = standardise(entity, delivery_of(system, key, *content), registry(session))
         keys = record_keys(entity, model.model, standard.columns)
@@ -250,19 +251,11 @@ def _judge_overlay(session: Session, entity: EntityType, task: TaskView, actor: 
         incoming = Incoming(record_id, standard, stored, standard.columns, keys)
         settled, _ = store_and_settle(session, entity, model, read_blocks(session, sorted(keys)), [incoming], [], versioned=True)
         publish(session, entity.name, settled.happenings)
-    return append(
-        session,
-        entity,
-        kind=ruling.verdict,
-        records=[record_id],
-        actor=actor.name,
-        reason=ruling.reason,
-        model_version=model.model.version,
-        detail={"task": str(task.id), "version": version, "evidence": task.detail.get("evidence", {})},
-    )
+    evidence = {"version": version, "evidence": detail.get("evidence", {})}
+    return append(session, entity, case.decision(verdict, [record_id], model.model.version, evidence))
 
 
-_ACTS: Mapping[str, Callable[[Session, EntityType, TaskView, Actor, Ruling], UUID]] = {
+_ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
     "overlay": _judge_overlay,

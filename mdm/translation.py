@@ -5,17 +5,17 @@ nearly all, are only put in order; the others are answered as everywhere. tests/
 `api.crosswalk.translation`.
 """
 
-from collections.abc import Sequence
-
-from psycopg.pq.abc import PGresult
+from operator import itemgetter
 
 from mdm.crosswalk import Outcome, Rows
-from mdm.jsonio import dumps
-from mdm.question import Plan
+from mdm.jsonio import dumps, loads
+from mdm.question import Cells, Plan
 from mdm.systems import GOLDEN
 
-_BEGIN = ',"outcome":"found","golden_id":"'
-_END = ',"valid_from":null,"valid_to":null}],"flags":{}}'
+_BEGIN = '{"value":"'
+_AFTER_VALUE = '","outcome":"found","golden_id":"'
+_END = '","valid_from":null,"valid_to":null}],"flags":{}}'
+_CONTROL = bytes(range(32))
 _UNKNOWN = Outcome.UNKNOWN_VALUE.value
 
 
@@ -25,44 +25,53 @@ def fits(planned: Plan) -> bool:
 
 
 def column_parameters(planned: Plan) -> tuple[str, ...]:
-    """The parameters of `IN_COLUMNS`: the plan's own, and what stands before and between the values of an answer."""
-    return (*planned.parameters, _BEGIN, f'","targets":[{{"system":"{planned.targets[0]}","value":')
+    """The parameters of `IN_COLUMNS`: the plan's own, and what stands between the value, the golden id and the target of an answer."""
+    return (*planned.parameters, _AFTER_VALUE, _before_target(planned))
 
 
-def translation_json(planned: Plan, result: PGresult) -> tuple[bytes, list[str]] | None:
+def _before_target(planned: Plan) -> str:
+    return f'","targets":[{{"system":"{planned.targets[0]}","value":"'
+
+
+def translation_json(planned: Plan, columns: Cells) -> tuple[bytes, list[str]] | None:
     """`{"results": [...]}` in the order of the values, and the normal forms that nobody knows.
 
-    None when a value has several rows, some of them plain, or holds a line end: then all rows must be seen.
+    None when a value has several rows, some of them plain, or a text needs escaping: then every row must be looked at.
     """
-    keys, middles = _lines(result, 0), _lines(result, 1)
-    rows = Rows(planned, result, begin=1)
-    plain = dict(zip(keys, middles, strict=False))
-    if not len(plain) == len(keys) == len(middles) or any((key or b"").decode() in plain for key in rows.numbers):
+    keys, answers = (text.split("\n") if text is not None else [] for text in columns[:2])
+    plain = dict(zip(keys, answers, strict=False))
+    rows = Rows(planned, loads(columns[2] or "[]"))
+    if not len(plain) == len(keys) == len(answers) or not plain.keys().isdisjoint(rows.by_key):
+        return None
+    quotes = (_AFTER_VALUE + _before_target(planned)).count('"') * len(keys)
+    if not _is_literal("".join(answers).encode(), quotes):
         return None
     missed: list[str] = []
-    parts: list[str] = []
-    for index, (text, key) in enumerate(zip(_quoted(planned.question.values), planned.keys, strict=True)):
-        middle = plain.get(key) if key is not None else None
-        parts.append(f'{{"value":{text}{middle}{_END}' if middle is not None else _special(planned, rows, index, missed))
-    return ('{"results":[' + ",".join(parts) + "]}").encode(), missed
+    try:
+        body = _BEGIN + (_END + "," + _BEGIN).join(_all_plain(planned, plain)) + _END
+    except KeyError:
+        body = ",".join([_one(planned, rows, plain, index, missed) for index in range(len(planned.keys))])
+    return ('{"results":[' + body + "]}").encode(), missed
 
 
-def _lines(result: PGresult, column: int) -> list[str]:
-    text = result.get_value(0, column)
-    return [] if text is None else text.decode().split("\n")
+def _all_plain(planned: Plan, plain: dict[str, str]) -> tuple[str, ...]:
+    """The usual case, at a stroke: raises KeyError unless every value is its own key and has a plain row."""
+    if len(planned.keys) < 2 or planned.keys != planned.question.values:
+        raise KeyError
+    answers: tuple[str, ...] = itemgetter(*planned.keys)(plain)
+    return answers
 
 
-def _quoted(values: Sequence[str]) -> list[str]:
-    """The values as JSON, which mostly means just quoted."""
-    joined = "".join(values)
-    if joined.isprintable() and '"' not in joined and "\\" not in joined:
-        return [f'"{value}"' for value in values]
-    return [dumps(value).decode() for value in values]
+def _is_literal(texts: bytes, quotes: int) -> bool:
+    """Whether nothing in the texts would need escaping: no quotes but ours, no backslashes, no control characters."""
+    return texts.count(b'"') == quotes and b"\\" not in texts and len(texts.translate(None, _CONTROL)) == len(texts)
 
 
-def _special(planned: Plan, rows: Rows, index: int, missed: list[str]) -> str:
+def _one(planned: Plan, rows: Rows, plain: dict[str, str], index: int, missed: list[str]) -> str:
+    value, key = planned.question.values[index], planned.keys[index]
+    if key is not None and key in plain:
+        return '{"value":' + dumps(value).decode()[:-1] + plain[key][len(key) :] + _END
     answer = rows.answer(index)
-    key = planned.keys[index]
     if answer["outcome"] == _UNKNOWN and key is not None:
         missed.append(key)
-    return dumps({"value": planned.question.values[index], **answer}).decode()
+    return dumps({"value": value, **answer}).decode()

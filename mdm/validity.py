@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from mdm.crosswalk import Holder, holders, settled
+from mdm.crosswalk import Holder, holder, settled
 from mdm.db import fetch
 from mdm.entity import EntityType
 from mdm.question import Plan, Question, ask, plan
@@ -45,7 +45,7 @@ def validate(session: Session, registry: SystemRegistry, question: Question) -> 
     if not isinstance(planned, Plan):
         return Verdict(valid=False, reason=Reason.UNKNOWN_SYSTEM)
     day = question.as_of.isoformat()
-    rows = settled(holders(ask(session, planned)), day)
+    rows = settled([holder(cells) for cells in ask(session, planned)], day)
     reason = _reason(planned, rows, day) or _posting_problem(session, question.entity, rows[0].golden_id)
     golden_id = rows[0].golden_id if rows and reason is not Reason.AMBIGUOUS else None
     return Verdict(reason is None, reason, _replacement(rows, reason, day), golden_id)

@@ -90,7 +90,8 @@ def check(database: Database, world: World | None = None) -> dict[str, Quality]:
     with database.unit_of_work() as session:
         rows = fetch(
             session,
-            "select r.domain, r.system, r.key, l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null",
+            "select r.domain, r.system, r.key, l.golden_id from source_record r"
+            " join link l on l.record_id = r.id and l.recorded_to is null",
         )
     for domain, system, key, golden_id in rows:
         if (domain, system, key) in world.truth:

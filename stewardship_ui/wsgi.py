@@ -1,4 +1,4 @@
-"""The composition root of the web process: settings, database, API, pages, and the hot routes in front of all of them."""
+"""The composition root of the web process: settings, database, doorbell, API, pages, and the hot routes in front of all of them."""
 
 import os
 from typing import cast
@@ -6,7 +6,8 @@ from typing import cast
 from api.app import create_app
 from api.hot import Hot, Wsgi
 from mdm.db import Database
-from mdm.embedded import ensure_postgres
+from mdm.doorbell import Doorbell
+from mdm.embedded import ensure_postgres, ensure_valkey
 from mdm.settings import Settings
 from stewardship_ui.site import add_pages
 
@@ -15,4 +16,7 @@ def build_app() -> Wsgi:
     """One web process's application, made anew by granian's `--factory`. Raises SettingsError, ServiceError."""
     settings = Settings.from_env(os.environ)
     app = add_pages(create_app(Database(ensure_postgres(settings)), settings))
+    broker_url = ensure_valkey(settings)
+    if broker_url is not None:
+        Doorbell(broker_url).listen()
     return Hot(app, cast("Wsgi", app.wsgi_app))

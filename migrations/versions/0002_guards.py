@@ -48,7 +48,8 @@ def upgrade() -> None:
     # The hash of set and conditions stands for them: btree_gist, which could compare the text itself, is not everywhere to be had.
     op.execute(
         "alter table mapping_rule add constraint mapping_rule_no_overlap exclude using gist ("
-        "int8range(conditions_hash, conditions_hash, '[]') with &&, daterange(valid_from, valid_to, '[]') with &&) where (status = 'approved')"
+        "int8range(conditions_hash, conditions_hash, '[]') with &&, daterange(valid_from, valid_to, '[]') with &&)"
+        " where (status = 'approved')"
     )
     # Index-only lookups need a fresh visibility map.
     op.execute("alter table xref set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02)")

@@ -6,6 +6,7 @@ import pytest
 import structlog
 
 from mdm.access import new_token
+from mdm.logs import configure
 
 
 def test_alive_and_ready(client):
@@ -50,8 +51,6 @@ def test_a_plain_request_id_is_kept_any_other_replaced(client, given, is_kept):
 
 
 def test_log_lines_are_json_with_route_templates_and_no_values(client, key, settings, capsys):
-    from api.logging import configure
-
     configure("INFO")
     headers = {**key("integration", grants=["phi"]), "X-Request-Id": "flow-0001"}
     client.get("/v1/patients/sources/ehr-north/MRN-CANARY", headers=headers)

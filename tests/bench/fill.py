@@ -6,6 +6,7 @@ two of them been alike. Python makes the rows in processes of their own, COPY ta
 
 import argparse
 import multiprocessing
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,21 +17,26 @@ import psycopg
 from psycopg import sql
 
 from matching.blocking import blocking_keys
+from mdm.access import NewPrincipal, Role, create_client
 from mdm.db import Database
 from mdm.derive import as_json, golden_values, holdings
+from mdm.embedded import ensure_postgres, stop
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_golden_id, new_record_id
 from mdm.jsonio import dumps
 from mdm.members import Member
+from mdm.migrate import migrate
 from mdm.records import Incoming, row_of
-from mdm.standardise import standardise
+from mdm.settings import Settings
+from mdm.standardise import Delivery, standardise
 from mdm.systems import SystemRegistry, put_system, read_registry
 from tests.bench.people import ELSEWHERE, HOME, delivered
+from tests.bench.world import Bench
 
 PATIENT = ENTITY_TYPES["patient"]
 _PROCESSES = 2
 _BLOCK = 2_000
-_COLUMNS = {
+COLUMNS = {
     "source_record": "id, domain, system, key, status, version, hash, clean, columns, keys",
     "source_record_version": "record_id, version, state, raw, clean, notes, hash, status",
     "golden_record": "id, domain, status",
@@ -38,8 +44,32 @@ _COLUMNS = {
     "link": "record_id, golden_id, cause",
     "xref": "domain, system_id, value, golden_id, status, own, exclusive, pending",
 }
-_TABLES = [*_COLUMNS, "match_key"]
+_TABLES = [*COLUMNS, "match_key"]
 _MATCH_KEYS = "insert into match_key (key, record_id) select k, r.id from source_record r, unnest(r.keys) k"
+
+
+@contextmanager
+def hospital(patients: int) -> Iterator[Bench]:
+    """A server and a database of its own with so many patients, gone afterwards; the key may submit and match."""
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        settings = Settings.from_env({"MDM_HOME": folder, "MDM_PROFILE": "test"})
+        try:
+            yield _hospital(settings, patients)
+        finally:
+            stop(settings)
+
+
+def _hospital(settings: Settings, patients: int) -> Bench:
+    url = ensure_postgres(settings)
+    database = Database(url)
+    migrate(database)
+    with database.unit_of_work() as session:
+        _, key = create_client(session, settings.key_pepper(), NewPrincipal("bench", Role.INTEGRATION), created_by="bench")
+    fill(url, patients)
+    with database.unit_of_work() as session:
+        ids = dict(read_registry(session).ids)
+    database.close()
+    return Bench(url, key, ids, settings.home)
 
 
 def fill(url: str, count: int) -> None:
@@ -88,8 +118,8 @@ _INDEXES = (
     " and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)"
 )
 _CONSTRAINTS = (
-    "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
-    " where (conrelid = any(%(tables)s::regclass[]) or confrelid = any(%(tables)s::regclass[])) and contype in ('p', 'u', 'f') order by contype = 'f' desc, conname"
+    "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where contype in ('p', 'u', 'f')"
+    " and (conrelid = any(%(tables)s::regclass[]) or confrelid = any(%(tables)s::regclass[])) order by contype = 'f' desc, conname"
 )
 
 
@@ -111,10 +141,10 @@ def _begin(url: str) -> None:
 def _copy_block(block: tuple[int, int]) -> None:
     lines: dict[str, list[str]] = defaultdict(list)
     for number in range(*block):
-        for table, values in _rows(number, _Here.systems):
+        for table, values in rows(delivered(number), _Here.systems):
             lines[table].append("\t".join(values))
     with _Here.connection.cursor() as cursor:
-        for table, columns in _COLUMNS.items():
+        for table, columns in COLUMNS.items():
             with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), _listed(columns))) as copy:
                 copy.write("\n".join((*lines[table], "")))
     _Here.connection.commit()
@@ -124,9 +154,9 @@ def _listed(columns: str) -> sql.Composable:
     return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
 
 
-def _rows(number: int, systems: SystemRegistry) -> Iterator[tuple[str, Sequence[str]]]:
-    """Every row of one person, as lines of COPY."""
-    standard = standardise(PATIENT, delivered(number), systems)
+def rows(delivery: Delivery, systems: SystemRegistry) -> Iterator[tuple[str, Sequence[str]]]:
+    """Every row of one new person but the match keys, in the order of `COLUMNS`, written as COPY reads it."""
+    standard = standardise(PATIENT, delivery, systems)
     keys = blocking_keys(PATIENT.name, PATIENT.model.blocking, standard.columns)
     incoming = Incoming(new_record_id(), standard, None, standard.columns, keys)
     row, record = row_of(incoming), str(incoming.record_id)

@@ -40,9 +40,10 @@ def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) 
         print(f"{number + 1:>5} {rates} {_p50(a):>12.2f} {_p50(b):>10.2f} {a.errors + b.errors:>7}", flush=True)
     ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
     print(f"throughput against R1: median {statistics.median(ratios):.2f}, worst {min(ratios):.2f} (goal 1.0)")
-    half = load.open_loop(ours, with_key, seconds, statistics.median(mine) / 2)
-    p50, p99 = half.percentile(0.5) * 1000, half.percentile(0.99) * 1000
-    print(f"at half load, {half.rate:.0f}/s open loop: p50 {p50:.2f} ms, p99 {p99:.2f} ms (goal 10), errors {half.errors}")
+    for name, port, requests, rates in (("ours", ours, with_key, mine), ("R1", minimal, without, theirs)):
+        half = load.open_loop(port, requests, seconds, statistics.median(rates) / 2)
+        times = f"p50 {_p50(half):.2f} ms, p99 {half.percentile(0.99) * 1000:.2f} ms (goal 10)"
+        print(f"{name} at half of its load, {half.rate:.0f}/s open loop: {times}, errors {half.errors}", flush=True)
 
 
 def _p50(measured: load.Measured) -> float:

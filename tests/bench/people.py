@@ -92,20 +92,25 @@ def delivered(number: int) -> Delivery:
     return Delivery(HOME, f"{number:08d}", person(number), identifiers(number))
 
 
-def known(number: int) -> Delivery:
-    """The same person as ELSEWHERE has them: one to three errors, and no identifier for half of them."""
-    chance = Random(f"known {number}")
+def known(number: int, time: int = 0) -> Delivery:
+    """The same person as ELSEWHERE registers them: one to three errors, no identifier half of the time, another key each time."""
+    chance = Random(f"known {number} {time}")
     found = person(number)
     for spoil in chance.sample(_ERRORS, chance.choice((1, 1, 2, 2, 3))):
         spoil(found, chance)
-    return Delivery(ELSEWHERE, f"M{number * 7 + 11}", found, identifiers(number) if chance.random() < 0.5 else [])
+    return Delivery(ELSEWHERE, f"M{number}-{time}", found, identifiers(number) if chance.random() < 0.5 else [])
 
 
 def stream(filled: int, start: int, count: int) -> list[Delivery]:
-    """What arrives at a hospital group that knows `filled` persons: new ones, and every third one known from elsewhere. No row twice for
-    disjoint ranges of `start`."""
-    chance = Random(f"stream {start}")
-    return [known((start + n) * 7_919 % filled) if chance.random() < KNOWN_SHARE else delivered(filled + start + n) for n in range(count)]
+    """Rows `start` to `start + count` of what arrives where `filled` persons are known: new ones, and three of ten known ones."""
+    return [_arriving(filled, number) for number in range(start, start + count)]
+
+
+def _arriving(filled: int, number: int) -> Delivery:
+    if Random(f"arriving {number}").random() < KNOWN_SHARE:
+        time, place = divmod(number, filled)
+        return known(place * 7_919 % filled, time)
+    return delivered(filled + number)
 
 
 def _of(chance: Random, names: tuple[Sequence[str], Sequence[float]]) -> str:

@@ -12,7 +12,6 @@ from api.hot import Hot
 from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client
 from mdm.consult import Asker, consult, verify
 from mdm.db import Database, execute, fetch
-from mdm.embedded import ensure_postgres, stop
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
 from mdm.migrate import migrate
@@ -81,15 +80,13 @@ def crosswalk_settings(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def world(crosswalk_settings):
-    database = Database(ensure_postgres(crosswalk_settings))
+def world(new_database):
+    database = new_database()
     migrate(database)
     with database.unit_of_work() as session:
         for code, kind in SYSTEMS:
             put_system(session, code, name=code, kind=kind, organization="Northfield", aliases=[("hl7", code.upper())])
-    yield World(database)
-    database.close()
-    stop(crosswalk_settings)
+    return World(database)
 
 
 @pytest.fixture

@@ -42,7 +42,11 @@ ENTITY = EntityType(
             ), "identifier"),
             Comparison("gtin", ("gtin",), (Level("same", 0.9, 0.0001, (shares("gtin"),)), Level("different", 0.1, 0.9999)), "identifier"),
         ),
-        blocking=(BlockingRule("model", (part("model_code"),)), BlockingRule("name", (part("name", 0, 4),)), BlockingRule("gtin", (part("gtin"),))),
+        blocking=(
+            BlockingRule("model", (part("model_code"),)),
+            BlockingRule("name", (part("name", 0, 4),)),
+            BlockingRule("gtin", (part("gtin"),)),
+        ),
         thresholds=Thresholds(review=0.0, link=6.0),
     ),
     display=("name", "model_code"),

@@ -73,6 +73,21 @@ def test_the_same_thing_links(domain: str, left: dict[str, str], right: dict[str
 
 GLOVE = {"description": "Exam glove nitrile medium", "manufacturer": "Larkspur Medical", "manufacturer_part_number": "LK-77"}
 VENDOR = {"name": "Larkspur Medical", "address_line": "40 Mill Street", "city": "Dayton", "postal_code": "45402"}
+VENDOR_NUMBERS = {
+    "duns": "123456789",
+    "ein": "84-6295840",
+    "phone": "937-555-0134",
+    "website": "www.larkspur.example",
+    "site_role": "main",
+}
+SUITE = {
+    "kind": "unit",
+    "facility": "Northfield General Hospital",
+    "address_line": "9 Elm Street",
+    "postal_code": "45402",
+    "phone": "937-555-0134",
+    "ccn": "050012",
+}
 
 KEPT_APART: list[tuple[str, str, dict[str, str], dict[str, str]]] = [
     ("another hospital", "department", {"name": "Emergency", "facility": "Northfield General"}, {"name": "Emergency", "facility": "Mercy"}),
@@ -103,6 +118,30 @@ KEPT_APART: list[tuple[str, str, dict[str, str], dict[str, str]]] = [
     ("another chart", "account", {"name": "Laundry", "chart": "N", "code": "600100"}, {"name": "Laundry", "chart": "M", "code": "600100"}),
     ("another line of business", "payer", {"name": "Harbor Point", "type": "commercial"}, {"name": "Harbor Point", "type": "medicaid"}),
     ("sister company at one address", "supplier", VENDOR, {**VENDOR, "name": "Quarry Logistics"}),
+    (
+        "another name behind every shared number",
+        "supplier",
+        {**VENDOR, **VENDOR_NUMBERS},
+        {**VENDOR, **VENDOR_NUMBERS, "name": "Quarry Logistics"},
+    ),
+    (
+        "a sister's name behind every shared number",
+        "supplier",
+        {**VENDOR, **VENDOR_NUMBERS},
+        {**VENDOR, **VENDOR_NUMBERS, "name": "Larkspur Leasing"},
+    ),
+    (
+        "one word of a long name",
+        "location",
+        {**SUITE, "name": "Northfield General Hospital Heart Center Operating Room Suite"},
+        {**SUITE, "name": "Northfield General Hospital Cancer Center Operating Room Suite"},
+    ),
+    (
+        "one direction of a long name",
+        "location",
+        {**SUITE, "kind": "building", "name": "Northfield General Hospital East Pavilion"},
+        {**SUITE, "kind": "building", "name": "Northfield General Hospital West Pavilion"},
+    ),
     ("another role of a site", "supplier", {**VENDOR, "site_role": "remit_to"}, {**VENDOR, "site_role": "order_from"}),
     ("another pack", "item", {**GLOVE, "pack_quantity": "100"}, {**GLOVE, "pack_quantity": "200"}),
     ("another pack in the text", "item", {**GLOVE, "description": "Glove, box of 100"}, {**GLOVE, "description": "Glove, box of 50"}),

@@ -107,12 +107,15 @@ def outcome(database: Database) -> Any:
         assert violations(session, deep=True) == []
         rows = fetch(
             session,
-            "select array_agg(r.system || '/' || r.key order by r.system, r.key), v.values from link l join source_record r on r.id = l.record_id"
-            " join golden_version v on v.golden_id = l.golden_id and v.recorded_to is null where l.recorded_to is null group by l.golden_id, v.values",
+            "select array_agg(r.system || '/' || r.key order by r.system, r.key), v.values"
+            " from link l join source_record r on r.id = l.record_id"
+            " join golden_version v on v.golden_id = l.golden_id and v.recorded_to is null"
+            " where l.recorded_to is null group by l.golden_id, v.values",
         )
         reviews = fetch(
             session,
-            "select (select min(r.system || '/' || r.key) from link l join source_record r on r.id = l.record_id where l.golden_id = g and l.recorded_to is null)"
+            "select (select min(r.system || '/' || r.key) from link l join source_record r on r.id = l.record_id"
+            " where l.golden_id = g and l.recorded_to is null)"
             " from task t, unnest(t.goldens) g where t.kind = 'review' and t.status = 'open'",
         )
     return sorted((row[0], sorted(row[1].items(), key=str)) for row in rows), sorted(row[0] for row in reviews)

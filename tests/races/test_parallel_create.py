@@ -18,12 +18,11 @@ PEOPLE, TIMES, PROCESSES = 20, 8, 4
 GIVEN = ("Maria", "John", "Aisha", "Wei", "Olga", "Peter", "Lucia", "Ahmed", "Grace", "Ivan")
 FAMILY = ("Garcia", "Miller", "Khan", "Chen", "Petrova", "Schmidt", "Rossi", "Hassan", "Okafor", "Novak")
 
-_database: Database | None = None
+_connected: list[Database] = []  # the one of this process
 
 
 def connect(url: str) -> None:
-    global _database
-    _database = Database(url)
+    _connected.append(Database(url))
 
 
 def person(number: int) -> dict[str, str]:
@@ -42,8 +41,7 @@ def submit(place: tuple[int, int]) -> UUID:
     number, time = place
     attributes = person(number) if time % 3 else {**person(number), "address_line": f"{100 + number} Harbor St."}
     delivery = Delivery("ehr-north" if time % 2 else "ehr-mercy", f"{number}-{time}", attributes)
-    assert _database is not None
-    (result,) = deliver_all(_database, ENTITY_TYPES["patient"], SYSTEM_ACTOR, [delivery], "race")
+    (result,) = deliver_all(_connected[0], ENTITY_TYPES["patient"], SYSTEM_ACTOR, [delivery], "race")
     assert result.golden_id is not None, result
     return result.golden_id
 
@@ -63,4 +61,4 @@ def test_twenty_people_eight_times_each_are_twenty(clean_database, round_number)
     for (number, _), golden_id in zip(order, answered, strict=True):
         named.setdefault(number, set()).add(survivor[golden_id])
     assert all(len(goldens) == 1 for goldens in named.values())
-    assert len({g for goldens in named.values() for g in goldens}) == PEOPLE == len({s for s in survivor.values()})
+    assert len({g for goldens in named.values() for g in goldens}) == PEOPLE == len(set(survivor.values()))
