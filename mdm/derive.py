@@ -95,24 +95,30 @@ def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tupl
 
 
 def _insert_versions(session: Session, fresh: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
-    if changed:
-        execute(
-            session,
-            "with x as (select * from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, status text)), closed as ("
-            " update golden_version v set recorded_to = clock_timestamp() from x where v.golden_id = x.golden_id and v.recorded_to is null)"
-            " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id",
-            (dumps([{k: row[k] for k in ("golden_id", "version", "status")} for row in changed]).decode(),),
-        )
+    """The former versions end at the very moment at which the new ones begin: no moment lies between them."""
     retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
     if retired:
         execute(session, "update golden_record set status = 'retired' where id = any(%s)", (retired,))
-    if fresh or changed:
-        execute(
-            session,
-            'insert into golden_version (golden_id, version, "values", provenance) select golden_id, version, "values", provenance'
-            ' from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, "values" jsonb, provenance jsonb)',
-            (dumps(fresh + changed).decode(),),
-        )
+    if changed:
+        slim = [{k: row[k] for k in ("golden_id", "version", "status")} for row in changed]
+        at = fetch(session, _CLOSE_VERSIONS, (dumps(slim).decode(),))[0][0]
+        execute(session, _INSERT_VERSIONS, (at, dumps(changed).decode()))
+    if fresh:
+        execute(session, _INSERT_VERSIONS, (None, dumps(fresh).decode()))
+
+
+_CLOSE_VERSIONS = (
+    "with x as materialized (select *, clock_timestamp() as at from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int,"
+    " status text)), written as ("
+    " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id)"
+    " update golden_version v set recorded_to = t.at from x, (select max(at) as at from x) t"
+    " where v.golden_id = x.golden_id and v.recorded_to is null returning t.at"
+)
+_INSERT_VERSIONS = (
+    'insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
+    ' select golden_id, version, "values", provenance, coalesce(%s::timestamptz, clock_timestamp())'
+    ' from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, "values" jsonb, provenance jsonb)'
+)
 
 
 def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -80,8 +80,9 @@ class RelationshipRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EntityType:
-    """One domain, all of it. Endpoints, schemas, templates, pages and tests derive from this. There is one object per domain: two are
-    never compared, and what is kept per domain is found by identity.
+    """One domain, all of it: endpoints, schemas, templates, pages and tests derive from this.
+
+    There is one object per domain: two are never compared, and what is kept per domain is found by identity.
 
     authorities  attribute or group -> kinds of system in order of trust ("ehr", "erp", "billing", "supply_chain", "workforce" ...)
     identity     attributes whose disagreement with the former version makes an update an overlay suspect

@@ -160,25 +160,27 @@ def _deliver_changed(session: Session, entity: EntityType, model: Scorer, change
     blocks = read_blocks(session, sorted({key for i in changed for key in i.keys}))
     changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
-    settled, scored = store_and_settle(session, entity, model, blocks, applied, demoted)
+    settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted))
     publish(session, entity.name, settled.happenings)
     results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
     return results
 
 
-def store_and_settle(
-    session: Session,
-    entity: EntityType,
-    model: Scorer,
-    blocks: Blocks,
-    applied: Sequence[Incoming],
-    demoted: Sequence[Demoted],
-    *,
-    versioned: bool = False,
-) -> tuple[Settled, "_Scored"]:
-    """Write the records, score them, and settle who is who; `versioned` says that their versions stand already."""
-    write_records(session, entity, applied, versioned=versioned)
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Records to write, with the blocks of their keys; `demoted` ones only lost a value; `versioned`: their versions stand already."""
+
+    blocks: Blocks
+    applied: Sequence[Incoming]
+    demoted: Sequence[Demoted] = ()
+    versioned: bool = False
+
+
+def store_and_settle(session: Session, entity: EntityType, model: Scorer, writing: Writing) -> tuple[Settled, "_Scored"]:
+    """Write the records, score them, and settle who is who."""
+    blocks, applied, demoted = writing.blocks, writing.applied, writing.demoted
+    write_records(session, entity, applied, versioned=writing.versioned)
     if demoted:
         # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
         lock(session, f"block:{entity.name}", {key for d in demoted for key in d.keys})

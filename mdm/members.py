@@ -35,7 +35,8 @@ class Member:
 
 
 _MEMBERS: LiteralString = (
-    "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns, r.valid_from, r.valid_to, l.golden_id"
+    "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns,"
+    " r.valid_from, r.valid_to, l.golden_id"
     " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
 )
 

@@ -19,12 +19,12 @@ class _Cached:
     read_at: float
 
 
-_scorers: dict[tuple[str, str], _Cached] = {}
+_scorers: dict[tuple[str, EntityType], _Cached] = {}
 
 
 def scorer(session: Session, entity: EntityType) -> Scorer:
     """The domain's scorer; an activation elsewhere takes effect here within a second."""
-    place = (str(session.get_bind().engine.url), entity.name)
+    place = (str(session.get_bind().engine.url), entity)
     cached = _scorers.get(place)
     if cached is not None and time.monotonic() - cached.read_at < _FRESH_SECONDS:
         return cached.scorer

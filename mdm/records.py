@@ -114,7 +114,10 @@ _UPDATE_OLD = (
     " version = (select max(v.version) from source_record_version v where v.record_id = r.id and v.state = 'applied')"
     " from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + " where r.id = x.id"
 )
-_INSERT_KEYS = "insert into match_key (key, record_id) select k, x.id from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
+_INSERT_KEYS = (
+    "insert into match_key (key, record_id) select k, x.id"
+    " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
+)
 
 
 def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state: str) -> None:
@@ -122,7 +125,8 @@ def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state
     execute(
         session,
         "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
-        " select id, (select max(v.version) + 1 from source_record_version v where v.record_id = x.id), %s, raw, clean, notes, hash, status,"
+        " select id, (select max(v.version) + 1 from source_record_version v where v.record_id = x.id), %s, raw, clean, notes, hash,"
+        " status,"
         " valid_from, valid_to from jsonb_to_recordset(%s::jsonb) as " + _FIELDS,
         (state, dumps(list(rows)).decode()),
     )

@@ -1,7 +1,7 @@
 """From a change to settled identity: component -> clusters -> golden records -> derived data -> review tasks.
 
-The partition is a function of the component's edges and decisions alone. The machine joins; where it would part what is published it opens a
-task with the cut, so that the present partition differs from the function's only by open proposals.
+The partition is a function of the component's edges and decisions alone. The machine joins; where it would part what is published it opens
+a task with the cut, so that the present partition differs from the function's only by open proposals.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
 from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, read_members
-from mdm.reviews import refresh_reviews
+from mdm.reviews import Outlook, refresh_reviews
 from mdm.systems import SystemRegistry
 
 _LOCK_ROUNDS = 6
@@ -165,7 +165,7 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     settled.happenings += _merge_goldens(session, merged)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
     if plan.edges or plan.cuts or any(m.golden_id is not None for m in plan.members.values()):
-        settled.tasks = refresh_reviews(session, entity, scorer.model, goldens, plan.edges, plan.cuts, [old for old, _ in merged])
+        settled.tasks = refresh_reviews(session, entity, scorer.model, Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged]))
     return settled
 
 

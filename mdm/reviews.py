@@ -34,18 +34,21 @@ class Wanted:
     impact: float
 
 
-def refresh_reviews(
-    session: Session,
-    entity: EntityType,
-    model: Model,
-    goldens: Mapping[UUID, Sequence[Member]],
-    edges: Sequence[StoredEdge],
-    cuts: Sequence[Cut],
-    merged: Sequence[UUID],
-) -> dict[UUID, UUID]:
-    """Open, change and close the tasks around these golden records; answers record -> its open review task."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away."""
+
+    goldens: Mapping[UUID, Sequence[Member]]
+    edges: Sequence[StoredEdge]
+    cuts: Sequence[Cut]
+    merged: Sequence[UUID]
+
+
+def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook: Outlook) -> dict[UUID, UUID]:
+    """Open, change and close the tasks around these golden records; answers record -> the weightiest open task that names it."""
+    goldens, merged = outlook.goldens, outlook.merged
     existing = _open_tasks(session, [*goldens, *merged])
-    around = _neighbourhood(session, goldens, edges, existing)
+    around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
     found = reviews(
         [frozenset(m.name for m in members) for members in groups.values()],
@@ -55,7 +58,7 @@ def refresh_reviews(
     )
     # Only subjects whose every edge is known are judged; the others were judged when they changed.
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
-    wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in cuts]
+    wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in outlook.cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged})
     _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens})
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
@@ -195,7 +198,7 @@ def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> di
         " detail = excluded.detail, impact = excluded.impact, version = task.version + 1 returning dedupe_key, id",
         (entity.name, dumps(rows).decode()),
     )
-    return {key: task_id for key, task_id in written}
+    return dict(written)
 
 
 def _mark_pending(session: Session, goldens: set[UUID]) -> None:

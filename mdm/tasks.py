@@ -17,7 +17,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.feed import publish
 from mdm.guard import record_keys
-from mdm.ingest import store_and_settle
+from mdm.ingest import Writing, store_and_settle
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.records import Incoming, delivery_of, read_stored
@@ -249,7 +249,7 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
         stored = read_stored(session, entity, [standard])[system, key]
         lock(session, f"block:{entity.name}", {*keys, *stored.keys})
         incoming = Incoming(record_id, standard, stored, standard.columns, keys)
-        settled, _ = store_and_settle(session, entity, model, read_blocks(session, sorted(keys)), [incoming], [], versioned=True)
+        settled, _ = store_and_settle(session, entity, model, Writing(read_blocks(session, sorted(keys)), [incoming], versioned=True))
         publish(session, entity.name, settled.happenings)
     evidence = {"version": version, "evidence": detail.get("evidence", {})}
     return append(session, entity, case.decision(verdict, [record_id], model.model.version, evidence))

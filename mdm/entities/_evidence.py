@@ -99,6 +99,33 @@ def organisation_name(column: str, *, same_u: float, other_names: str | None = N
     )
 
 
+def ledger_code() -> Comparison:
+    """The code of a segment of the ledger. Systems drop leading zeros, which count."""
+    return compared(
+        "code",
+        "identifier",
+        level("same", 0.84, 0.0004, same("code")),
+        level("same but for leading zeros", 0.12, 0.00006, same("code.bare")),
+        needs="code",
+    )
+
+
+def ledger_name(*, part_u: float, many_u: float, some_u: float) -> Comparison:
+    """The short name of a segment of the ledger, by shared words; `..._u`: of the levels that chance meets more or less often."""
+    tokens = "name.tokens"
+    return compared(
+        "name",
+        "name",
+        level("same", 0.675, 0.002, same("name")),
+        level("same words", 0.15, 0.001, soft_jaccard(tokens, 0.85)),
+        level("one is part of the other", 0.08, part_u, soft_contains(tokens, 0.95)),
+        level("many words shared", 0.045, many_u, soft_jaccard(tokens, 0.5)),
+        level("half the words shared", 0.04, 0.04, soft_jaccard(tokens, 0.35)),
+        level("some words shared", 0.0015, some_u, soft_jaccard(tokens, 0.25)),
+        needs="name",
+    )
+
+
 def name_numbers(column: str) -> Comparison:
     """Numbers, unit codes and lone letters of a name are identity: floor 3 is not floor 4, Part A is not Part B."""
     return same_or_not("numbers in the name", f"{column}.numbers", "name", m=0.9999, u=0.4)

@@ -1,8 +1,8 @@
 """Accounts: values of a general ledger's segments. Chart and code name one; names only confirm."""
 
-from matching.levels import part, same, soft_contains, soft_jaccard
+from matching.levels import part
 from matching.model import BlockingRule, Model, Thresholds, Veto
-from mdm.entities._evidence import compared, cross_reference, level, same_or_not
+from mdm.entities._evidence import cross_reference, ledger_code, ledger_name, same_or_not
 from mdm.entity import Attribute, EntityType, RelationshipRule
 from mdm.values.code import CODE
 from mdm.values.department_name import ACCOUNT_NAME
@@ -21,25 +21,9 @@ _ATTRIBUTES = (
 
 _COMPARISONS = (
     cross_reference(),
-    compared(
-        "code",
-        "identifier",
-        level("same", 0.84, 0.0004, same("code")),
-        level("same but for leading zeros", 0.12, 0.00006, same("code.bare")),
-        needs="code",
-    ),
+    ledger_code(),
     same_or_not("chart", "chart", "identifier", m=0.998, u=0.45),
-    compared(
-        "name",
-        "name",
-        level("same", 0.675, 0.002, same("name")),
-        level("same words", 0.15, 0.001, soft_jaccard("name.tokens", 0.85)),
-        level("one is part of the other", 0.08, 0.02, soft_contains("name.tokens", 0.95)),
-        level("many words shared", 0.045, 0.04, soft_jaccard("name.tokens", 0.5)),
-        level("half the words shared", 0.04, 0.04, soft_jaccard("name.tokens", 0.35)),
-        level("some words shared", 0.0015, 0.12, soft_jaccard("name.tokens", 0.25)),
-        needs="name",
-    ),
+    ledger_name(part_u=0.02, many_u=0.04, some_u=0.12),
     same_or_not("type", "type", "content", m=0.98, u=0.3),
     same_or_not("normal balance", "normal_balance", "content", m=0.98, u=0.75),
     same_or_not("parent", "parent_code.bare", "content", m=0.7, u=0.1),

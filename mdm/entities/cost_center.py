@@ -1,8 +1,8 @@
 """Cost centers. Company and code name one; the same code in another company is another one, and a code may be used again years later."""
 
-from matching.levels import alike, part, same, soft_contains, soft_jaccard
+from matching.levels import alike, part, same
 from matching.model import BlockingRule, Model, Thresholds, Veto
-from mdm.entities._evidence import compared, cross_reference, level, same_or_not
+from mdm.entities._evidence import compared, cross_reference, ledger_code, ledger_name, level, same_or_not
 from mdm.entity import Attribute, EntityType, RelationshipRule
 from mdm.values.code import CODE
 from mdm.values.department_name import COST_CENTER_NAME
@@ -22,25 +22,9 @@ _ATTRIBUTES = (
 
 _COMPARISONS = (
     cross_reference(),
-    compared(
-        "code",
-        "identifier",
-        level("same", 0.84, 0.0004, same("code")),
-        level("same but for leading zeros", 0.12, 0.00006, same("code.bare")),
-        needs="code",
-    ),
+    ledger_code(),
     same_or_not("company", "company", "identifier", m=0.998, u=0.45),
-    compared(
-        "name",
-        "name",
-        level("same", 0.675, 0.002, same("name")),
-        level("same words", 0.15, 0.001, soft_jaccard("name.tokens", 0.85)),
-        level("one is part of the other", 0.08, 0.012, soft_contains("name.tokens", 0.95)),
-        level("many words shared", 0.045, 0.02, soft_jaccard("name.tokens", 0.5)),
-        level("half the words shared", 0.04, 0.04, soft_jaccard("name.tokens", 0.35)),
-        level("some words shared", 0.0015, 0.08, soft_jaccard("name.tokens", 0.25)),
-        needs="name",
-    ),
+    ledger_name(part_u=0.012, many_u=0.02, some_u=0.08),
     same_or_not("Medicare line", "medicare_line", "content", m=0.9, u=0.1),
     compared(
         "manager", "content", level("same", 0.6, 0.05, same("manager")), level("alike", 0.1, 0.02, alike("manager", 0.9)), needs="manager"

@@ -174,8 +174,10 @@ def _statements(delivery: Delivery, systems: SystemRegistry) -> list[Statement]:
         (new_id(), PATIENT.name, golden[0]),
     )
     audit: Statement = (
-        "insert into audit (principal, action, domain, subjects, request_id, outcome)"
-        " values ('bench', 'record:deliver', %s, array[%s::uuid], '', 'done')",
+        (
+            "insert into audit (principal, action, domain, subjects, request_id, outcome)"
+            " values ('bench', 'record:deliver', %s, array[%s::uuid], '', 'done')"
+        ),
         (PATIENT.name, golden[0]),
     )
     return [*made, keys, event, audit]

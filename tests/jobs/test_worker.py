@@ -137,3 +137,31 @@ def test_a_message_that_is_none_of_ours_is_dropped(work, broker, worker):
         send(app, nonsense, "interactive")
     job_id = sequencing(work)
     eventually(lambda: send(app, job_id, "feed") and state(work, job_id) == "done")
+
+
+def test_the_web_process_rings_for_what_it_commits(work, broker, tmp_path):
+    program = """
+import os
+from mdm import jobs
+from mdm.db import Database
+from stewardship_ui.wsgi import build_app
+
+build_app()
+database = Database(os.environ["MDM_DATABASE_URL"])
+print(database.run(lambda session: jobs.enqueue(session, "noop", {}, dedupe_key="from the web")), flush=True)
+input()
+"""
+    environ = {"PATH": os.defpath, "MDM_HOME": str(tmp_path), "MDM_DATABASE_URL": work.url, "MDM_BROKER_URL": broker}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process, celery_app(broker).connection_for_read() as connection:
+        written = process.stdout.readline().strip()
+
+        def rung():
+            message = connection.default_channel.basic_get("interactive", no_ack=True)
+            return message is not None and written.encode() in message.body
+
+        eventually(rung)
+        process.communicate("\n")
+    assert process.returncode == 0
