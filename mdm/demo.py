@@ -164,12 +164,11 @@ def seed(database: Database, say: Say) -> None:
         audit.record(session, SYSTEM_ACTOR, BEGUN)
     say("building the demo world")
     started = time.monotonic()
-    world = import_module("seed.world").build_world()
-    refused = import_module("seed.load").load_world(database, world, _Reporter(say).report)
+    refused = import_module("seed.load").load_demo(database, _Reporter(say).report)
     with database.unit_of_work() as session:
-        audit.record(session, SYSTEM_ACTOR, SEEDED, detail={"deliveries": len(world.deliveries), "refused": refused})
-    seconds = time.monotonic() - started
-    say(f"{len(world.deliveries):,} records in {seconds:.0f} s, {refused} refused")
+        records = fetch(session, "select count(*) from source_record")[0][0]
+        audit.record(session, SYSTEM_ACTOR, SEEDED, detail={"records": records, "refused": refused})
+    say(f"{records:,} records in {time.monotonic() - started:.0f} s, {refused} refused")
 
 
 class Progress(Protocol):
@@ -195,6 +194,9 @@ class _Reporter:
         if now - self._said_at < PROGRESS_SECONDS and progress.done < progress.total:
             return
         self._said_at = now
+        if progress.total == 0:
+            self._say(f"  waiting for {progress.domain}")
+            return
         rate = progress.done / (now - self._started)
         self._say(f"  {progress.domain:<14} {progress.done:>7,} of {progress.total:,}   {rate:,.0f}/s")
 

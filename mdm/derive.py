@@ -5,7 +5,7 @@ Nothing here decides anything. Deriving twice changes nothing, and deriving from
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,14 +55,29 @@ def derive(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], *, new: frozenset[UUID]
 ) -> list[Happening]:
     """Bring values, status and crosswalk of these golden records up to their records; `new` ones have nothing stored yet."""
-    happened = _write_values(session, entity, registry, goldens, new)
-    _write_xref(session, entity, registry, goldens, new)
+    versions, happened = _close_versions(session, entity, registry, goldens, new)
+    rows, released = _close_xref(session, entity, registry, goldens, new)
+    if versions or rows:
+        execute(session, _INSERT, (dumps(versions).decode(), entity.name, dumps(rows).decode()))
+    _settle_contests(session, entity, released)
     return happened
 
 
-def _write_values(
+_INSERT = (
+    'with v as (insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
+    ' select x.golden_id, x.version, x."values", x.provenance, coalesce(x.at, clock_timestamp()) from jsonb_to_recordset(%s::jsonb)'
+    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, at timestamptz))'
+    " insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to)"
+    " select %s, x.system_id, x.value, x.golden_id, x.status, x.own, x.exclusive, false, x.valid_from, x.valid_to"
+    " from jsonb_to_recordset(%s::jsonb) as x(system_id int, value text, golden_id uuid, status text, own bool, exclusive bool,"
+    " valid_from date, valid_to date)"
+)
+
+
+def _close_versions(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
-) -> list[Happening]:
+) -> tuple[list[dict[str, Any]], list[Happening]]:
+    """Close the versions that are no longer true; answers the versions to insert, and what happened."""
     known = _open_versions(session, [g for g in goldens if g not in new])
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
@@ -78,8 +93,11 @@ def _write_values(
         (changed if version else fresh).append(row)
         what = "golden.created" if golden_id in new else "golden.retired" if status == "retired" != old_status else "golden.updated"
         happened.append(Happening(what, golden_id, {"version": version + 1}))
-    _insert_versions(session, fresh, changed)
-    return happened
+    at = _close(session, changed)
+    retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
+    if retired:
+        execute(session, "update golden_record set status = 'retired' where id = any(%s)", (retired,))
+    return [*fresh, *({**row, "at": at} for row in changed)], happened
 
 
 def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tuple[int, Any, Any, str]]:
@@ -94,17 +112,13 @@ def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tupl
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
 
-def _insert_versions(session: Session, fresh: list[dict[str, Any]], changed: list[dict[str, Any]]) -> None:
-    """The former versions end at the very moment at which the new ones begin: no moment lies between them."""
-    retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
-    if retired:
-        execute(session, "update golden_record set status = 'retired' where id = any(%s)", (retired,))
-    if changed:
-        slim = [{k: row[k] for k in ("golden_id", "version", "status")} for row in changed]
-        at = fetch(session, _CLOSE_VERSIONS, (dumps(slim).decode(),))[0][0]
-        execute(session, _INSERT_VERSIONS, (at, dumps(changed).decode()))
-    if fresh:
-        execute(session, _INSERT_VERSIONS, (None, dumps(fresh).decode()))
+def _close(session: Session, changed: list[dict[str, Any]]) -> datetime | None:
+    """The former versions end at the very moment at which the new ones begin, which is the answer: no moment lies between them."""
+    if not changed:
+        return None
+    slim = [{k: row[k] for k in ("golden_id", "version", "status")} for row in changed]
+    at: datetime = fetch(session, _CLOSE_VERSIONS, (dumps(slim).decode(),))[0][0]
+    return at
 
 
 _CLOSE_VERSIONS = (
@@ -113,11 +127,6 @@ _CLOSE_VERSIONS = (
     " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id)"
     " update golden_version v set recorded_to = t.at from x, (select max(at) as at from x) t"
     " where v.golden_id = x.golden_id and v.recorded_to is null returning t.at"
-)
-_INSERT_VERSIONS = (
-    'insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
-    ' select golden_id, version, "values", provenance, coalesce(%s::timestamptz, clock_timestamp())'
-    ' from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int, "values" jsonb, provenance jsonb)'
 )
 
 
@@ -174,9 +183,10 @@ def _both(a: Holding, b: Holding) -> Holding:
     )
 
 
-def _write_xref(
+def _close_xref(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
-) -> None:
+) -> tuple[list[dict[str, Any]], set[tuple[int, str]]]:
+    """Close the crosswalk rows that are no longer true; answers what to insert, and the values whose claim was given up."""
     wanted: dict[Place, Holding] = {}
     for golden_id, members in goldens.items():
         wanted.update(holdings(entity, registry, golden_id, members))
@@ -189,10 +199,8 @@ def _write_xref(
             "update xref set recorded_to = clock_timestamp(), exclusive = false where id = any(%s)",
             ([r[0] for r in gone.values()],),
         )
-    if fresh:
-        contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
-        _insert_xref(session, entity, fresh, contested)
-    _settle_contests(session, entity, {(p[1], p[2]) for p, row in gone.items() if row[2]})
+    contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
+    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}
 
 
 def _content(h: Holding) -> tuple[object, ...]:
@@ -237,8 +245,8 @@ def _contested(session: Session, entity: EntityType, claims: Sequence[Holding]) 
     return contested
 
 
-def _insert_xref(session: Session, entity: EntityType, fresh: Sequence[Holding], contested: set[tuple[int, str]]) -> None:
-    rows = [
+def _rows(fresh: Sequence[Holding], contested: set[tuple[int, str]]) -> list[dict[str, Any]]:
+    return [
         {
             "system_id": h.system_id,
             "value": h.value,
@@ -251,14 +259,6 @@ def _insert_xref(session: Session, entity: EntityType, fresh: Sequence[Holding],
         }
         for h in fresh
     ]
-    execute(
-        session,
-        "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to)"
-        " select %s, x.system_id, x.value, x.golden_id, x.status, x.own, x.exclusive, false, x.valid_from, x.valid_to"
-        " from jsonb_to_recordset(%s::jsonb) as x(system_id int, value text, golden_id uuid, status text, own bool, exclusive bool,"
-        " valid_from date, valid_to date)",
-        (entity.name, dumps(rows).decode()),
-    )
 
 
 def _settle_contests(session: Session, entity: EntityType, released: set[tuple[int, str]]) -> None:

@@ -190,7 +190,7 @@ def store_and_settle(session: Session, entity: EntityType, model: Scorer, writin
     scored = _score(session, model, blocks, probes)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     write_edges(session, model, scored.pairs, updated)
-    alone = frozenset(i.record_id for i in applied if i.stored is None and i.record_id not in scored.best)
+    alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
     change = Change(frozenset(probe.record_id for probe in probes), alone)
     return settle(session, entity, model, registry(session), change), scored
 

@@ -20,7 +20,7 @@ from mdm.errors import Busy
 from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
-from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, read_members
+from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at
 from mdm.reviews import Outlook, refresh_reviews
 from mdm.systems import SystemRegistry
 
@@ -32,7 +32,7 @@ class Change:
     """Records that were written, and why they are linked from here on."""
 
     records: frozenset[UUID]
-    alone: frozenset[UUID] = frozenset()  # new records without any edge: nothing can join them
+    alone: tuple[Member, ...] = ()  # new records without any edge: nothing can join them
     may_part: frozenset[UUID] = frozenset()  # golden records whose cut a person accepted
     cause: str = "edge"
 
@@ -55,16 +55,16 @@ def settle(session: Session, entity: EntityType, scorer: Scorer, registry: Syste
 
 def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[UUID, Member], list[StoredEdge]]:
     """The touched component, its golden records locked in order; read again until nothing was added while waiting."""
-    linked = sorted(change.records - change.alone)
+    alone = {member.id: member for member in change.alone}
+    linked = sorted(change.records - alone.keys())
     if not linked:
-        return read_members(session, change.alone), []
+        return alone, []
     locked: set[UUID] = set()
     for _ in range(_LOCK_ROUNDS):
         members = component(session, linked, scorer.model.thresholds.link)
         goldens = {m.golden_id for m in members.values() if m.golden_id is not None}
         if goldens <= locked:
-            edges = edges_at(session, members)
-            return (members | read_members(session, change.alone) if change.alone else members), edges
+            return members | alone, edges_at(session, members)
         fetch(session, "select id from golden_record where id = any(%s) order by id for update", (sorted(goldens),))
         locked |= goldens
     raise Busy
@@ -159,9 +159,8 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
         goldens[golden_id] = [by_name[name] for name in sorted(group.members)]
         merged += [(absorbed, golden_id) for absorbed in group.absorbs]
     settled = Settled(golden_of={m.id: g for g, members in goldens.items() for m in members})
-    _create_goldens(session, entity, sorted(new))
     moved = {g: members for g, members in goldens.items() if any(m.golden_id != g or m.id in plan.change.records for m in members)}
-    _move_links(session, moved, new, plan.change.cause)
+    _move_links(session, entity, moved, new, plan.change.cause)
     settled.happenings += _merge_goldens(session, merged)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
     if plan.edges or plan.cuts or any(m.golden_id is not None for m in plan.members.values()):
@@ -169,16 +168,8 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     return settled
 
 
-def _create_goldens(session: Session, entity: EntityType, new: Sequence[UUID]) -> None:
-    if new:
-        execute(
-            session,
-            "insert into golden_record (id, domain, status) select id, %s, 'active' from unnest(%s::uuid[]) id",
-            (entity.name, list(new)),
-        )
-
-
-def _move_links(session: Session, goldens: Mapping[UUID, Sequence[Member]], new: set[UUID], cause: str) -> None:
+def _move_links(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], new: set[UUID], cause: str) -> None:
+    """Records go to their golden records, the new ones of which are made here."""
     moving = [(m, g) for g, members in goldens.items() for m in members if m.golden_id != g]
     leaving = [m.id for m, _ in moving if m.golden_id is not None]
     if leaving:
@@ -191,8 +182,10 @@ def _move_links(session: Session, goldens: Mapping[UUID, Sequence[Member]], new:
         rows = [{"r": m.id, "g": g, "c": "new" if g in new and len(goldens[g]) == 1 else cause} for m, g in moving]
         execute(
             session,
-            "insert into link (record_id, golden_id, cause) select r, g, c from jsonb_to_recordset(%s::jsonb) as x(r uuid, g uuid, c text)",
-            (dumps(rows).decode(),),
+            "with g as (insert into golden_record (id, domain, status) select id, %s, 'active' from unnest(%s::uuid[]) id)"
+            " insert into link (record_id, golden_id, cause) select r, g, c"
+            " from jsonb_to_recordset(%s::jsonb) as x(r uuid, g uuid, c text)",
+            (entity.name, sorted(new), dumps(rows).decode()),
         )
 
 

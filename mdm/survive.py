@@ -87,15 +87,15 @@ def _all_values(name: str, having: Sequence[Contribution]) -> Survivor:
 def _best_of_group(entity: EntityType, group: str, contributions: Sequence[Contribution]) -> Contribution | None:
     members = [a.name for a in entity.attributes if a.group == group]
     having = [c for c in contributions if any(name in c.values for name in members)]
-    if not having:
-        return None
+    if len(having) < 2:
+        return having[0] if having else None
     trusted, _ = _trusted(entity, group, having)
     return min(trusted, key=lambda c: (-sum(name in c.values for name in members), *_newest_first(c)))
 
 
 def _trusted(entity: EntityType, name: str, having: Sequence[Contribution]) -> tuple[list[Contribution], str | None]:
     """The contributions of the most trusted kind of system that has a say on this attribute, if any is declared and speaks."""
-    for kind in dict(entity.authorities).get(name, ()):
+    for kind in next((kinds for declared, kinds in entity.authorities if declared == name), ()):
         speaking = [c for c in having if c.system_kind == kind]
         if speaking:
             return speaking, "authority"

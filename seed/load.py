@@ -17,8 +17,8 @@ from mdm.ingest import deliver_all
 from mdm.mapping import put_rules
 from mdm.standardise import Delivery as Incoming
 from mdm.systems import put_system
-from seed.delivery import Delivery
-from seed.world import World, build_world
+from seed.delivery import Delivery, SystemSpec
+from seed.world import SYSTEMS, World, build_world
 
 REQUEST_ID = "seed"
 _BATCH = 400
@@ -34,31 +34,43 @@ class Progress:
 
 
 def load_world(database: Database, world: World, report: Callable[[Progress], None]) -> int:
-    """Register the systems, deliver every record, write the mapping rules; the number of rows that were refused.
-
-    Patients go beside the other domains in a second process: domains share no locks.
-    """
-    with database.unit_of_work() as session:
-        for system in world.systems:
-            put_system(session, system.code, name=system.name, kind=system.kind, organization=system.organization, aliases=system.aliases)
-    patients = [d for d in world.deliveries if d.domain == "patient"]
-    others = [d for d in world.deliveries if d.domain != "patient"]
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        beside = pool.submit(_deliver_quietly, database.url, others)
-        refused = deliver_world(database, patients, report)
-        refused += beside.result()
-    report(Progress("other domains", len(others), len(others)))
-    with database.unit_of_work() as session:
-        put_rules(session, world.mappings)
+    """Register the systems, deliver every record, write the mapping rules; the number of rows that were refused."""
+    _register(database, world.systems)
+    refused = deliver_world(database, world.deliveries, report)
+    _write_rules(database, world)
     return refused
 
 
-def _deliver_quietly(url: str, deliveries: Sequence[Delivery]) -> int:
+def load_demo(database: Database, report: Callable[[Progress], None]) -> int:
+    """The whole demo world, patients beside the other domains in two processes: domains share no locks."""
+    _register(database, SYSTEMS)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        beside = pool.submit(_deliver_the_rest, database.url)
+        world = build_world()
+        refused = deliver_world(database, [d for d in world.deliveries if d.domain == "patient"], report)
+        report(Progress("other domains, in a second process", 0, 0))
+        refused += beside.result()
+    _write_rules(database, world)
+    return refused
+
+
+def _deliver_the_rest(url: str) -> int:
     database = Database(url)
     try:
-        return deliver_world(database, deliveries, lambda _: None)
+        return deliver_world(database, build_world(patients=0).deliveries, lambda _: None)
     finally:
         database.close()
+
+
+def _register(database: Database, systems: Iterable[SystemSpec]) -> None:
+    with database.unit_of_work() as session:
+        for s in systems:
+            put_system(session, s.code, name=s.name, kind=s.kind, organization=s.organization, aliases=s.aliases)
+
+
+def _write_rules(database: Database, world: World) -> None:
+    with database.unit_of_work() as session:
+        put_rules(session, world.mappings)
 
 
 def deliver_world(database: Database, deliveries: Sequence[Delivery], report: Callable[[Progress], None]) -> int:

@@ -20,7 +20,7 @@ from tests.mdm.conftest import SMITH
 PATIENT, DEPARTMENT = ENTITY_TYPES["patient"], ENTITY_TYPES["department"]
 
 
-BILL = {"given_name": "Bill", "family_name": "Smith", "birth_date": "1980-02-13", "sex": "M"}
+BILL = {"given_name": "Bill", "family_name": "Smith", "birth_date": "1980-02-13", "sex": "M", "phone": "617-253-1000"}
 # Where the default weights lie is not what these tests are about: everything above chance is reviewed, next to nothing links.
 CAUTIOUS = replace(PATIENT, model=replace(PATIENT.model, version="cautious", thresholds=Thresholds(review=-13.0, link=13.9), clip=14.0))
 
