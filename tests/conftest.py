@@ -75,7 +75,7 @@ def _with_name(url: str, name: str) -> str:
 def database(new_database: NewDatabase) -> Database:
     made = new_database()
     migrate(made)
-    _register_systems(made)
+    register_systems(made)
     return made
 
 
@@ -97,10 +97,10 @@ def empty(database: Database) -> None:
             connection.exec_driver_sql(f"alter table {table} enable trigger never_emptied")
     with database.unit_of_work() as session:
         install_identifier_systems(session)
-    _register_systems(database)
+    register_systems(database)
 
 
-def _register_systems(database: Database) -> None:
+def register_systems(database: Database) -> None:
     with database.unit_of_work() as session:
         for code, kind in SYSTEMS:
             put_system(session, code, name=code, kind=kind, organization="Northfield" if "north" in code else "Mercy")

@@ -19,7 +19,7 @@ from mdm.survive import Contribution, survive
 from mdm.values.text import TEXT
 
 SOURCES = ("ehr-north", "erp-north")
-LAW = settings(max_examples=25, deadline=None)
+LAW = settings(max_examples=8, deadline=None)
 domains = pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
 
 

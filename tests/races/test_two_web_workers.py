@@ -1,0 +1,102 @@
+"""C1 over HTTP: twenty people, eight deliveries each, at once against two web workers: twenty golden records, 160 answers that name them.
+
+The gate runs two rounds; CONCORD_RACE_ROUNDS=20 runs the number that a release is measured by.
+"""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mdm import serving
+from mdm.access import PHI, NewPrincipal, Role, create_client
+from mdm.db import fetch
+from mdm.embedded.process import wait_until
+from mdm.invariants import violations
+from mdm.migrate import migrate
+from mdm.settings import Settings
+from tests.conftest import register_systems
+from tests.races.test_parallel_create import PEOPLE, TIMES, person
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = 16
+ROUNDS = int(os.environ.get("CONCORD_RACE_ROUNDS", "2"))
+
+
+@pytest.fixture(scope="module")
+def served(new_database, tmp_path_factory):
+    """A database, the port of two web workers over it, and a key."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+    database = new_database()
+    migrate(database)
+    register_systems(database)
+    variables = {
+        "MDM_HOME": str(tmp_path_factory.mktemp("home")),
+        "MDM_DATABASE_URL": database.url,
+        "MDM_BROKER_URL": "none",
+        "MDM_PORT": str(port),
+        "MDM_WEB_WORKERS": "2",
+        "MDM_LOG_LEVEL": "CRITICAL",
+    }
+    settings = Settings.from_env(variables)
+    with database.unit_of_work() as session:
+        who = NewPrincipal("race", Role.INTEGRATION, grants=frozenset({PHI}))
+        _, key = create_client(session, settings.key_pepper(), who, created_by="test")
+    server = subprocess.Popen([sys.executable, "-m", "mdm.cli", "serve"], cwd=ROOT, env={"PATH": os.defpath, **variables}, process_group=0)
+    try:
+        assert wait_until(lambda: serving.is_ready(settings), 60)
+        yield database, port, key
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def put(port, key, round_number, number, time):
+    """The status and golden id of one delivery; each round has people of its own."""
+    attributes = person(number)
+    attributes["family_name"] += "abcdefghijklmnopqrstuvwxyz"[round_number]
+    attributes["birth_date"] = f"{int(attributes['birth_date'][:4]) - round_number}{attributes['birth_date'][4:]}"
+    attributes["phone"] = f"617-{254 + round_number}-{1000 + number}"
+    attributes["address_line"] = f"{100 + number} {'abcdefghijklmnopqrstuvwxyz'[round_number] * 4} Street{' N' if time % 3 else ''}"
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    path = f"/v1/patients/sources/{'ehr-north' if time % 2 else 'ehr-mercy'}/{round_number}-{number}-{time}"
+    connection.request(
+        "PUT", path, json.dumps({"attributes": attributes}), {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    )
+    answer = connection.getresponse()
+    body = json.loads(answer.read())
+    connection.close()
+    return answer.status, number, body.get("golden_id")
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("round_number", range(ROUNDS))
+def test_twenty_people_eight_times_at_once_are_twenty(served, round_number):
+    database, port, key = served
+    places = [((n * 7 + round_number) % PEOPLE, t) for t in range(TIMES) for n in range(PEOPLE)]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = list(pool.map(lambda place: put(port, key, round_number, *place), places))
+    assert [status for status, _, _ in answers] == [200] * PEOPLE * TIMES
+    with database.unit_of_work() as session:
+        survivor = {str(row[0]): row[1] for row in fetch(session, "select id, coalesce(merged_into, id) from golden_record")}
+        rows = fetch(
+            session,
+            "select count(distinct l.golden_id) from link l join source_record r on r.id = l.record_id"
+            " where l.recorded_to is null and r.key like %s",
+            (f"{round_number}-%",),
+        )
+        assert violations(session) == []
+    named = {}
+    for _, number, golden_id in answers:
+        named.setdefault(number, set()).add(survivor[golden_id])
+    assert rows[0][0] == PEOPLE
+    assert all(len(goldens) == 1 for goldens in named.values())
