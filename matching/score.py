@@ -6,12 +6,14 @@ evidence, neither for nor against. Evidence *is* the explanation: what is stored
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from matching.compare import MEASURES, Value
 from matching.model import Columns, Comparison, Model, Test, Veto
 
 Take = Callable[[Columns, Columns], float]
 _ABSENT = float("-inf")
+_ROUNDING = 1e-9  # what sums of weights in another order may differ by, and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
+    place: int
     name: str
     group: str
-    needs: tuple[str, ...]
+    needs: frozenset[str]
     levels: tuple[tuple[str, float, tuple[tuple[int, float], ...]], ...]
     measures: tuple[Take, ...]
     best: float
@@ -67,9 +70,8 @@ class Scorer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._steps = tuple(_step(comparison) for comparison in model.comparisons)
-        best = [max(step.best, 0.0) for step in self._steps]
-        self._rest = tuple(sum(best[i:]) for i in range(len(best)))
+        steps = [_step(place, comparison) for place, comparison in enumerate(model.comparisons)]
+        self._steps = tuple(sorted(steps, key=_turn))
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
@@ -85,19 +87,20 @@ class Scorer:
         return score if score.weight >= floor else None
 
     def _evidence(self, left: Columns, right: Columns, floor: float | None) -> tuple[Evidence, ...] | None:
-        total = self.model.prior
-        found: list[Evidence] = []
-        for step, rest in zip(self._steps, self._rest, strict=True):
-            if floor is not None and total + rest < floor:
+        both = left.keys() & right.keys()
+        steps = [step for step in self._steps if step.needs <= both]
+        reach = self.model.prior + sum(step.best for step in steps) + _ROUNDING
+        found: list[tuple[int, Evidence]] = []
+        for step in steps:
+            if floor is not None and reach < floor:
                 return None
-            if step.unless is not None and any((e.comparison, e.level) == step.unless for e in found):
-                continue
-            if any(column not in left or column not in right for column in step.needs):
+            reach -= step.best
+            if step.unless is not None and any((e.comparison, e.level) == step.unless for _, e in found):
                 continue
             label, weight = step.met(left, right)
-            found.append(Evidence(step.name, label, weight, step.group))
-            total += weight
-        return tuple(found)
+            found.append((step.place, Evidence(step.name, label, weight, step.group)))
+            reach += weight
+        return tuple(evidence for _, evidence in sorted(found, key=itemgetter(0)))
 
     def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
         weight = self.model.prior + sum(e.weight for e in evidence)
@@ -136,7 +139,12 @@ def _as_list(value: Value) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value
 
 
-def _step(comparison: Comparison) -> _Step:
+def _turn(step: _Step) -> tuple[bool, int, float]:
+    """Cheap questions with most to say come first, so that most pairs are soon out of reach; who waits for another's level comes last."""
+    return (False, len(step.measures), -step.best) if step.unless is None else (True, step.place, 0.0)
+
+
+def _step(place: int, comparison: Comparison) -> _Step:
     """Levels as (label, weight, tests); a measure that several levels ask about is taken once per pair."""
     slots: dict[tuple[str, tuple[str, ...], bool], int] = {}
     measures: list[Take] = []
@@ -149,8 +157,9 @@ def _step(comparison: Comparison) -> _Step:
                 measures.append(_take(test))
             tests.append((slot, test.at_least))
         levels.append((level.label, level.weight, tuple(tests)))
-    best = max(weight for _, weight, _ in levels)
-    return _Step(comparison.name, comparison.group, comparison.needs, tuple(levels), tuple(measures), best, comparison.unless)
+    best = max(0.0, *(weight for _, weight, _ in levels))
+    needs = frozenset(comparison.needs)
+    return _Step(place, comparison.name, comparison.group, needs, tuple(levels), tuple(measures), best, comparison.unless)
 
 
 def _take(test: Test) -> Take:

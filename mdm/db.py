@@ -140,7 +140,8 @@ def lock(session: Session, kind: str, keys: Iterable[int]) -> None:
 # before statistics knew better, would scan them whole: a delivery must cost at a million records what it costs at ten.
 _LOCK = (
     "select count(pg_advisory_xact_lock(%s, bucket)), set_config('lock_timeout', '5s', true), set_config('enable_seqscan', 'off', true),"
-    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true) from unnest(%s::int[]) bucket"
+    " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true) from unnest(%s::int[]) bucket"
 )
 
 
