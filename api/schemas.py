@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, pre_load, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from mdm.entity import Attribute, EntityType, Sensitivity
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX
@@ -162,6 +162,7 @@ class DomainSchemas:
     row: Schema
     batch: Schema
     match: Schema
+    explain: Schema
     search: Schema
     source: Schema
     sources: Schema
@@ -185,6 +186,7 @@ def domain_schemas(entity: EntityType) -> DomainSchemas:
         row=row(),
         batch=_batch(entity, row)(),
         match=_named(entity, "Match", _match_fields(compared))(),
+        explain=_explain(entity, compared)(),
         search=_search(entity)(),
         source=source(),
         sources=_named(entity, "Sources", {"items": fields.List(fields.Nested(source), required=True)})(),
@@ -236,6 +238,26 @@ def _match_fields(attributes: type[Schema]) -> dict[str, fields.Field[Any]]:
         "identifiers": _identifiers(),
         "limit": fields.Integer(load_default=10, strict=True, validate=validate.Range(1, MATCH_MAX)),
     }
+
+
+def _explain(entity: EntityType, attributes: type[Schema]) -> type[Schema]:
+    """Two sides, each of them the key of a stored record, or a record that stands in the question."""
+    members = {
+        "system": text(shortest=1),
+        "key": text(KEY_LENGTH_MAX, shortest=1),
+        "attributes": fields.Nested(attributes),
+        "identifiers": fields.List(fields.Nested(IdentifierSchema), validate=validate.Length(max=IDENTIFIERS_MAX)),
+    }
+
+    class Side(Schema):
+        @validates_schema
+        def check_one_way(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+            del kwargs
+            if set(data) != {"system", "key"} and (not data or not set(data) <= {"attributes", "identifiers"}):
+                raise ValidationError("say system and key, or attributes and identifiers")
+
+    side = _named(entity, "Side", members, Side)
+    return _named(entity, "Explain", {name: fields.Nested(side, required=True) for name in ("left", "right")})
 
 
 def _batch(entity: EntityType, row: type[Schema]) -> type[Schema]:

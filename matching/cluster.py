@@ -5,10 +5,14 @@ arrival never matters. Weights are clipped; two clusters join when the mean weig
 forbids it, the result would be too large, or a rival that may not join them too lies within `margin` (then a person decides).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import combinations
+from math import inf
 
 Pair = tuple[str, str]
+_Waiting = tuple[float, int, int, int, int]  # minus the mean weight, two clusters, their sizes then: others by now, and the entry is stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,83 +50,140 @@ def cluster(
 
     `together` and `apart` are absolute, `together` (a person's word) before `apart`.
     """
-    state = _State(sorted(nodes), weights, together=together, apart=apart, limits=limits)
-    while state.join_best():
+    groups = list(_components(sorted(nodes), together).values())
+    linkage = Linkage(_sums(groups, weights, limits.clip), [len(group) for group in groups], _barred(groups, apart), limits)
+    while linkage.join_best():
         pass
-    return state.result()
+    names = _names(groups, linkage)
+    held = tuple(Held(names[a], names[b], weight, reason) for a, b, weight, reason in linkage.held())
+    return Clustering(tuple(names.values()), held)
 
 
-class _State:
-    """The clusters so far, with the sum of clipped weights between any two of them."""
+def weakest_bridge(members: Iterable[str], weights: Mapping[Pair, float]) -> tuple[frozenset[str], frozenset[str], float] | None:
+    """Where to cut a cluster, if at all: the two parts that average linkage joins last, and their mean weight; None for a single record.
 
-    def __init__(
-        self, nodes: list[str], weights: Mapping[Pair, float], *, together: frozenset[Pair], apart: frozenset[Pair], limits: Limits
-    ) -> None:
-        self.limits = limits
-        self.apart = apart
-        self.members = {root: frozenset(group) for root, group in _components(nodes, together).items()}
-        self.sums = {
-            (a, b): sum(self._clipped(weights.get(pair(x, y))) for x in self.members[a] for y in self.members[b])
-            for a in self.members
-            for b in self.members
-            if a < b
-        }
-        self.held: dict[Pair, str] = {}
+    Every pair stands in `weights`, clipped as it counts.
+    """
+    groups = [[name] for name in sorted(members)]
+    if len(groups) < 2:
+        return None
+    unlimited = Limits(link=-inf, margin=0.0, clip=inf, max_size=len(groups))
+    linkage = Linkage(_sums(groups, weights, inf), [1] * len(groups), [set() for _ in groups], unlimited)
+    while len(linkage.alive) > 2:
+        linkage.join_best()
+    one, other = linkage.alive
+    names = _names(groups, linkage)
+    return names[one], names[other], linkage.mean(one, other)
 
-    def _clipped(self, weight: float | None) -> float:
-        clip = self.limits.clip
-        return -clip if weight is None else max(-clip, min(clip, weight))
 
-    def mean(self, a: str, b: str) -> float:
-        return self.sums[pair(a, b)] / (len(self.members[a]) * len(self.members[b]))
+class Linkage:
+    """Clusters by number, and the sum of clipped weights between any two of them; the smaller number survives a join.
+
+    `sums` is square and symmetric, `sizes` counts records, `barred` has per cluster those it may not join, both ways. All three are
+    consumed. Pairs that may join wait in a queue, the best first. One that a rival holds back sleeps until that rival joins another:
+    nothing else could free it.
+    """
+
+    def __init__(self, sums: list[list[float]], sizes: list[int], barred: list[set[int]], limits: Limits) -> None:
+        self.alive = list(range(len(sizes)))
+        self.members = [[number] for number in self.alive]
+        self._sums, self._sizes, self._barred, self._limits = sums, sizes, barred, limits
+        self._queue: list[_Waiting] = []
+        self._sleeping: dict[int, list[_Waiting]] = {}
+        self._reasons: dict[tuple[int, int], str] = {}
+        for a, b in combinations(self.alive, 2):
+            self._consider(a, b)
+
+    def mean(self, a: int, b: int) -> float:
+        return self._sums[a][b] / (self._sizes[a] * self._sizes[b])
 
     def join_best(self) -> bool:
         """Join the best pair of clusters that may join; False when none is left."""
-        ranked = sorted((-round(self.mean(a, b), 9), a, b) for a, b in self.sums if self.mean(a, b) >= self.limits.link)
-        for _, a, b in ranked:
-            reason = self._obstacle(a, b, [(x, y) for _, x, y in ranked])
-            if reason is None:
+        while self._queue:
+            waiting = heappop(self._queue)
+            _, a, b, size_a, size_b = waiting
+            if self._sizes[a] != size_a or self._sizes[b] != size_b:
+                continue
+            rival = self._rival(a, b)
+            if rival is None:
                 self._join(a, b)
                 return True
-            self.held[a, b] = reason
+            self._reasons[a, b] = "margin"
+            self._sleeping.setdefault(rival, []).append(waiting)
         return False
 
-    def _obstacle(self, a: str, b: str, ranked: list[Pair]) -> str | None:
-        if self._forbidden(a, b):
-            return "veto"
-        if len(self.members[a]) + len(self.members[b]) > self.limits.max_size:
-            return "size"
-        return "margin" if self._has_rival(a, b, ranked) else None
+    def held(self) -> Iterator[tuple[int, int, float, str]]:
+        """Once nothing joins any more: the pairs of clusters that reached `link`, their mean weight, and why they stay apart."""
+        for a, b in combinations(self.alive, 2):
+            if self.mean(a, b) >= self._limits.link:
+                yield a, b, self.mean(a, b), self._reasons[a, b]
 
-    def _forbidden(self, a: str, b: str) -> bool:
-        return any(pair(x, y) in self.apart for x in self.members[a] for y in self.members[b])
+    def _consider(self, a: int, b: int) -> None:
+        size_a, size_b = self._sizes[a], self._sizes[b]
+        mean = self._sums[a][b] / (size_a * size_b)
+        if mean < self._limits.link:
+            return
+        if b in self._barred[a]:
+            self._reasons[a, b] = "veto"
+        elif size_a + size_b > self._limits.max_size:
+            self._reasons[a, b] = "size"
+        else:
+            heappush(self._queue, (-round(mean, 9), a, b, size_a, size_b))
 
-    def _has_rival(self, a: str, b: str, ranked: list[Pair]) -> bool:
+    def _rival(self, a: int, b: int) -> int | None:
         """A third cluster, about as close to one of the two as they are to each other, that may not join the other."""
-        nearly = self.mean(a, b) - self.limits.margin
-        for x, y in ranked:
-            shared = {x, y} & {a, b}
-            if len(shared) != 1:
-                continue
-            third = y if x in shared else x
-            other = b if a in shared else a
-            if self.mean(x, y) > nearly and self._forbidden(third, other):
-                return True
-        return False
+        nearly = self.mean(a, b) - self._limits.margin
+        for one, other in ((a, b), (b, a)):
+            for third in self._barred[other]:
+                near = self.mean(one, third)
+                if near >= self._limits.link and near > nearly:
+                    return third
+        return None
 
-    def _join(self, a: str, b: str) -> None:
-        """`b` goes into `a`; names stay the smallest node, so that ties break alike in every order."""
-        self.members[a] |= self.members.pop(b)
-        del self.sums[a, b]
-        for c in self.members:
+    def _join(self, a: int, b: int) -> None:
+        """`b` goes into `a`, the smaller number, so that ties break alike in every order."""
+        self.alive.remove(b)
+        self.members[a] += self.members[b]
+        self._sizes[a] += self._sizes[b]
+        self._sizes[b] = 0
+        self._bar(a, b)
+        ours, theirs = self._sums[a], self._sums[b]
+        for c in self.alive:
             if c != a:
-                self.sums[pair(a, c)] += self.sums.pop(pair(b, c))
-        self.held = {key: reason for key, reason in self.held.items() if b not in key and a not in key}
+                ours[c] += theirs[c]
+                self._sums[c][a] = ours[c]
+                self._consider(min(a, c), max(a, c))
+        for waiting in (*self._sleeping.pop(a, ()), *self._sleeping.pop(b, ())):
+            heappush(self._queue, waiting)
 
-    def result(self) -> Clustering:
-        clusters = tuple(sorted(self.members.values(), key=min))
-        held = tuple(Held(self.members[a], self.members[b], self.mean(a, b), reason) for (a, b), reason in sorted(self.held.items()))
-        return Clustering(clusters, held)
+    def _bar(self, a: int, b: int) -> None:
+        for c in self._barred[b]:
+            self._barred[c].remove(b)
+            self._barred[c].add(a)
+        self._barred[a] |= self._barred[b]
+
+
+def _sums(groups: Sequence[Sequence[str]], weights: Mapping[Pair, float], clip: float) -> list[list[float]]:
+    """Of clipped weights between any two groups."""
+    sums = [[0.0] * len(groups) for _ in groups]
+    for a, b in combinations(range(len(groups)), 2):
+        known = [weights.get((x, y) if x < y else (y, x), -clip) for x in groups[a] for y in groups[b]]
+        sums[a][b] = sums[b][a] = sum([max(-clip, min(clip, weight)) for weight in known])
+    return sums
+
+
+def _barred(groups: Sequence[Sequence[str]], apart: frozenset[Pair]) -> list[set[int]]:
+    number = {name: place for place, group in enumerate(groups) for name in group}
+    barred: list[set[int]] = [set() for _ in groups]
+    for x, y in apart:
+        if x in number and y in number and number[x] != number[y]:
+            barred[number[x]].add(number[y])
+            barred[number[y]].add(number[x])
+    return barred
+
+
+def _names(groups: Sequence[Sequence[str]], linkage: Linkage) -> dict[int, frozenset[str]]:
+    return {a: frozenset(name for place in linkage.members[a] for name in groups[place]) for a in linkage.alive}
 
 
 def _components(nodes: list[str], together: frozenset[Pair]) -> dict[str, list[str]]:

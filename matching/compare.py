@@ -7,21 +7,32 @@ empty; an absent value never reaches a measure. List-valued columns are tuples. 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import sqrt
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+from matching.names import same_organisation
 
 Value = str | tuple[str, ...]
 TextMeasure = Callable[[str, str], float]
 ListMeasure = Callable[[Sequence[str], Sequence[str]], float]
+Rarity = Callable[[str], float]
+RarityMeasure = Callable[[Sequence[str], Sequence[str], Rarity], float]
+_NOWHERE = ""  # stands for a word that no record has: as rare as can be
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One way to compare two values; `on_lists` says that it reads lists, else lists are compared by their best pair."""
+    """One way to compare two values.
+
+    `on_lists` says that it reads lists, else lists are compared by their best pair; `by_rarity` that it reads lists and asks how rare a
+    word is in the column (bits).
+    """
 
     name: str
-    of: TextMeasure | ListMeasure
+    of: TextMeasure | ListMeasure | RarityMeasure
     on_lists: bool = False
+    by_rarity: bool = False
 
     @property
     def reason(self) -> str:
@@ -64,6 +75,12 @@ def common_prefix(left: str, right: str) -> float:
     return float(count)
 
 
+def substring(left: str, right: str) -> float:
+    """One stands within the other, with at least four characters."""
+    shorter, longer = sorted((left, right), key=len)
+    return 1.0 if len(shorter) >= 4 and shorter in longer else 0.0
+
+
 def ratio(left: str, right: str) -> float:
     """The smaller number divided by the larger one; 0 where either is no positive number."""
     try:
@@ -101,6 +118,91 @@ def soft_containment(left: Sequence[str], right: Sequence[str]) -> float:
     return _soft_overlap(left, right) / min(len(set(left)), len(set(right)))
 
 
+def rare_jaccard(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """The share of all words that both sides have, rare words counting more, 0 to 1."""
+    a, b = set(left), set(right)
+    return _weigh(a & b, rarity) / _weigh(a | b, rarity)
+
+
+def rare_containment(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """The share of the lighter side's words that the other side has, rare words counting more, 0 to 1."""
+    a, b = set(left), set(right)
+    return _weigh(a & b, rarity) / min(_weigh(a, rarity), _weigh(b, rarity))
+
+
+def cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """How much the words of both sides point the same way, rare words counting more (cosine, 0 to 1)."""
+    a, b = set(left), set(right)
+    common = sum(rarity(word) ** 2 for word in sorted(a & b))
+    return _exact(common / sqrt(sum(rarity(word) ** 2 for word in sorted(a)) * sum(rarity(word) ** 2 for word in sorted(b))))
+
+
+def rarest_shared(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """How rare the rarest value is that both sides have (bits: 10 where one record of 1,024 has it; 0: none in common)."""
+    return _exact(max((rarity(value) for value in set(left) & set(right)), default=0.0))
+
+
+def word_agreement(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """How far the words of two names agree, rare words counting more: from 6 (the same words) over 2 (each keeps its own) to 0 (none).
+
+    5: nearly the same. 4: one name holds the other, of which there is enough to mean it. 3: much in common, one side has no more to say.
+    2: much in common, and both sides keep words of their own, as a sister, a branch or a successor does. 1: something in common.
+    """
+    words, other_words = set(left), set(right)
+    if words == other_words:
+        return 6.0
+    found = _overlap(words, other_words, rarity)
+    most = rarity(_NOWHERE)
+    if found.jaccard >= 0.8:
+        return 5.0
+    if found.containment >= 0.8 and found.common >= 0.6 * most:
+        return 4.0
+    if found.jaccard >= 0.45 or found.containment >= 0.6:
+        return 2.0 if found.own >= 0.25 else 3.0
+    return 1.0 if found.jaccard >= 0.2 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlap:
+    """What two names have in common: in bits, as a share of both, of the lighter one; and the share of that which both sides keep."""
+
+    common: float
+    jaccard: float
+    containment: float
+    own: float
+
+
+def _overlap(left: set[str], right: set[str], rarity: Rarity) -> _Overlap:
+    paired = _near_words(left - right, right - left)
+    # A slip or an abbreviation is as common as the word it stands for, however rare its spelling.
+    common = _weigh(left & right, rarity) + sum(near * min(rarity(a), rarity(b)) for a, b, near in paired)
+    agreed = _weigh(left & right, rarity) + sum(min(rarity(a), rarity(b)) for a, b, _ in paired)
+    own = [_weigh(left - right - {a for a, _, _ in paired}, rarity), _weigh(right - left - {b for _, b, _ in paired}, rarity)]
+    lighter = agreed + min(own)
+    jaccard = common / (2 * agreed + sum(own) - common)
+    return _Overlap(_exact(common), _exact(jaccard), _exact(common / lighter), _exact(min(own) / lighter))
+
+
+def _near_words(left: set[str], right: set[str]) -> list[tuple[str, str, float]]:
+    """Words of either side that stand for each other (near spellings, abbreviations), each used once, the nearest first."""
+    near = [(a, b, likeness) for a in left for b in right if (likeness := _word_likeness(a, b)) > 0]
+    paired: list[tuple[str, str, float]] = []
+    for a, b, likeness in sorted(near, key=lambda found: (-found[2], sorted(found[:2]))):
+        if all(a != c and b != d for c, d, _ in paired):
+            paired.append((a, b, likeness))
+    return paired
+
+
+def _weigh(words: set[str], rarity: Rarity) -> float:
+    # Sorted, so that sums come out the same to the last bit in every process; never 0, so that a quotient exists.
+    return _exact(sum(rarity(word) for word in sorted(words))) + 1e-9
+
+
+def _exact(value: float) -> float:
+    """Without the last bits, which would decide on which side of a level a pair falls."""
+    return round(value, 9)
+
+
 def _soft_overlap(left: Sequence[str], right: Sequence[str]) -> float:
     a, b = set(left), set(right)
     common = a & b
@@ -134,11 +236,18 @@ _ALL = (
     Measure("initial", initial),
     Measure("month_day_swap", month_day_swap),
     Measure("common_prefix", common_prefix),
+    Measure("substring", substring),
     Measure("ratio", ratio),
     Measure("shared", shared, on_lists=True),
     Measure("jaccard", jaccard, on_lists=True),
     Measure("containment", containment, on_lists=True),
     Measure("soft_jaccard", soft_jaccard, on_lists=True),
     Measure("soft_containment", soft_containment, on_lists=True),
+    Measure("rare_jaccard", rare_jaccard, by_rarity=True),
+    Measure("rare_containment", rare_containment, by_rarity=True),
+    Measure("cosine", cosine, by_rarity=True),
+    Measure("rarest_shared", rarest_shared, by_rarity=True),
+    Measure("word_agreement", word_agreement, by_rarity=True),
+    Measure("same_organisation", same_organisation, on_lists=True),
 )
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}

@@ -54,6 +54,31 @@ def soft_contains(column: str, at_least: float) -> Test:
     return Test("soft_containment", (column,), at_least)
 
 
+def words_agree(column: str, at_least: float) -> Test:
+    """Words of a name in any order, rare ones counting more: 6 the same, 2 each side keeps its own, 0 none in common."""
+    return Test("word_agreement", (column,), at_least)
+
+
+def cosine(column: str, at_least: float) -> Test:
+    """Words of a list in common, rare ones counting more."""
+    return Test("cosine", (column,), at_least)
+
+
+def shares_rare(column: str, bits: float) -> Test:
+    """Both sides have a value in common that at most one record of two to the power of `bits` has."""
+    return Test("rarest_shared", (column,), bits)
+
+
+def stands_in(parts: str, text: str) -> Test:
+    """A value of the one column stands within the other side's other column."""
+    return Test("substring", (parts, text), 1.0, both=False)
+
+
+def word_for_word(column: str) -> Test:
+    """Every word of a name has its counterpart, near spellings included."""
+    return Test("same_organisation", (column,), 1.0)
+
+
 def crossed(first: str, second: str, at_least: float) -> Test:
     """Two fields exchanged: each like the other side's other one (Jaro-Winkler)."""
     return Test("jaro_winkler", (first, second), at_least)

@@ -5,11 +5,12 @@ A record is a mapping from column name to a folded value (text, or a tuple of te
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import isclose, log2
 from typing import Any
 
 from matching.compare import MEASURES, Value
+from matching.frequency import Frequency
 
 Columns = Mapping[str, Value]
 
@@ -40,12 +41,17 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One step of a comparison; it holds when any of its tests holds. No tests: it always holds."""
+    """One step of a comparison; it holds when any of its tests holds. No tests: it always holds.
+
+    `frequency` names a column of single texts: where the model has counted it, the share of records that have the value (the more common
+    side's) stands in for `u`, so that a rare name in common says more than a common one.
+    """
 
     label: str
     m: float
     u: float
     any_of: tuple[Test, ...] = ()
+    frequency: str | None = None
 
     @property
     def weight(self) -> float:
@@ -58,7 +64,7 @@ class Comparison:
 
     `group` is the kind of evidence (name, birth, location, contact, identifier, content): fields of one group are often wrong together.
     `unless` names another comparison and one of its levels: where that level was met, this comparison counts nothing (names crossed are
-    counted once).
+    counted once). With `along_with`, one of those levels must be met too.
     """
 
     name: str
@@ -66,6 +72,7 @@ class Comparison:
     levels: tuple[Level, ...]
     group: str
     unless: tuple[str, str] | None = None
+    along_with: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         weights = [level.weight for level in self.levels]
@@ -81,11 +88,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Veto:
-    """Never link automatically: the sides know each column of `conflict`, share no value of it, and share a value of each of `agree`."""
+    """Never link automatically: the sides know each column of `conflict`, share no value of it, and share a value of each of `agree`.
+
+    A shared value of any column of `lifted_by` (a number of one's own) takes the objection away.
+    """
 
     name: str
     conflict: tuple[str, ...]
     agree: tuple[str, ...] = ()
+    lifted_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +110,16 @@ class KeyPart:
 
 @dataclass(frozen=True, slots=True)
 class BlockingRule:
-    """Records that share a key of one rule are compared. `crossed` sorts the parts, so that exchanged fields still meet."""
+    """Records that share a key of one rule are compared. `crossed` sorts the parts, so that exchanged fields still meet.
+
+    A key that more than `holders_max` records hold is only followed together with a second such key: words of a text are many, and mean
+    something together. The executors have a bound of their own, which no rule can lift.
+    """
 
     name: str
     parts: tuple[KeyPart, ...]
     crossed: bool = False
+    holders_max: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All that decides how two records of one domain compare."""
+    """All that decides how two records of one domain compare.
+
+    `u_from` says where training takes u from: "population" (pairs drawn at random; persons) or "candidates" (pairs that blocking found;
+    organisations and items, whose random pairs have nothing in common). `frequencies` are frozen counts per column, empty until trained.
+    """
 
     version: str
     prior: float
@@ -132,6 +152,9 @@ class Model:
     clip: float = 12.0
     max_cluster: int = 40
     groups_needed: int = 0  # with two groups of evidence known, fewer in agreement than this never link by themselves
+    groups_required: tuple[str, ...] = ()  # where none of these kinds of evidence speaks for a pair, it never links by itself
+    u_from: str = "population"
+    frequencies: Mapping[str, Frequency] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [comparison.name for comparison in self.comparisons]
@@ -139,6 +162,8 @@ class Model:
             raise ModelError("two comparisons of one name")
         if self.thresholds.link > self.clip:
             raise ModelError("link must not lie above clip, or nothing could ever link")
+        if self.u_from not in {"population", "candidates"}:
+            raise ModelError(f"u comes from the population or from the candidates, not from {self.u_from!r}")
 
     @property
     def columns(self) -> frozenset[str]:
@@ -146,7 +171,7 @@ class Model:
         tested = {c for comp in self.comparisons for level in comp.levels for test in level.any_of for c in test.columns}
         needed = {c for comp in self.comparisons for c in comp.needs}
         blocked = {part.column for rule in self.blocking for part in rule.parts}
-        vetoed = {c for veto in self.vetoes for c in veto.conflict + veto.agree}
+        vetoed = {c for veto in self.vetoes for c in veto.conflict + veto.agree + veto.lifted_by}
         return frozenset(tested | needed | blocked | vetoed)
 
 
@@ -161,14 +186,18 @@ def from_json(data: Mapping[str, Any]) -> Model:
         prior=data["prior"],
         comparisons=tuple(_comparison(entry) for entry in data["comparisons"]),
         blocking=tuple(
-            BlockingRule(rule["name"], tuple(KeyPart(**part) for part in rule["parts"]), rule["crossed"]) for rule in data["blocking"]
+            BlockingRule(rule["name"], tuple(KeyPart(**part) for part in rule["parts"]), rule["crossed"], rule["holders_max"])
+            for rule in data["blocking"]
         ),
         thresholds=Thresholds(**data["thresholds"]),
-        vetoes=tuple(Veto(v["name"], tuple(v["conflict"]), tuple(v["agree"])) for v in data["vetoes"]),
+        vetoes=tuple(Veto(v["name"], tuple(v["conflict"]), tuple(v["agree"]), tuple(v["lifted_by"])) for v in data["vetoes"]),
         margin=data["margin"],
         clip=data["clip"],
         max_cluster=data["max_cluster"],
         groups_needed=data["groups_needed"],
+        groups_required=tuple(data["groups_required"]),
+        u_from=data["u_from"],
+        frequencies={column: Frequency(**table) for column, table in data["frequencies"].items()},
     )
 
 
@@ -177,10 +206,12 @@ def _comparison(entry: Mapping[str, Any]) -> Comparison:
         name=entry["name"],
         needs=tuple(entry["needs"]),
         levels=tuple(
-            Level(level["label"], level["m"], level["u"], tuple(_test(test) for test in level["any_of"])) for level in entry["levels"]
+            Level(level["label"], level["m"], level["u"], tuple(_test(test) for test in level["any_of"]), level["frequency"])
+            for level in entry["levels"]
         ),
         group=entry["group"],
         unless=tuple(entry["unless"]) if entry["unless"] else None,
+        along_with=tuple((comparison, level) for comparison, level in entry["along_with"]),
     )
 
 

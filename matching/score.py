@@ -4,12 +4,14 @@ The score is symmetric, repeatable, and a sum: prior + one weight per comparison
 evidence, neither for nor against. Evidence *is* the explanation: what is stored and shown is what decided.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from math import log2
+from operator import attrgetter, itemgetter
 
 from matching.compare import MEASURES, Value
-from matching.model import Columns, Comparison, Model, Test, Veto
+from matching.frequency import UNIFORM, Frequency
+from matching.model import Columns, Comparison, Level, Model, Test, Veto
 
 Take = Callable[[Columns, Columns], float]
 _ABSENT = float("-inf")
@@ -18,12 +20,13 @@ _ROUNDING = 1e-9  # what sums of weights in another order may differ by, and mor
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one comparison said about a pair."""
+    """What one comparison said about a pair. `adjustment` is the part of `weight` that the rarity of the shared value adds or takes."""
 
     comparison: str
     level: str
     weight: float
     group: str
+    adjustment: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +43,65 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class _Level:
+    """A level made ready: its weight, its tests as (slot of the measure, value to reach), and what the value's frequency adds."""
+
+    label: str
+    weight: float
+    tests: tuple[tuple[int, float], ...]
+    column: str | None = None
+    frequency: Frequency | None = None
+    u_bits: float = 0.0
+
+    def adjustment(self, left: Columns, right: Columns) -> float:
+        """What the rarity of the shared value adds (or takes, for a common one), in bits."""
+        if self.frequency is None or self.column is None:
+            return 0.0
+        shares = [self.frequency.share(value) for side in (left, right) if isinstance(value := side.get(self.column), str)]
+        # No side has the value only where a level is weighed that was not met.
+        return self.u_bits - log2(max(shares)) if shares else 0.0
+
+    @property
+    def best(self) -> float:
+        return self.weight if self.frequency is None else self.weight + max(0.0, self.u_bits + log2(self.frequency.total + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     place: int
     name: str
     group: str
     needs: frozenset[str]
-    levels: tuple[tuple[str, float, tuple[tuple[int, float], ...]], ...]
+    levels: tuple[_Level, ...]
     measures: tuple[Take, ...]
     best: float
     unless: tuple[str, str] | None
+    along_with: frozenset[tuple[str, str]]
 
-    def met(self, left: Columns, right: Columns) -> tuple[str, float]:
-        """The first level that holds, with its weight."""
+    def met(self, left: Columns, right: Columns) -> _Level:
+        """The first level that holds."""
         taken: dict[int, float] = {}
-        for label, weight, tests in self.levels:
-            if not tests:
-                return label, weight
-            for slot, at_least in tests:
+        for level in self.levels:
+            if not level.tests:
+                return level
+            for slot, at_least in level.tests:
                 value = taken.get(slot)
                 if value is None:
                     value = taken[slot] = self.measures[slot](left, right)
                 if value >= at_least:
-                    return label, weight
+                    return level
         raise AssertionError("the last level always holds")
+
+    def evidence(self, level: _Level, left: Columns, right: Columns) -> Evidence:
+        """What this level counts for these two."""
+        adjustment = level.adjustment(left, right)
+        return Evidence(self.name, level.label, level.weight + adjustment, self.group, adjustment)
+
+    def is_silenced(self, found: Sequence[tuple[int, Evidence]]) -> bool:
+        if self.unless is None:
+            return False
+        met = {(e.comparison, e.level) for _, e in found}
+        return self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
 class Scorer:
@@ -70,7 +109,7 @@ class Scorer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        steps = [_step(place, comparison) for place, comparison in enumerate(model.comparisons)]
+        steps = [_step(place, comparison, model.frequencies) for place, comparison in enumerate(model.comparisons)]
         self._steps = tuple(sorted(steps, key=_turn))
 
     def score(self, left: Columns, right: Columns) -> Score:
@@ -86,6 +125,24 @@ class Scorer:
         score = self._total(left, right, evidence)
         return score if score.weight >= floor else None
 
+    def said(self, left: Columns, right: Columns) -> dict[str, Evidence]:
+        """What each comparison that both sides can speak to says by itself; what `unless` leaves out is left to `weigh`."""
+        both = left.keys() & right.keys()
+        return {step.name: step.evidence(step.met(left, right), left, right) for step in self._steps if step.needs <= both}
+
+    def worth(self, left: Columns, right: Columns) -> dict[str, tuple[Evidence, ...]]:
+        """What each level of each comparison would count for these two, whether it is met or not, in the model's order."""
+        in_order = sorted(self._steps, key=attrgetter("place"))
+        return {step.name: tuple(step.evidence(level, left, right) for level in step.levels) for step in in_order}
+
+    def weigh(self, left: Columns, right: Columns, said: Mapping[str, Evidence]) -> Score:
+        """The score if the comparisons said this: `score`, where it is what they did say."""
+        found: list[tuple[int, Evidence]] = []
+        for step in self._steps:
+            if step.name in said and not step.is_silenced(found):
+                found.append((step.place, said[step.name]))
+        return self._total(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
+
     def _evidence(self, left: Columns, right: Columns, floor: float | None) -> tuple[Evidence, ...] | None:
         both = left.keys() & right.keys()
         steps = [step for step in self._steps if step.needs <= both]
@@ -95,34 +152,37 @@ class Scorer:
             if floor is not None and reach < floor:
                 return None
             reach -= step.best
-            if step.unless is not None and any((e.comparison, e.level) == step.unless for _, e in found):
+            if step.is_silenced(found):
                 continue
-            label, weight = step.met(left, right)
-            found.append((step.place, Evidence(step.name, label, weight, step.group)))
-            reach += weight
+            evidence = step.evidence(step.met(left, right), left, right)
+            found.append((step.place, evidence))
+            reach += evidence.weight
         return tuple(evidence for _, evidence in sorted(found, key=itemgetter(0)))
 
     def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
         weight = self.model.prior + sum(e.weight for e in evidence)
         vetoes = tuple(veto.name for veto in self.model.vetoes if speaks_against(veto, left, right))
-        capped = weight >= self.model.thresholds.link and self._needs_more_groups(evidence)
+        capped = weight >= self.model.thresholds.link and self._is_one_sided(evidence)
         if capped:
             # Just below link: a person decides. One address or one phone, however often it is counted, is no identity.
             weight = self.model.thresholds.link - 0.01
         return Score(weight, evidence, vetoes, capped)
 
-    def _needs_more_groups(self, evidence: tuple[Evidence, ...]) -> bool:
-        if self.model.groups_needed == 0:
+    def _is_one_sided(self, evidence: tuple[Evidence, ...]) -> bool:
+        """Whether too few kinds of evidence agree, or none of those that the model asks for."""
+        if self.model.groups_needed == 0 and not self.model.groups_required:
             return False
         sums: dict[str, float] = {}
         for e in evidence:
             sums[e.group] = sums.get(e.group, 0.0) + e.weight
-        agreeing = sum(total > 0 for total in sums.values())
-        return len(sums) >= self.model.groups_needed and agreeing < self.model.groups_needed
+        agreeing = {group for group, total in sums.items() if total > 0}
+        too_few = len(sums) >= self.model.groups_needed > len(agreeing)
+        return too_few or (bool(self.model.groups_required) and agreeing.isdisjoint(self.model.groups_required))
 
 
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
-    return all(_disjoint(left, right, c) for c in veto.conflict) and all(_common(left, right, c) for c in veto.agree)
+    stands = all(_disjoint(left, right, c) for c in veto.conflict) and all(_common(left, right, c) for c in veto.agree)
+    return stands and not any(_common(left, right, c) for c in veto.lifted_by)
 
 
 def _disjoint(left: Columns, right: Columns, column: str) -> bool:
@@ -144,8 +204,8 @@ def _turn(step: _Step) -> tuple[bool, int, float]:
     return (False, len(step.measures), -step.best) if step.unless is None else (True, step.place, 0.0)
 
 
-def _step(place: int, comparison: Comparison) -> _Step:
-    """Levels as (label, weight, tests); a measure that several levels ask about is taken once per pair."""
+def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequency]) -> _Step:
+    """A measure that several levels ask about is taken once per pair."""
     slots: dict[tuple[str, tuple[str, ...], bool], int] = {}
     measures: list[Take] = []
     levels = []
@@ -154,17 +214,32 @@ def _step(place: int, comparison: Comparison) -> _Step:
         for test in level.any_of:
             slot = slots.setdefault((test.measure, test.columns, test.both), len(measures))
             if slot == len(measures):
-                measures.append(_take(test))
+                measures.append(take(test, frequencies))
             tests.append((slot, test.at_least))
-        levels.append((level.label, level.weight, tuple(tests)))
-    best = max(0.0, *(weight for _, weight, _ in levels))
+        levels.append(_level(level, tuple(tests), frequencies))
+    best = max(0.0, *(level.best for level in levels))
     needs = frozenset(comparison.needs)
-    return _Step(place, comparison.name, comparison.group, needs, tuple(levels), tuple(measures), best, comparison.unless)
+    return _Step(
+        place,
+        comparison.name,
+        comparison.group,
+        needs,
+        tuple(levels),
+        tuple(measures),
+        best,
+        comparison.unless,
+        frozenset(comparison.along_with),
+    )
 
 
-def _take(test: Test) -> Take:
+def _level(level: Level, tests: tuple[tuple[int, float], ...], frequencies: Mapping[str, Frequency]) -> _Level:
+    counted = frequencies.get(level.frequency) if level.frequency else None
+    return _Level(level.label, level.weight, tests, level.frequency, counted, log2(level.u))
+
+
+def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
     """The measure of one test for a pair; minus infinity where a side is absent."""
-    of = _best_pair(test)
+    of = _best_pair(test, frequencies)
     if len(test.columns) == 1:
         column = test.columns[0]
         return lambda left, right: of(left[column], right[column]) if column in left and column in right else _ABSENT
@@ -179,9 +254,13 @@ def _take(test: Test) -> Take:
     return crosswise
 
 
-def _best_pair(test: Test) -> Callable[[Value, Value], float]:
+def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Value, Value], float]:
     measure = MEASURES[test.measure]
     of: Callable[..., float] = measure.of
+    if measure.by_rarity:
+        counted = frequencies.get(test.columns[0])
+        rarity = counted.rarity if counted else _uniform
+        return lambda a, b: of(_as_list(a), _as_list(b), rarity)
     if measure.on_lists:
         return lambda a, b: of(_as_list(a), _as_list(b))
 
@@ -191,3 +270,7 @@ def _best_pair(test: Test) -> Callable[[Value, Value], float]:
         return max(of(x, y) for x in _as_list(a) for y in _as_list(b))
 
     return best
+
+
+def _uniform(_: str) -> float:
+    return UNIFORM

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from mdm.db import execute
+from mdm.db import array, write
 
 
 class Named(Protocol):
@@ -33,7 +33,7 @@ class About(TypedDict, total=False):
 
 def record(session: Session, actor: Named, action: str, **about: Unpack[About]) -> None:
     """Write one row; `action` reads `subject:act`."""
-    execute(
+    write(
         session,
         "insert into audit (principal, action, domain, subjects, fields, request_id, outcome, detail)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -41,7 +41,7 @@ def record(session: Session, actor: Named, action: str, **about: Unpack[About]) 
             actor.name,
             action,
             about.get("domain"),
-            list(about.get("subjects", ())),
+            array(about.get("subjects", ())),
             list(about.get("fields", ())),
             about.get("request_id", ""),
             about.get("outcome", "done"),

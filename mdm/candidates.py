@@ -5,46 +5,66 @@ narrowed). What had to be left out is reported to the sender.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import fetch
+from matching.model import Model
+from mdm.db import array, fetch
 
 BLOCK_MAX = 200
 CANDIDATES_MAX = 200
+NO_RULES: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Which stored records hold which key; `over_full` keys are known only up to the cap."""
+    """Which stored records hold which key. Holders of `over_full` keys are known only up to the cap.
+
+    `crowded` keys, the over-full ones among them, have more holders than their rule follows: they count only two together.
+    """
 
     holders: Mapping[int, frozenset[UUID]]
     over_full: frozenset[int]
+    crowded: frozenset[int]
 
     def and_also(self, other: "Blocks") -> "Blocks":
-        return Blocks({**self.holders, **other.holders}, self.over_full | other.over_full)
+        """Both together. `other` may not know the rules of the keys that it shares with this one."""
+        mine = self.crowded | (other.crowded - self.holders.keys())
+        return Blocks({**self.holders, **other.holders}, self.over_full | other.over_full, mine)
 
     def candidates(self, keys: Sequence[int]) -> tuple[list[UUID], bool]:
         """The records that share most keys first, and whether some had to be left out."""
-        shared = Counter(record for key in keys if key not in self.over_full for record in self.holders.get(key, ()))
-        narrowed = Counter(record for key in keys if key in self.over_full for record in self.holders[key])
+        shared = Counter(record for key in keys if key not in self.crowded for record in self.holders.get(key, ()))
+        narrowed = Counter(record for key in keys if key in self.crowded for record in self.holders[key])
         shared.update({record: count for record, count in narrowed.items() if count > 1 or record in shared})
         ranked = sorted(shared, key=lambda record: (-shared[record], record))
         return ranked[:CANDIDATES_MAX], len(ranked) > CANDIDATES_MAX
 
 
-def read_blocks(session: Session, keys: Sequence[int]) -> Blocks:
-    """Read the holders of many keys in one statement, at most BLOCK_MAX + 1 of each. Call it after the locks are taken."""
-    if not keys:
-        return Blocks({}, frozenset())
+def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] = NO_RULES) -> Blocks:
+    """Read the holders of many keys in one statement, at most BLOCK_MAX + 1 of each. Call it after the locks are taken.
+
+    `rules`: of keys whose rule follows fewer than BLOCK_MAX holders, how many; see `holders_max`.
+    """
+    wanted = sorted(set(keys))
+    if not wanted:
+        return Blocks({}, frozenset(), frozenset())
     rows = fetch(
         session,
         "select k.key, array_agg(m.record_id) from unnest(%s::bigint[]) k(key)"
         " cross join lateral (select record_id from match_key where key = k.key limit %s) m group by k.key",
-        (list(keys), BLOCK_MAX + 1),
+        (array(wanted), BLOCK_MAX + 1),
     )
     holders = {key: frozenset(records) for key, records in rows}
-    return Blocks(holders, frozenset(key for key, records in holders.items() if len(records) > BLOCK_MAX))
+    crowded = frozenset(key for key, records in holders.items() if len(records) > min(BLOCK_MAX, rules.get(key, BLOCK_MAX)))
+    return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > BLOCK_MAX), crowded)
+
+
+def holders_max(model: Model, keys: Mapping[int, str]) -> dict[int, int]:
+    """Of keys with the names of their rules: how many holders are followed, where the rule says fewer than BLOCK_MAX."""
+    fewer = {rule.name: rule.holders_max for rule in model.blocking if rule.holders_max < BLOCK_MAX}
+    return {key: fewer[rule] for key, rule in keys.items() if rule in fewer} if fewer else {}

@@ -1,4 +1,7 @@
-"""`mdm`: what an operator does from a shell. What goes wrong as expected is one line on standard error and status 1, never a traceback."""
+"""`mdm`: what an operator does from a shell.
+
+What goes wrong as expected is one line on standard error, never a traceback: status 1, or 2 for files and options that cannot be used.
+"""
 
 import json
 import os
@@ -13,7 +16,8 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem
+from mdm import cli_explain, cli_match
+from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
 
 if TYPE_CHECKING:  # a command imports what it needs: `mdm keys` must not wait for a web server
@@ -26,22 +30,22 @@ ROLES = ("integration", "steward", "loader", "auditor", "admin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The status for the shell: 0, or 1 after one line that says why not."""
+    """The status for the shell: 0, or 1 or 2 after one line that says why not."""
     asked = _parser().parse_args(arguments)
     try:
         return _run(asked)
     except ConcordError as error:
-        return _refuse(str(error), [problem.message for problem in error.problems])
+        return _refuse(str(error), [problem.message for problem in error.problems], 2 if isinstance(error, UnusableInput) else 1)
     except OSError as error:
         return _refuse(f"{error.filename or 'the system'}: {error.strerror}", [])
     except KeyboardInterrupt:
         return 130
 
 
-def _refuse(message: str, problems: Sequence[str]) -> int:
+def _refuse(message: str, problems: Sequence[str], status: int = 1) -> int:
     further = [problem for problem in problems if problem not in message]
     print("mdm:", "; ".join([message, *further]).replace("\n", " "), file=sys.stderr)
-    return 1
+    return status
 
 
 def _run(asked: Namespace) -> int:
@@ -77,6 +81,10 @@ def _parser() -> ArgumentParser:
     doctor.set_defaults(command=_doctor)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
+    match = commands.add_parser("match", help="the models: how well they do, on files and on what is stored")
+    match_commands = match.add_subparsers(required=True, metavar="COMMAND")
+    cli_match.add_commands(match_commands)
+    cli_explain.add_parser(match_commands)
     return parser
 
 
@@ -144,12 +152,12 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     logs.configure(found.log_level)
     url, broker = found.database_url or "", found.broker_url or NO_BROKER
     if asked.once:
-        print(worker.work_once(url))
+        print(worker.work_once(url, found.match_memory_gb))
     elif broker == NO_BROKER:
-        worker.work_without_broker(url, _stop_event())
+        worker.work_without_broker(url, _stop_event(), found.match_memory_gb)
     else:
         _check_broker(found)
-        worker.work_with_broker(url, broker, asked.concurrency)
+        worker.work_with_broker(url, broker, asked.concurrency, found.match_memory_gb)
 
 
 def _stop_event() -> threading.Event:

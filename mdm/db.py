@@ -1,20 +1,24 @@
 """The database: sessions, whole-transaction retry, sorted advisory locks, and the machine's short way to SQL.
 
-Services get a session and never commit; `Database.run` is the edge that does. Machine paths use `fetch` and `execute`: the same
-transaction, through psycopg itself, because a delivery is some twenty statements and the ORM's share of each would double it.
+Services get a session and never commit; `Database.run` is the edge that does. Machine paths use `fetch`, `execute` and `write`: the same
+transaction, through psycopg itself, because the ORM's share of each statement would double it.
+
+What was written is always there for whoever reads: rows given to `write` wait for each other, but never for the next `fetch` or `execute`.
 """
 
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, lru_cache
 from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 from zlib import crc32
 
 import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -31,6 +35,9 @@ _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03"
 _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
+_ENGINES_MAX = 64
+_DRIVER = "driver"
+_WAITING = "waiting"
 
 set_json_dumps(dumps)
 set_json_loads(loads)
@@ -57,8 +64,11 @@ class Database:
     @contextmanager
     def unit_of_work(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by any exception."""
-        with translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        with translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session  # who asks nothing begins nothing; closing rolls back what was not committed
+            if session.in_transaction():
+                _send_waiting(session)
+                session.commit()
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction, from the beginning again when locks collided (at most 5 times)."""
@@ -109,11 +119,32 @@ class DatabaseError(Exception):
     """The database refused a statement; says the SQLSTATE and the constraint, never a value."""
 
 
+def address(session: Session) -> str:
+    """Which database this is: what a process remembers of a database, it remembers under this."""
+    return _address(session.get_bind().engine)
+
+
+@lru_cache(maxsize=_ENGINES_MAX)
+def _address(engine: Engine) -> str:
+    return str(engine.url)
+
+
 def connection(session: Session) -> psycopg.Connection[Row]:
-    """The psycopg connection in whose transaction the session is."""
+    """The psycopg connection in whose transaction the session is, with nothing left to write."""
+    _send_waiting(session)
+    return _driver(session)
+
+
+def _driver(session: Session) -> psycopg.Connection[Row]:
+    """Asked of SQLAlchemy once in a transaction: asking costs half of what a statement does."""
+    known = session.info.get(_DRIVER)
+    if known is not None and known[0] is session.get_transaction():
+        found: psycopg.Connection[Row] = known[1]
+        return found
     driver = session.connection().connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise ServiceError("the session has no PostgreSQL connection")
+    session.info[_DRIVER] = session.get_transaction(), driver
     return driver
 
 
@@ -128,12 +159,42 @@ def execute(session: Session, statement: LiteralString, params: Params = None) -
         return connection(session).execute(statement, params).rowcount
 
 
+def write(session: Session, statement: LiteralString, params: Sequence[object]) -> None:
+    """Insert rows, together with others that are written before anything is read: one statement costs less than many.
+
+    `statement` is one INSERT without WITH; it sees nothing of what waits beside it, but its references may name that. PostgreSQL runs them
+    in no order that it promises: rows that say when take statement_timestamp(), so that all of them say the same.
+    """
+    _driver(session)  # a transaction has begun, so that the rows are sent with its commit
+    session.info.setdefault(_WAITING, []).append((statement, params))
+
+
+def _send_waiting(session: Session) -> None:
+    waiting = session.info.pop(_WAITING, None)
+    if waiting is not None:
+        params = [param for _, given in waiting for param in given]
+        with translated():
+            _driver(session).execute(_together(tuple(statement for statement, _ in waiting)), params)
+
+
+@cache
+def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
+    """One statement that does what all of these do."""
+    named = ", ".join(f"w{number} as ({statement})" for number, statement in enumerate(statements[:-1]))
+    return f"with {named} {statements[-1]}" if named else statements[-1]
+
+
+def array(values: Iterable[int | UUID]) -> str:
+    """Numbers or ids as PostgreSQL reads an array: psycopg would look at each of them several times."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def lock(session: Session, kind: str, keys: Iterable[int]) -> None:
     """Advisory locks for the transaction, in sorted order, all in one statement. Candidates are read after this, never before."""
     buckets = sorted({key & _BUCKETS for key in keys})
     if len(buckets) > LOCKS_MAX:
         raise ValueError(f"{len(buckets)} locks in one transaction; the chunk must be split")
-    fetch(session, _LOCK, (crc32(kind.encode()) & 0x7FFFFFFF, buckets))
+    fetch(session, _LOCK, (crc32(kind.encode()) & 0x7FFFFFFF, array(buckets)))
 
 
 # A transaction that takes these locks looks up a handful of rows, whatever the size of the tables. Plans made while they were empty, or

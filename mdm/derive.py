@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch, write
 from mdm.entity import EntityType
 from mdm.feed import Happening
 from mdm.jsonio import dumps
@@ -57,20 +57,24 @@ def derive(
     """Bring values, status and crosswalk of these golden records up to their records; `new` ones have nothing stored yet."""
     versions, happened = _close_versions(session, entity, registry, goldens, new)
     rows, released = _close_xref(session, entity, registry, goldens, new)
-    if versions or rows:
-        execute(session, _INSERT, (dumps(versions).decode(), entity.name, dumps(rows).decode()))
+    if versions:
+        write(session, _INSERT_VERSIONS, (dumps(versions).decode(),))
+    if rows:
+        write(session, _INSERT_XREF, (entity.name, dumps(rows).decode()))
     _settle_contests(session, entity, released)
     return happened
 
 
-_INSERT = (
-    'with v as (insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
-    ' select x.golden_id, x.version, x."values", x.provenance, coalesce(x.at, clock_timestamp()) from jsonb_to_recordset(%s::jsonb)'
-    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, at timestamptz))'
-    " insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to)"
-    " select %s, x.system_id, x.value, x.golden_id, x.status, x.own, x.exclusive, false, x.valid_from, x.valid_to"
-    " from jsonb_to_recordset(%s::jsonb) as x(system_id int, value text, golden_id uuid, status text, own bool, exclusive bool,"
-    " valid_from date, valid_to date)"
+_INSERT_VERSIONS = (
+    'insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
+    ' select x.golden_id, x.version, x."values", x.provenance, coalesce(x.at, statement_timestamp()) from jsonb_to_recordset(%s::jsonb)'
+    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, at timestamptz)'
+)
+_INSERT_XREF = (
+    "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from)"
+    " select %s, x.system_id, x.value, x.golden_id, x.status, x.own, x.exclusive, false, x.valid_from, x.valid_to,"
+    " statement_timestamp() from jsonb_to_recordset(%s::jsonb)"
+    " as x(system_id int, value text, golden_id uuid, status text, own bool, exclusive bool, valid_from date, valid_to date)"
 )
 
 
@@ -107,7 +111,7 @@ def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tupl
         session,
         "select g.id, g.version, v.values, v.provenance, g.status from golden_record g"
         " join golden_version v on v.golden_id = g.id and v.recorded_to is null where g.id = any(%s)",
-        (list(goldens),),
+        (array(goldens),),
     )
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
 
@@ -214,7 +218,7 @@ def _stored(session: Session, goldens: Sequence[UUID]) -> dict[Place, tuple[int,
         session,
         "select golden_id, system_id, value, id, own, status, valid_from, valid_to from xref"
         " where golden_id = any(%s) and recorded_to is null",
-        (list(goldens),),
+        (array(goldens),),
     )
     return {(r[0], r[1], r[2]): (r[3], (r[4], r[5], r[6], r[7]), not r[4]) for r in rows}
 

@@ -1,8 +1,10 @@
 """The vocabulary of a domain's declaration: frozen data, checked when it is built, so that a bad one cannot be imported."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matching.compare import Value
 from matching.model import Model
 from mdm.values.kind import ValueType
 
@@ -88,6 +90,8 @@ class EntityType:
     identity     attributes whose disagreement with the former version makes an update an overlay suspect
     guarded      columns whose value is no evidence when more than so many records hold it
     display      attributes that make up the line by which people recognise a record
+    derived      comparison columns -> further ones, or better ones, that need several attributes (an empty value takes a column away);
+                 names that no attribute or identifier makes stand in `derived_columns`
     """
 
     name: str
@@ -103,6 +107,8 @@ class EntityType:
     relationships: tuple[RelationshipRule, ...] = ()
     guarded: tuple[tuple[str, int], ...] = ()
     overlay_below: float | None = None
+    derived: Callable[[Mapping[str, Value]], Mapping[str, Value]] | None = None
+    derived_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_declaration(self)
@@ -119,7 +125,7 @@ class EntityType:
     def columns(self) -> frozenset[str]:
         """Every comparison column that a record of this domain may have."""
         features = {_column(a.name, feature) for a in self.attributes for feature in a.type.feature_names}
-        return frozenset(features | {rule.name for rule in self.identifiers} | {"keys", "system"})
+        return frozenset(features | {rule.name for rule in self.identifiers} | {"keys", "system", *self.derived_columns})
 
 
 def _column(attribute: str, feature: str) -> str:
@@ -135,5 +141,7 @@ def check_declaration(entity: EntityType) -> None:
     problems += [f"guarded column {name} is unknown" for name, _ in entity.guarded if name not in entity.columns]
     problems += [f"display names {name}, which is no attribute" for name in entity.display if name not in names]
     problems += [f"authority for {name}, which is no attribute or group" for name, _ in entity.authorities if name not in {*names, *groups}]
+    if entity.derived_columns and entity.derived is None:
+        problems.append("derived columns are named, but nothing derives them")
     if problems:
         raise DeclarationError(f"{entity.name}: " + "; ".join(problems))

@@ -6,7 +6,8 @@ ConcordError
 ├── Invalid                  the request says something impossible; nothing was written
 │   ├── UnknownDomain
 │   ├── UnknownSystem
-│   └── InvalidRecord        with one problem per field
+│   ├── InvalidRecord        with one problem per field
+│   └── UnusableInput        a command's files or options: status 2 in the shell
 ├── NotFound
 ├── Unauthenticated
 ├── Forbidden
@@ -73,6 +74,12 @@ class InvalidRecord(Invalid):
     """The record has fields that cannot be accepted."""
 
     code = "invalid_record"
+
+
+class UnusableInput(Invalid):
+    """The files or options cannot be used."""
+
+    code = "unusable_input"
 
 
 class NotFound(ConcordError):

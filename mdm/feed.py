@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute
+from mdm.db import write
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 
@@ -25,7 +25,7 @@ def publish(session: Session, domain: str, happenings: Sequence[Happening]) -> N
     if not happenings:
         return
     rows = [{"event_id": new_id(), "golden_id": h.golden_id, "type": h.type, "data": dict(h.data)} for h in happenings]
-    execute(
+    write(
         session,
         "insert into event (event_id, domain, golden_id, type, data) select x.event_id, %s, x.golden_id, x.type, x.data"
         " from jsonb_to_recordset(%s::jsonb) as x(event_id uuid, golden_id uuid, type text, data jsonb)",

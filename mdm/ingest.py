@@ -13,7 +13,7 @@ from matching.model import Columns
 from matching.score import Evidence, Score, Scorer
 from mdm import audit
 from mdm.access import Actor, Verb
-from mdm.candidates import Blocks, read_blocks
+from mdm.candidates import Blocks, holders_max, read_blocks
 from mdm.db import LOCKS_MAX, Database, lock, text_key
 from mdm.decide import Outcome
 from mdm.entity import EntityType
@@ -157,7 +157,8 @@ def _unchanged(incoming: Incoming) -> Result:
 
 
 def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> dict[UUID, Result]:
-    blocks = read_blocks(session, sorted({key for i in changed for key in i.keys}))
+    keys = {key: rule for i in changed for key, rule in i.keys.items()}
+    blocks = read_blocks(session, keys, holders_max(model.model, keys))
     changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
     settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted))
@@ -178,16 +179,16 @@ class Writing:
 
 
 def store_and_settle(session: Session, entity: EntityType, model: Scorer, writing: Writing) -> tuple[Settled, "_Scored"]:
-    """Write the records, score them, and settle who is who."""
+    """Score the records, write them, and settle who is who."""
     blocks, applied, demoted = writing.blocks, writing.applied, writing.demoted
-    write_records(session, entity, applied, versioned=writing.versioned)
     if demoted:
         # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
         lock(session, f"block:{entity.name}", {key for d in demoted for key in d.keys})
-        blocks = blocks.and_also(read_blocks(session, sorted({key for d in demoted for key in d.keys})))
+        blocks = blocks.and_also(read_blocks(session, {key for d in demoted for key in d.keys}))
     probes = [_Probe(i.record_id, i.columns, tuple(i.keys)) for i in applied]
     probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]
     scored = _score(session, model, blocks, probes)
+    write_records(session, entity, applied, versioned=writing.versioned)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     write_edges(session, model, scored.pairs, updated)
     alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)

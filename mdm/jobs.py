@@ -16,6 +16,7 @@ from mdm.errors import Busy, Conflict
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 
+MATCH_ALL = "match_all"  # payload {domain}; see mdm.rematch
 QUEUES = ("interactive", "bulk", "feed", "sweep")
 HEARTBEAT_SECONDS = 15
 ERROR_CHARACTERS_MAX = 200

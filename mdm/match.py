@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from matching.model import Thresholds
 from matching.score import Evidence, Score
-from mdm.candidates import read_blocks
+from mdm.candidates import holders_max, read_blocks
 from mdm.entity import EntityType
 from mdm.golden import displays
 from mdm.guard import record_keys
 from mdm.members import read_members
 from mdm.models import scorer as active_scorer
-from mdm.standardise import Delivery, Note, Raw, standardise
+from mdm.standardise import Delivery, Note, Raw, Standard, standardise
 from mdm.systems import registry
 
 _NOBODY = "concord"
@@ -58,11 +58,10 @@ def match(
 
     Raises InvalidRecord like a delivery, but asks for no required attribute.
     """
-    question = Delivery(_NOBODY, "?", attributes, identifiers)
-    standard = standardise(entity, question, _Asking(session), complete=False)
+    standard = standard_question(session, entity, attributes, identifiers)
     model = active_scorer(session, entity)
     keys = record_keys(entity, model.model, standard.columns)
-    blocks = read_blocks(session, sorted(keys))
+    blocks = read_blocks(session, keys, holders_max(model.model, keys))
     candidates, was_cut = blocks.candidates(list(keys))
     floor = model.model.thresholds.review - NEAREST_MISS_BITS
     best: dict[UUID, Score] = {}
@@ -78,6 +77,16 @@ def match(
     results = tuple(MatchResult(g, s.weight, grade(s, model.model.thresholds), s.evidence, s.vetoes, lines.get(g, "")) for g, s in ranked)
     cut = [Note("truncated_block", f"/{rule}") for key, rule in keys.items() if key in blocks.over_full]
     return MatchAnswer(results, (*standard.notes, *cut, *([Note("candidates_cut", "")] if was_cut else [])))
+
+
+def standard_question(
+    session: Session, entity: EntityType, attributes: Mapping[str, Raw], identifiers: Sequence[tuple[str, str]], key: str = "?"
+) -> Standard:
+    """A record that no system delivered, cleaned like a delivery; two of them have no `key` in common by being nobody's.
+
+    Raises InvalidRecord like a delivery, but asks for no required attribute.
+    """
+    return standardise(entity, Delivery(_NOBODY, key, attributes, identifiers), _Asking(session), complete=False)
 
 
 def grade(score: Score, thresholds: Thresholds) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from matching.model import Columns
-from mdm.db import fetch
+from mdm.db import array, fetch
 
 COMPONENT_MAX = 300
 
@@ -42,13 +42,13 @@ _MEMBERS: LiteralString = (
 
 
 def read_members(session: Session, records: Iterable[UUID]) -> dict[UUID, Member]:
-    rows = fetch(session, _MEMBERS + " where r.id = any(%s)", (list(records),))
+    rows = fetch(session, _MEMBERS + " where r.id = any(%s)", (array(records),))
     return {row[0]: Member(*row) for row in rows}
 
 
 def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Member]]:
     """Every record of some golden records."""
-    rows = fetch(session, _MEMBERS + " where l.golden_id = any(%s) order by r.system, r.key", (list(goldens),))
+    rows = fetch(session, _MEMBERS + " where l.golden_id = any(%s) order by r.system, r.key", (array(goldens),))
     found: dict[UUID, list[Member]] = {}
     for row in rows:
         member = Member(*row)
@@ -59,7 +59,7 @@ def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Mem
 
 def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID, Member]:
     """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
-    rows = fetch(session, _COMPONENT, {"start": list(start), "link": link})
+    rows = fetch(session, _COMPONENT, {"start": array(start), "link": link})
     return {row[0]: Member(*row) for row in rows}
 
 
@@ -85,7 +85,7 @@ class StoredEdge:
 
 def edges_at(session: Session, records: Iterable[UUID]) -> list[StoredEdge]:
     """Every edge with at least one end among `records`."""
-    wanted = list(records)
+    wanted = array(records)
     rows = fetch(
         session,
         "select low, high, weight, evidence -> 'vetoes', verdict from edge where low = any(%s)"

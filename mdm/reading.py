@@ -5,7 +5,7 @@ In that order, and here only, so that neither a route nor a page can forget one 
 What lies outside the reader's scope does not exist for them: the answer is the one for what was never there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -13,10 +13,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from matching.explain import Step
 from mdm import audit, golden, mask, policy
 from mdm.access import PHI, Actor, Role, Verb
 from mdm.entity import EntityType
 from mdm.errors import NotFound
+from mdm.explain import Asked, Beside, Pair, PairView, Side, Stored
+from mdm.explain import explain as take_apart
+from mdm.identifier_systems import BY_CODE
 from mdm.match import MatchAnswer
 from mdm.match import match as find_alike
 from mdm.standardise import Raw, local_key
@@ -130,6 +134,40 @@ def match(
     results = tuple(r if named else replace(r, display="") for r in answer.results if r.golden_id in seen)
     _audit(session, entity, reader, "golden:match", [result.golden_id for result in results], attributes)
     return replace(answer, results=results)
+
+
+def explain(session: Session, entity: EntityType, reader: Reader, left: Asked, right: Asked) -> PairView:
+    """Two records compared, with every part of their score; raises NotFound like a read of either."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    if not all(policy.in_scope(reader.actor, side.system) for side in (left, right) if isinstance(side, Stored)):
+        raise NotFound
+    pair = take_apart(session, entity, left, right)
+    values = {step.comparison: tuple(_beside(entity, reader.actor, pair, step)) for step in pair.explanation.steps}
+    golden_ids = (pair.left.golden_id, pair.right.golden_id)
+    fields = {beside.name for found in values.values() for beside in found}
+    _audit(session, entity, reader, "source:explain", [each for each in golden_ids if each is not None], fields)
+    return PairView(pair.explanation, values, golden_ids, (*pair.left.notes, *pair.right.notes))
+
+
+def _beside(entity: EntityType, actor: Actor, pair: Pair, step: Step) -> Iterator[Beside]:
+    """What both sides say in the attributes and identifiers that a step compared; a feature stands for the value it was made from."""
+    attributes = {a.name: a.title for a in entity.attributes}
+    systems = {rule.name: BY_CODE[rule.system].label for rule in entity.identifiers}
+    titles = attributes | systems | {"keys": "Local keys"}
+    for name in dict.fromkeys(column.partition(".")[0] for column in step.columns):
+        left, right = (_side_value(entity, actor, side, name) for side in (pair.left, pair.right))
+        if name in titles and (left is not None or right is not None):
+            yield Beside(name, titles[name], left, right)
+
+
+def _side_value(entity: EntityType, actor: Actor, side: Side, name: str) -> object:
+    rule = next((rule for rule in entity.identifiers if rule.name == name), None)
+    if rule is not None:
+        held = side.identifiers.get(rule.system)
+        return None if held is None else [mask.identifier(actor, rule.system, value) for value in held]
+    if name in side.attributes:
+        return mask.value(actor, entity.attribute(name), side.attributes[name])
+    return side.columns.get(name) if name == "keys" else None
 
 
 def _sees_names(entity: EntityType, actor: Actor) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from matching.compare import Value
 from matching.model import Columns
 from matching.score import Score, Scorer
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch, write
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
@@ -76,7 +76,7 @@ def read_columns(session: Session, records: Iterable[UUID]) -> dict[UUID, Column
     wanted = list(records)
     if not wanted:
         return {}
-    return {row[0]: row[1] for row in fetch(session, "select id, columns from source_record where id = any(%s)", (wanted,))}
+    return {row[0]: row[1] for row in fetch(session, "select id, columns from source_record where id = any(%s)", (array(wanted),))}
 
 
 def write_records(session: Session, entity: EntityType, incoming: Sequence[Incoming], *, versioned: bool = False) -> None:
@@ -87,26 +87,39 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
     new = [row for row, i in zip(rows, incoming, strict=True) if i.stored is None]
     old = [row for row, i in zip(rows, incoming, strict=True) if i.stored is not None]
     if new:
-        execute(session, _INSERT_NEW, (dumps(new).decode(), entity.name))
+        write(session, _INSERT_RECORDS, (entity.name, _json(new, _RECORD)))
+        write(session, _INSERT_FIRST_VERSIONS, (_json(new, _VERSION),))
+        write(session, _INSERT_KEYS, (_json(new, _KEYS),))
     if old:
         if not versioned:
             write_versions(session, old, state="applied")
         execute(session, _UPDATE_OLD, (dumps(old).decode(),))
-        execute(session, "delete from match_key where record_id = any(%s)", ([row["id"] for row in old],))
-        execute(session, _INSERT_KEYS, (dumps([{"id": row["id"], "keys": row["keys"]} for row in old]).decode(),))
+        execute(session, "delete from match_key where record_id = any(%s)", (array(row["id"] for row in old),))
+        write(session, _INSERT_KEYS, (_json(old, _KEYS),))
 
 
+def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    return dumps([{name: row[name] for name in names} for row in rows]).decode()
+
+
+_RECORD = ("id", "system", "key", "status", "hash", "clean", "columns", "keys", "valid_from", "valid_to")
+_VERSION = ("id", "raw", "clean", "notes", "hash", "status", "valid_from", "valid_to")
+_KEYS = ("id", "keys")
 _FIELDS = (
     "x(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb, columns jsonb, keys bigint[], notes jsonb,"
     " valid_from date, valid_to date)"
 )
-_INSERT_NEW = (
-    "with x as materialized (select * from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + "), r as (insert into source_record"
-    " (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
-    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from x), v as ("
-    " insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
-    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to from x)"
-    " insert into match_key (key, record_id) select k, id from x, unnest(x.keys) k"
+_INSERT_RECORDS = (
+    "insert into source_record (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
+    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from jsonb_to_recordset(%s::jsonb)"
+    " as x(id uuid, system text, key text, status text, hash text, clean jsonb, columns jsonb, keys bigint[], valid_from date,"
+    " valid_to date)"
+)
+_INSERT_FIRST_VERSIONS = (
+    "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to, recorded_at)"
+    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to, statement_timestamp()"
+    " from jsonb_to_recordset(%s::jsonb)"
+    " as x(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date)"
 )
 _UPDATE_OLD = (
     "update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
@@ -180,12 +193,12 @@ def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUI
         execute(
             session,
             "delete from edge where verdict is null and (low = any(%s) or high = any(%s))",
-            (list(updated), list(updated)),
+            (array(updated), array(updated)),
         )
     if not pairs:
         return
     rows = [{"low": low, "high": high, "weight": s.weight, "evidence": evidence_json(s)} for (low, high), s in pairs.items()]
-    execute(
+    write(
         session,
         "insert into edge (low, high, weight, evidence, model_version) select x.low, x.high, x.weight, x.evidence, %s"
         " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb) on conflict (low, high) do update"

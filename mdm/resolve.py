@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from matching.cluster import Clustering, Limits, Pair, cluster, connected, pair
 from matching.score import Scorer
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch, write
 from mdm.decide import Cut, Group, groups_and_cuts
 from mdm.derive import derive
 from mdm.entity import EntityType
@@ -35,6 +35,7 @@ class Change:
     alone: tuple[Member, ...] = ()  # new records without any edge: nothing can join them
     may_part: frozenset[UUID] = frozenset()  # golden records whose cut a person accepted
     cause: str = "edge"
+    only_weighed: bool = False  # the records are as they were, another model has weighed them
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[U
         goldens = {m.golden_id for m in members.values() if m.golden_id is not None}
         if goldens <= locked:
             return members | alone, edges_at(session, members)
-        fetch(session, "select id from golden_record where id = any(%s) order by id for update", (sorted(goldens),))
+        fetch(session, "select id from golden_record where id = any(%s) order by id for update", (array(sorted(goldens)),))
         locked |= goldens
     raise Busy
 
@@ -164,7 +165,9 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     settled.happenings += _merge_goldens(session, merged)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
     if plan.edges or plan.cuts or any(m.golden_id is not None for m in plan.members.values()):
-        settled.tasks = refresh_reviews(session, entity, scorer.model, Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged]))
+        settled.tasks = refresh_reviews(
+            session, entity, scorer.model, Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], plan.change.only_weighed)
+        )
     return settled
 
 
@@ -176,16 +179,21 @@ def _move_links(session: Session, entity: EntityType, goldens: Mapping[UUID, Seq
         execute(
             session,
             "update link set recorded_to = clock_timestamp() where record_id = any(%s) and recorded_to is null",
-            (leaving,),
+            (array(leaving),),
         )
     if moving:
+        if new:
+            write(
+                session,
+                "insert into golden_record (id, domain, status) select id, %s, 'active' from unnest(%s::uuid[]) id",
+                (entity.name, array(sorted(new))),
+            )
         rows = [{"r": m.id, "g": g, "c": "new" if g in new and len(goldens[g]) == 1 else cause} for m, g in moving]
-        execute(
+        write(
             session,
-            "with g as (insert into golden_record (id, domain, status) select id, %s, 'active' from unnest(%s::uuid[]) id)"
-            " insert into link (record_id, golden_id, cause) select r, g, c"
+            "insert into link (record_id, golden_id, cause, recorded_from) select r, g, c, statement_timestamp()"
             " from jsonb_to_recordset(%s::jsonb) as x(r uuid, g uuid, c text)",
-            (entity.name, sorted(new), dumps(rows).decode()),
+            (dumps(rows).decode(),),
         )
 
 

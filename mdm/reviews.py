@@ -36,12 +36,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away."""
+    """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away.
+
+    `only_weighed`: the records are as they were, another model weighed them. Then a task that asks about the same golden records keeps its
+    version, and whoever is just deciding it is not refused.
+    """
 
     goldens: Mapping[UUID, Sequence[Member]]
     edges: Sequence[StoredEdge]
     cuts: Sequence[Cut]
     merged: Sequence[UUID]
+    only_weighed: bool = False
 
 
 def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook: Outlook) -> dict[UUID, UUID]:
@@ -59,7 +64,7 @@ def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook:
     # Only subjects whose every edge is known are judged; the others were judged when they changed.
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in outlook.cuts]
-    ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged})
+    ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=outlook.only_weighed)
     _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens})
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
     told: dict[UUID, UUID] = {}
@@ -157,7 +162,7 @@ def _open_tasks(session: Session, goldens: Sequence[UUID]) -> list[_Open]:
 
 
 def _reconcile(
-    session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Wanted], settled: set[UUID]
+    session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Wanted], settled: set[UUID], *, only_weighed: bool
 ) -> dict[str, UUID]:
     keys = {w.dedupe_key for w in wanted}
     # Every subject of a review was judged again here; a cut only where its golden record was settled.
@@ -168,7 +173,7 @@ def _reconcile(
     ids = {task.dedupe_key: task.id for task in existing}
     write = [w for w in wanted if w.dedupe_key not in same or _differs(same[w.dedupe_key], w)]
     if write:
-        ids.update(_write(session, entity, write))
+        ids.update(_write(session, entity, write, only_weighed=only_weighed))
     return ids
 
 
@@ -176,7 +181,7 @@ def _differs(task: _Open, wanted: Wanted) -> bool:
     return task.goldens != wanted.goldens or task.detail != wanted.detail
 
 
-def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> dict[str, UUID]:
+def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted], *, only_weighed: bool) -> dict[str, UUID]:
     rows = [
         {
             "id": new_id(),
@@ -195,8 +200,10 @@ def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted]) -> di
         " select x.id, %s, x.kind, x.k, x.goldens, x.records, x.detail, x.impact from jsonb_to_recordset(%s::jsonb)"
         " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)"
         " on conflict (dedupe_key) where status = 'open' do update set goldens = excluded.goldens, records = excluded.records,"
-        " detail = excluded.detail, impact = excluded.impact, version = task.version + 1 returning dedupe_key, id",
-        (entity.name, dumps(rows).decode()),
+        " detail = excluded.detail, impact = excluded.impact, version = task.version + case when %s and task.kind = 'review'"
+        " and task.goldens[1] = excluded.goldens[1] and task.goldens @> excluded.goldens and excluded.goldens @> task.goldens"
+        " and task.records = excluded.records then 0 else 1 end returning dedupe_key, id",
+        (entity.name, dumps(rows).decode(), only_weighed),
     )
     return dict(written)
 

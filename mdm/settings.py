@@ -43,6 +43,7 @@ class Settings:
     host: str
     port: int
     web_workers: int
+    match_memory_gb: int  # what bulk matching may take before it spills to disk
     log_level: str
     profile: Profile
     pepper_given: str | None = field(repr=False)
@@ -58,6 +59,7 @@ class Settings:
             host=reader.host("MDM_HOST", default="127.0.0.1"),
             port=reader.whole_number("MDM_PORT", default=8000, largest=65535),
             web_workers=reader.whole_number("MDM_WEB_WORKERS", default=2, largest=WEB_WORKERS_MAX),
+            match_memory_gb=reader.whole_number("MDM_MATCH_MEMORY_GB", default=4, largest=1024),
             log_level=reader.choice("MDM_LOG_LEVEL", LOG_LEVELS, default="INFO", fold=str.upper),
             profile=Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower)),
             pepper_given=reader.pepper("MDM_KEY_PEPPER"),

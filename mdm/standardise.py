@@ -15,7 +15,7 @@ from matching.compare import Value
 from mdm.entity import Attribute, EntityType, IdentifierRule
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.jsonio import canonical
-from mdm.values.kind import Reading, ValueType, clean_text
+from mdm.values.kind import Features, Reading, ValueType, clean_text
 
 KEY_LENGTH_MAX = 200
 IDENTIFIERS_MAX = 200
@@ -83,7 +83,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     readings = _identifiers(delivery, registry, notes)
     return Standard(
         delivery=delivery,
-        attributes={attribute.name: _value(attribute, read) for attribute, read in attributes},
+        attributes={attribute.name: _value(attribute, read) for attribute, read in attributes if any(r.value is not None for r in read)},
         # A placeholder is nobody's identifier: looking one up must not find everybody.
         identifiers={code: values for code, read in readings.items() if (values := _known(read))},
         columns=_columns(entity, delivery, attributes, readings, registry),
@@ -158,9 +158,7 @@ def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> li
             continue
         readings = [_read(attribute, text) for text in _texts(raw)]
         notes += [Note(r.problem, _pointer("attributes", attribute.name)) for r in readings if r.problem is not None]
-        known = [r for r in readings if r.value is not None]
-        if known:
-            found.append((attribute, known))
+        found.append((attribute, readings))
     return found
 
 
@@ -209,15 +207,16 @@ def _columns(
     columns: dict[str, Value] = {"system": delivery.system}
     for attribute, readings in attributes:
         for reading in readings:
-            if reading.is_evidence:
-                _add_features(columns, attribute, reading.value or "")
+            _add_features(columns, attribute, attribute.type.told(reading))
     for rule in entity.identifiers:
         _add_identifier(columns, rule, registry.value_type(rule.system), identifiers.get(rule.system, ()))
     mentioned = [
         f"{code}:{r.value}" for code, readings in identifiers.items() if registry.is_source(code) for r in readings if r.is_evidence
     ]
     columns["keys"] = tuple(sorted({f"{delivery.system}:{local_key(delivery.key)}", *mentioned}))
-    return columns
+    if entity.derived is None:
+        return columns
+    return {name: value for name, value in {**columns, **entity.derived(columns)}.items() if value}
 
 
 def local_key(key: str) -> str:
@@ -225,9 +224,9 @@ def local_key(key: str) -> str:
     return clean_text(key)
 
 
-def _add_features(columns: dict[str, Value], attribute: Attribute, value: str) -> None:
+def _add_features(columns: dict[str, Value], attribute: Attribute, told: Features) -> None:
     """One value has one column per feature; several values of an attribute share theirs as a list."""
-    for feature, found in attribute.type.features(value).items():
+    for feature, found in told.items():
         name = f"{attribute.name}.{feature}" if feature else attribute.name
         listed = (found,) if isinstance(found, str) else found
         columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *listed))) if attribute.many else found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch
+from mdm.db import address, execute, fetch
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.identifier_systems import BY_CODE, IDENTIFIER_SYSTEMS
 from mdm.values import BY_NAME
@@ -61,15 +61,15 @@ _registries: dict[str, SystemRegistry] = {}
 
 def registry(session: Session) -> SystemRegistry:
     """The registry, at most a second old in this process: an alias added elsewhere works within that time."""
-    url = str(session.get_bind().engine.url)
-    known = _registries.get(url)
+    place = address(session)
+    known = _registries.get(place)
     if known is None or time.monotonic() - known.read_at > _FRESH_SECONDS:
-        known = _registries[url] = read_registry(session)
+        known = _registries[place] = read_registry(session)
     return known
 
 
 def forget_registry(session: Session) -> None:
-    _registries.pop(str(session.get_bind().engine.url), None)
+    _registries.pop(address(session), None)
 
 
 def read_registry(session: Session) -> SystemRegistry:

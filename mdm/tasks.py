@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from mdm import audit
 from mdm.access import Actor
-from mdm.candidates import read_blocks
+from mdm.candidates import holders_max, read_blocks
 from mdm.db import Row, execute, fetch, lock
 from mdm.decisions import NewDecision, append, judge_pairs
 from mdm.entity import EntityType
@@ -249,7 +249,8 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
         stored = read_stored(session, entity, [standard])[system, key]
         lock(session, f"block:{entity.name}", {*keys, *stored.keys})
         incoming = Incoming(record_id, standard, stored, standard.columns, keys)
-        settled, _ = store_and_settle(session, entity, model, Writing(read_blocks(session, sorted(keys)), [incoming], versioned=True))
+        blocks = read_blocks(session, keys, holders_max(model.model, keys))
+        settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=True))
         publish(session, entity.name, settled.happenings)
     evidence = {"version": version, "evidence": detail.get("evidence", {})}
     return append(session, entity, case.decision(verdict, [record_id], model.model.version, evidence))

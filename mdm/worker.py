@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from mdm import jobs
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
-from mdm.running import SEQUENCE_EVENTS, Hand
+from mdm.jobs import MATCH_ALL
+from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sequencer import has_unnumbered
 
 SWEEP_SECONDS = 10.0
@@ -46,16 +47,30 @@ class Flag:
 class Hands:
     """The hand of whichever process asks: database connections do not survive a fork."""
 
-    def __init__(self, database_url: str, is_stopping: Callable[[], bool]) -> None:
+    def __init__(self, database_url: str, is_stopping: Callable[[], bool], match_memory_gb: int) -> None:
         self._database_url = database_url
         self._is_stopping = is_stopping
+        self._handlers = _handlers(match_memory_gb)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
         if self._made is None or self._made[0] != os.getpid():
             name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-            self._made = os.getpid(), Hand(Database(self._database_url), name, self._is_stopping)
+            self._made = os.getpid(), Hand(Database(self._database_url), name, self._is_stopping, self._handlers)
         return self._made[1]
+
+
+def _handlers(match_memory_gb: int) -> Mapping[str, Handler]:
+    """Every kind of job."""
+
+    def match_all(run: Run) -> None:
+        # What bulk matching needs takes seconds to load, and most workers never do it.
+        from matching.bulk import Room  # noqa: PLC0415
+        from mdm import rematch  # noqa: PLC0415
+
+        rematch.match_all(run, Room(f"{match_memory_gb}GB"))
+
+    return {**HANDLERS, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -79,26 +94,26 @@ def _no_bell(_job_id: UUID, _queue: str) -> None:
     """There is no broker: the same process looks into the table."""
 
 
-def work_once(database_url: str) -> int:
+def work_once(database_url: str, match_memory_gb: int) -> int:
     """A round of the sweeper and everything that is due, for a system timer; how many jobs were done."""
-    hand = Hands(database_url, lambda: False).here()
+    hand = Hands(database_url, lambda: False, match_memory_gb).here()
     sweep(hand.database, _no_bell)
     return hand.drain()
 
 
-def work_without_broker(database_url: str, stop: threading.Event) -> None:
+def work_without_broker(database_url: str, stop: threading.Event, match_memory_gb: int) -> None:
     """Look into the table every second until told to stop."""
-    hand = Hands(database_url, stop.is_set).here()
+    hand = Hands(database_url, stop.is_set, match_memory_gb).here()
     _every(SWEEP_SECONDS, lambda: sweep(hand.database, _no_bell), stop)
     hand.drain()
     while not stop.wait(POLL_SECONDS):
         hand.drain()
 
 
-def work_with_broker(database_url: str, broker_url: str, concurrency: int) -> None:
+def work_with_broker(database_url: str, broker_url: str, concurrency: int, match_memory_gb: int) -> None:
     """A Celery worker with the sweeper beside it, until a signal ends it."""
     stopping = Flag()
-    hands = Hands(database_url, stopping.is_up)
+    hands = Hands(database_url, stopping.is_up, match_memory_gb)
     app = worker_app(broker_url, hands)
     signals.worker_shutting_down.connect(lambda **_: stopping.up(), weak=False)
     stop = threading.Event()

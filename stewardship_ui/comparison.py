@@ -1,4 +1,7 @@
-"""A task's subject and candidates side by side. Evidence stands in the row it is about, as it was stored; nothing is scored here."""
+"""A task's subject and candidates side by side. Evidence stands in the row it is about, as it was stored.
+
+Beside it: the same evidence as a sum with what would turn the outcome, wherever today's model still says what was stored.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from matching.explain import Explanation, explain
 from matching.model import Model
 from matching.score import Evidence
 from mdm import mask
@@ -17,9 +21,12 @@ from mdm.golden import GoldenView, SourceView
 from mdm.identifier_systems import BY_CODE
 from mdm.models import scorer
 from mdm.reading import Reader, read_golden, read_sources
+from mdm.records import read_columns
 from mdm.systems import registry
 from mdm.tasks import TaskView
 from stewardship_ui.showing import shown
+
+_ROUNDING = 1e-9  # what a weight may differ by after it was stored
 
 Texts = Sequence[str]
 Row = tuple[str, Sequence[tuple[Texts, Sequence[Evidence]]]]  # a title, and per column its texts and what the comparison said
@@ -27,13 +34,17 @@ Row = tuple[str, Sequence[tuple[Texts, Sequence[Evidence]]]]  # a title, and per
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """What a pair's stored evidence adds up to. `is_total` is False where the prior is left out, as against a record's former version."""
+    """What a pair's stored evidence adds up to. `is_total` is False where the prior is left out, as against a record's former version.
+
+    No `explanation`: the model has changed since, and its numbers are others.
+    """
 
     weight: float
     evidence: tuple[Evidence, ...]
     vetoes: tuple[str, ...]
     capped: bool
     is_total: bool = True
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ def _review(session: Session, entity: EntityType, reader: Reader, task: TaskView
     reasons = {candidate["golden_id"]: candidate["reason"] for candidate in task.detail["candidates"]}
     for number, golden_id in enumerate(task.goldens[1:], start=1):
         view = read_golden(session, entity, reader, golden_id)
-        strength = _strongest(session, subject.records, view.records)
+        strength = _strongest(session, entity, subject.records, view.records)
         found.append(_golden_column(entity, reader, view, f"Candidate {number}", strength, reasons.get(str(golden_id), "")))
     return found
 
@@ -90,7 +101,7 @@ def _cut(session: Session, entity: EntityType, reader: Reader, task: TaskView) -
     first = [UUID(record) for record in parts[0]]
     found = []
     for number, part in enumerate(parts, start=1):
-        tie = _strongest(session, first, [UUID(record) for record in part]) if number > 1 else None
+        tie = _strongest(session, entity, first, [UUID(record) for record in part]) if number > 1 else None
         found += [_source_column(entity, reader, views[r], f"Part {number}", tie if r == part[0] else None) for r in part]
     return found
 
@@ -125,18 +136,29 @@ def _source_values(entity: EntityType, reader: Reader, values: Mapping[str, Any]
 _COLUMNS = {"review": _review, "cut": _cut, "overlay": _overlay}
 
 
-def _strongest(session: Session, mine: Sequence[UUID], others: Sequence[UUID]) -> Strength | None:
+def _strongest(session: Session, entity: EntityType, mine: Sequence[UUID], others: Sequence[UUID]) -> Strength | None:
     """The stored evidence of the strongest pair between two groups of records, None when no pair ever reached review."""
     rows = fetch(
         session,
-        "select weight, evidence from edge where (low = any(%(mine)s) and high = any(%(others)s))"
+        "select weight, evidence, low, high from edge where (low = any(%(mine)s) and high = any(%(others)s))"
         " or (low = any(%(others)s) and high = any(%(mine)s)) order by weight desc, low, high limit 1",
         {"mine": list(mine), "others": list(others)},
     )
     if not rows:
         return None
-    weight, stored = rows[0]
-    return Strength(weight, tuple(Evidence(**item) for item in stored["items"]), tuple(stored["vetoes"]), stored["capped"])
+    weight, stored, low, high = rows[0]
+    evidence = tuple(Evidence(**item) for item in stored["items"])
+    explanation = _explanation(session, entity, low, high, evidence)
+    return Strength(weight, evidence, tuple(stored["vetoes"]), stored["capped"], explanation=explanation)
+
+
+def _explanation(session: Session, entity: EntityType, low: UUID, high: UUID, stored: Sequence[Evidence]) -> Explanation | None:
+    columns = read_columns(session, (low, high))
+    found = explain(scorer(session, entity), columns[low], columns[high])
+    steps = {(step.comparison, step.level): step.weight for step in found.steps}
+    known = {(evidence.comparison, evidence.level): evidence.weight for evidence in stored}
+    is_same = steps.keys() == known.keys() and all(abs(steps[said] - weight) < _ROUNDING for said, weight in known.items())
+    return found if is_same else None
 
 
 def _by_row(entity: EntityType, identifiers: Iterable[tuple[str, str]]) -> Mapping[str, Texts]:

@@ -19,7 +19,7 @@ from mdm.tasks import Ruling, TaskView
 from mdm.values.kind import clean_text
 from stewardship_ui.comparison import compare
 from stewardship_ui.showing import tag_only
-from stewardship_ui.words import KINDS, REASONS
+from stewardship_ui.words import KINDS, OUTCOMES, REASONS
 
 Page = tuple[str, int]
 _REASON_MAX = 2000
@@ -67,6 +67,7 @@ def _page(view: TaskView, *, problem: str = "", status: int = HTTPStatus.OK) -> 
         comparison=comparison,
         decision=decision,
         reasons=REASONS,
+        outcomes=OUTCOMES,
         may_decide=policy.can(actor(), Verb.DECIDE, view.domain),
         problem=problem,
         reason=request.form.get("reason", ""),

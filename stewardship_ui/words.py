@@ -60,6 +60,12 @@ REASONS: Mapping[str, str] = {
     "ambiguous": "strong enough to link, but not clearly ahead of another candidate",
 }
 
+OUTCOMES: Mapping[str, str] = {
+    "link": "linked without asking",
+    "review": "a person decides",
+    "new": "kept apart",
+}
+
 REFUSALS: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "Not allowed",
     HTTPStatus.NOT_FOUND: "Nothing here",

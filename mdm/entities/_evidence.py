@@ -3,7 +3,7 @@
 A comparison is written without its last level: what is left of m and u to 1 is the level that holds when nothing else did.
 """
 
-from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits
+from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits, word_for_word, words_agree
 from matching.model import Comparison, Level, Test
 
 
@@ -73,6 +73,18 @@ def phone(*, m: float, u: float) -> Comparison:
     return compared("phone", "contact", level("same", m, u, same("phone")), near, needs="phone")
 
 
+def switchboard(*, m: float, u: float) -> Comparison:
+    """The phone of a place, which many people dial and some lists write without the area code."""
+    return compared(
+        "phone",
+        "contact",
+        level("same", m, u, same("phone")),
+        level("same local number", 0.05, u / m * 0.05, same("phone.local")),
+        level("one digit off", 0.05, u / m * 0.25, within_edits("phone.local", 1)),
+        needs="phone.local",
+    )
+
+
 def organisation_name(column: str, *, same_u: float, other_names: str | None = None) -> Comparison:
     """Words in any order, legal forms gone. Where both sides keep words of their own, that is a conflict: a sister, a site, a successor.
 
@@ -88,12 +100,13 @@ def organisation_name(column: str, *, same_u: float, other_names: str | None = N
         "name",
         level("same", same_m - 7e-8, same_u, same(column)),
         *known,
-        level("same words", 0.17, same_u * 1.4, soft_jaccard(tokens, 0.88)),
-        level("spelt alike", 0.05, same_u * 0.8, within_edits(column, 1)),
+        level("same words", 0.21, same_u * 1.4, words_agree(tokens, 5)),
+        level("spelt alike", 0.05, same_u * 0.8, within_edits(column, 1), word_for_word(tokens)),
         level("acronym", 0.02, 0.0006, either_crossed(column, f"{column}.acronym")),
-        level("one is part of the other", 0.004, 0.25, soft_contains(tokens, 0.95)),
-        level("words abbreviated", 0.05, 0.1, soft_jaccard(tokens, 0.72)),
-        level("words in conflict", 6.5e-8, 0.25, soft_jaccard(tokens, 0.45)),
+        level("one is part of the other", 0.007, 0.15, words_agree(tokens, 4)),
+        level("one says more", 0.007, 0.15, words_agree(tokens, 3)),
+        level("words in conflict", 6e-8, 0.25, words_agree(tokens, 2)),
+        level("few words shared", 5e-9, 0.15, words_agree(tokens, 1)),
         needs=column,
         otherwise="another name",
     )

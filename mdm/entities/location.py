@@ -1,6 +1,9 @@
 """Locations: sites, buildings, units, rooms, docks. Many places share one address and one switchboard, so a name must speak too."""
 
-from matching.levels import alike, either_crossed, part, same, soft_contains, soft_jaccard, within_edits
+from collections.abc import Mapping
+
+from matching.compare import Value
+from matching.levels import alike, either_crossed, part, same, soft_contains, soft_jaccard
 from matching.model import BlockingRule, Model, Thresholds, Veto
 from mdm.entities._evidence import (
     compared,
@@ -12,6 +15,7 @@ from mdm.entities._evidence import (
     postal_code,
     same_or_not,
     street,
+    switchboard,
 )
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
@@ -61,17 +65,21 @@ _COMPARISONS = (
     street(m=0.8, u=0.4),
     house_number(m=0.88, u=0.5),
     postal_code(m=0.82, u=0.45, area_u=0.2),
-    compared(
-        "phone",
-        "contact",
-        level("same", 0.62, 0.03, same("phone")),
-        level("one digit off", 0.05, 0.01, within_edits("phone", 1)),
-        needs="phone",
-    ),
+    switchboard(m=0.62, u=0.03),
     same_or_not("CMS certification number", "ccn", "identifier", m=0.75, u=0.15),
     same_or_not("NPI", "npi", "identifier", m=0.7, u=0.15),
     same_or_not("CLIA number", "clia", "identifier", m=0.7, u=0.05),
 )
+
+
+def _without_address_numbers(columns: Mapping[str, Value]) -> Mapping[str, Value]:
+    """A number of the address that stands in the name too ("Infusion Center 5160 S Pulaski") is no number of the place."""
+    numbers, own, street = (str(columns.get(name, "")) for name in ("name.numbers", "address_line.number", "address_line.street"))
+    address = {own, *street.split()} - {""}
+    if address.isdisjoint(numbers.split()):
+        return {}
+    return {"name.numbers": " ".join(number for number in numbers.split() if number not in address)}
+
 
 _BLOCKING = (
     BlockingRule("key", (part("keys"),)),
@@ -79,8 +87,10 @@ _BLOCKING = (
     BlockingRule("CMS certification number", (part("ccn"),)),
     BlockingRule("NPI", (part("npi"),)),
     BlockingRule("CLIA number", (part("clia"),)),
-    BlockingRule("phone", (part("phone"),)),
+    BlockingRule("phone", (part("phone.local"),)),
     BlockingRule("name", (part("name"),)),
+    BlockingRule("neighbouring words", (part("name.pairs"),)),
+    BlockingRule("word, street", (part("name.tokens"), part("address_line.street", 0, 6))),
     BlockingRule("house number, street", (part("address_line.number"), part("address_line.street", 0, 6))),
     # What tells the places of one site apart stands at the end of the name.
     BlockingRule("end of the name, postal code", (part("name", -10), part("postal_code"))),
@@ -91,7 +101,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="location-2",
+    version="location-3",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -102,8 +112,9 @@ _MODEL = Model(
         Veto("two facilities", conflict=("facility.marks",)),
         Veto("two codes of one system", conflict=("code.bare",), agree=("system",)),
     ),
-    clip=12.0,
+    clip=17.0,
     groups_needed=2,
+    u_from="candidates",
 )
 
 ENTITY = EntityType(
@@ -128,6 +139,7 @@ ENTITY = EntityType(
         ("code", ("ehr",)),
     ),
     relationships=(RelationshipRule("part_of", "location", "parts", hierarchy=True),),
-    guarded=(("phone", 60),),
+    guarded=(("phone", 60), ("phone.local", 60)),
     overlay_below=-10.0,
+    derived=_without_address_numbers,
 )

@@ -2,9 +2,23 @@
 
 from dataclasses import replace
 
-from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, within_edits
-from matching.model import BlockingRule, Model, Thresholds, Veto
-from mdm.entities._evidence import city, compared, cross_reference, house_number, level, phone, postal_code, same_or_not, street
+from matching.levels import (
+    alike,
+    contains,
+    crossed,
+    either_crossed,
+    is_initial,
+    jaccard,
+    month_day_swapped,
+    part,
+    prefix,
+    same,
+    shares,
+    within_edits,
+)
+from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
+from mdm.entities._evidence import compared, cross_reference, house_number, level, phone, same_or_not, street
+from mdm.entities._names import RESIDUAL, names_in_one_field
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
@@ -23,6 +37,12 @@ PHI = Sensitivity.PHI
 def _yes_alone(value: str) -> Features:
     """A column that only a "yes" fills, so that a veto can ask whether both sides say it."""
     return {"": value, "yes": "yes"} if value == "true" else {"": value}
+
+
+def _by_rarity(comparison: Comparison) -> Comparison:
+    """The first level counts the more, the rarer the shared value is."""
+    first = replace(comparison.levels[0], frequency=comparison.needs[0])
+    return replace(comparison, levels=(first, *comparison.levels[1:]))
 
 
 _MULTIPLE_BIRTH = replace(FLAG, features=_yes_alone, feature_names=("", "yes"))
@@ -68,67 +88,72 @@ _IDENTIFIERS = (
     IdentifierRule("local_id", "local-id", many=True, max_holders=12),
 )
 
-# The given name alone tells brothers, sisters and twins apart. Where it does not speak for the same person (another one, or unknown as with
-# two newborns), all that a household shares counts nothing: only the person's own identifiers can carry the link then.
-_TOLD_APART = ("person in the household", "not told by the given name")
-
-_PERSON_IN_HOUSEHOLD = compared(
-    _TOLD_APART[0],
-    "household",
-    level(
-        "told by the given name",
-        0.96,
-        0.1,
-        alike("given_name", 0.82),
-        same("given_name.sound"),
-        shares("given_name.nicknames"),
-        is_initial("given_name"),
-        within_edits("given_name", 1),
-        either_crossed("given_name", "middle_name"),
-        either_crossed("given_name", "family_name"),
-        crossed("given_name", "family_name", 0.9),
-    ),
-    needs="system",
-    otherwise=_TOLD_APART[1],
+# The given name alone tells brothers, sisters and twins apart. Where it is another one, or unknown as with two newborns, all that a
+# household shares counts nothing: only the person's own identifiers can carry the link then.
+_TOLD_APART = ("given name", "different")
+_BORN_APART = tuple(
+    ("birth date", label) for label in ("only the year known", "two digits off", "same year", "same day of another year", "different")
 )
 
-# Given that first answer: how well the given names agree.
+_GIVEN_NAME_KNOWN = compared(
+    "given name known",
+    "content",
+    level("on both sides", 0.9995, 0.9887, alike("given_name", 0.0)),
+    needs="system",
+    otherwise="not on both sides",
+)
+
 _GIVEN_NAME = compared(
     "given name",
-    "name",
-    level("names exchanged", 0.012, 0.00003, crossed("given_name", "family_name", 0.9)),
-    level("same", 0.72, 0.055, same("given_name")),
-    level("short form", 0.05, 0.011, shares("given_name.nicknames")),
-    level("near", 0.09, 0.03, alike("given_name", 0.92), within_edits("given_name", 1)),
-    level("initial", 0.02, 0.06, is_initial("given_name")),
+    "person",
+    level("names exchanged", 0.012, 0.000003, crossed("given_name", "family_name", 0.9)),
+    replace(level("same", 0.765, 0.0061, same("given_name")), frequency="given_name"),
+    level("short form", 0.052, 0.0012, shares("given_name.nicknames")),
+    level("near", 0.095, 0.0033, alike("given_name", 0.92), within_edits("given_name", 1)),
+    level("initial", 0.02, 0.0062, is_initial("given_name")),
     level(
         "stands in another name field",
         0.02,
-        0.06,
+        0.0062,
         either_crossed("given_name", "middle_name"),
         either_crossed("given_name", "family_name"),
+        either_crossed("given_name", RESIDUAL),
     ),
-    level("alike", 0.03, 0.18, alike("given_name", 0.82), same("given_name.sound")),
+    level("alike", 0.0322, 0.02, alike("given_name", 0.82), same("given_name.sound")),
     needs="given_name",
 )
 
 _FAMILY_NAME = compared(
     "family name",
     "name",
-    level("same", 0.81, 0.003, same("family_name")),
+    replace(level("same", 0.81, 0.003, same("family_name")), frequency="family_name"),
     level("near", 0.08, 0.0014, alike("family_name", 0.92), within_edits("family_name", 1)),
+    level("one of two family names", 0.005, 0.0002, contains("family_name.words", 1.0)),
     level("former name", 0.03, 0.0008, either_crossed("family_name", "previous_family_name"), shares("previous_family_name")),
+    level(
+        "stands in another name field", 0.005, 0.002, either_crossed("family_name", "given_name"), either_crossed("family_name", RESIDUAL)
+    ),
     level("alike", 0.03, 0.012, alike("family_name", 0.82), same("family_name.sound")),
     needs="family_name",
     unless=("given name", "names exchanged"),
 )
 
+# Words of a name in one field that are neither the given nor the family name.
+_FURTHER_NAMES = compared(
+    "further names",
+    "name",
+    level("same", 0.5, 0.01, jaccard(RESIDUAL, 1.0)),
+    level("some", 0.2, 0.02, shares(RESIDUAL)),
+    needs=RESIDUAL,
+)
+
 _BIRTH_DATE = compared(
     "birth date",
     "birth",
-    level("same", 0.9143, 0.00006, same("birth_date")),
+    replace(level("same", 0.9138, 0.00006, same("birth_date")), frequency="birth_date"),
     level("one digit off", 0.05, 0.0014, within_edits("birth_date", 1)),
     level("month and day exchanged", 0.008, 0.00012, month_day_swapped("birth_date")),
+    level("only the year known", 0.0005, 0.0002, either_crossed("birth_date.new_year", "birth_date.year")),
     level("two digits off", 0.015, 0.011, within_edits("birth_date", 2)),
     level("same year", 0.01, 0.014, same("birth_date.year")),
     level("same day of another year", 0.002, 0.0025, same("birth_date.month_day")),
@@ -166,18 +191,36 @@ _IDENTIFIER_EVIDENCE = (
 )
 
 _HOUSEHOLD_EVIDENCE = (
-    street(m=0.62, u=0.04),
-    postal_code(m=0.7, u=0.05, area_u=0.2),
-    city(m=0.8, u=0.28),
+    _by_rarity(street(m=0.62, u=0.04)),
+    compared(
+        "postal code",
+        "location",
+        replace(level("same", 0.7, 0.05, same("postal_code")), frequency="postal_code"),
+        level("one sign off", 0.07, 0.021, within_edits("postal_code", 1)),
+        level("two signs off", 0.01, 0.015, within_edits("postal_code", 2)),
+        level("same area", 0.07, 0.185, same("postal_code.area")),
+        level("same region", 0.04, 0.12, prefix("postal_code", 2)),
+        needs="postal_code",
+    ),
+    compared(
+        "city",
+        "location",
+        replace(level("same", 0.8, 0.28, same("city")), frequency="city"),
+        level("near", 0.06, 0.03, alike("city", 0.9), within_edits("city", 1)),
+        level("one is part of the other", 0.02, 0.012, contains("city.words", 1.0), within_edits("city", 2)),
+        needs="city",
+    ),
     phone(m=0.6, u=0.035),
     compared(
         "email",
         "contact",
         level("same", 0.62, 0.004, same("email")),
-        level("same mailbox name", 0.08, 0.002, same("email.local")),
+        level("same mailbox name", 0.06, 0.0015, same("email.local")),
+        level("near", 0.04, 0.002, alike("email", 0.92), within_edits("email", 2)),
+        level("near mailbox name", 0.02, 0.004, alike("email.local", 0.88)),
         needs="email",
     ),
-    same_or_not("member number", "member_id", "identifier", m=0.65, u=0.08),
+    same_or_not("member number", "member_id", "contact", m=0.65, u=0.08),
     compared(
         "mother's maiden name",
         "birth",
@@ -185,26 +228,34 @@ _HOUSEHOLD_EVIDENCE = (
         level("near", 0.06, 0.04, alike("mothers_maiden_name", 0.9)),
         needs="mothers_maiden_name",
     ),
-    same_or_not("occupation", "occupation", "content", m=0.55, u=0.08),
+    _by_rarity(same_or_not("occupation", "occupation", "content", m=0.55, u=0.08)),
 )
+
+
+def _of_the_person(comparison: Comparison) -> Comparison:
+    """Counts nothing where given name and birth date speak of another person of the household."""
+    return replace(comparison, unless=_TOLD_APART, along_with=_BORN_APART)
+
 
 _COMPARISONS = (
     # Identifiers first: two records that share none soon cannot reach the threshold any more.
     *_IDENTIFIER_EVIDENCE,
-    _PERSON_IN_HOUSEHOLD,
+    _GIVEN_NAME_KNOWN,
     _GIVEN_NAME,
     _FAMILY_NAME,
+    _FURTHER_NAMES,
     _BIRTH_DATE,
     same_or_not("sex", "sex", "birth", m=0.985, u=0.5),
-    compared(
-        "middle name",
-        "name",
-        level("same", 0.46, 0.03, same("middle_name")),
-        level("same initial", 0.4, 0.08, same("middle_name.initial")),
-        needs="middle_name.initial",
-        unless=_TOLD_APART,
+    _of_the_person(
+        compared(
+            "middle name",
+            "name",
+            level("same", 0.46, 0.03, same("middle_name")),
+            level("same initial", 0.4, 0.08, same("middle_name.initial")),
+            needs="middle_name.initial",
+        )
     ),
-    *(replace(comparison, unless=_TOLD_APART) for comparison in _HOUSEHOLD_EVIDENCE),
+    *(_of_the_person(comparison) for comparison in _HOUSEHOLD_EVIDENCE),
     house_number(m=0.86, u=0.25),
 )
 
@@ -219,31 +270,45 @@ _BLOCKING = (
     BlockingRule("national identifier", (part("national_id"),)),
     BlockingRule("local identifier", (part("local_id"),)),
     BlockingRule("end of phone", (part("phone", -5),)),
-    BlockingRule("mailbox name", (part("email.local"),)),
-    BlockingRule("birth date, given initial", (part("birth_date"), part("given_name", 0, 1))),
-    BlockingRule("birth date, family initial", (part("birth_date"), part("family_name", 0, 1))),
+    BlockingRule("mailbox name", (part("email.local", 0, 6),)),
+    BlockingRule("birth date", (part("birth_date"),)),
+    BlockingRule(
+        "birth month, initials", (part("birth_date.year_month"), part("given_name", 0, 1), part("family_name", 0, 1)), crossed=True
+    ),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
+    BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
     BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2))),
-    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 5))),
-    BlockingRule("postal code, family name", (part("postal_code"), part("family_name", 0, 3))),
-    BlockingRule("postal code, given name", (part("postal_code"), part("given_name", 0, 3))),
+    BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2))),
+    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 4))),
+    BlockingRule("postal code", (part("postal_code"),)),
+    BlockingRule("city, birth year", (part("city"), part("birth_date.year"))),
     BlockingRule("city, family name", (part("city"), part("family_name.sound"))),
+    BlockingRule("city, given name", (part("city"), part("given_name.sound"))),
+    BlockingRule("family name", (part("family_name"),)),
 )
 
-# Not a slip of the pen: neither the year nor the day agrees.
-_TWO_DATES = ("birth_date.year", "birth_date.month_day")
+# Not a slip of the pen: neither the generation nor the day agrees.
+_TWO_DATES = ("birth_date.generation", "birth_date.month_day")
+
+# Numbers that father and son do not share.
+_OWN_NUMBERS = ("ssn", "mbi", "medicaid_id", "driver_licence", "passport", "national_id")
 
 _MODEL = Model(
     version="patient-1",
-    prior=-14.0,
+    prior=-16.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
-    thresholds=Thresholds(review=-2.0, link=7.0),
+    thresholds=Thresholds(review=-4.0, link=5.0),
     vetoes=(
         Veto("two generations", conflict=("suffix",)),
         Veto("two children of a multiple birth", conflict=("birth_order",)),
         Veto("two names in a multiple birth", conflict=("given_name",), agree=("multiple_birth.yes", "birth_date")),
-        Veto("two sexes and two names of one birth", conflict=("sex", "given_name"), agree=("birth_date", "family_name")),
+        # Robert and Roberta: names further apart than these are no evidence for one person anyway.
+        Veto(
+            "two sexes and two names of one birth",
+            conflict=("sex", "given_name.nicknames"),
+            agree=("birth_date", "family_name", "given_name.sound"),
+        ),
         Veto(
             "two given and two middle names",
             conflict=("given_name.nicknames", "given_name.sound", "middle_name.initial"),
@@ -253,12 +318,18 @@ _MODEL = Model(
         Veto("one social security number and two names", conflict=("given_name.nicknames", "given_name.sound"), agree=("ssn",)),
         Veto("two birth dates and two social security numbers", conflict=("birth_date", "ssn")),
         # Father and son of one name and home: what they share says nothing about who was born when.
-        Veto("two birth dates and one phone", conflict=_TWO_DATES, agree=("given_name.nicknames", "phone")),
-        Veto("two birth dates and one email address", conflict=_TWO_DATES, agree=("given_name.nicknames", "email")),
-        Veto("two birth dates and one member number", conflict=_TWO_DATES, agree=("given_name.nicknames", "member_id")),
+        Veto("two birth dates and one phone", conflict=_TWO_DATES, agree=("given_name.nicknames", "phone"), lifted_by=_OWN_NUMBERS),
+        Veto("two birth dates and one email address", conflict=_TWO_DATES, agree=("given_name.nicknames", "email"), lifted_by=_OWN_NUMBERS),
+        Veto(
+            "two birth dates and one member number",
+            conflict=_TWO_DATES,
+            agree=("given_name.nicknames", "member_id"),
+            lifted_by=_OWN_NUMBERS,
+        ),
         Veto("two names and two social security numbers", conflict=("given_name.nicknames", "given_name.sound", "ssn")),
     ),
-    clip=14.0,
+    clip=12.0,
+    groups_required=("person", "identifier"),
 )
 
 ENTITY = EntityType(
@@ -285,4 +356,6 @@ ENTITY = EntityType(
     relationships=(RelationshipRule("mother", "patient", "children"), RelationshipRule("attended_by", "provider", "attends")),
     guarded=(("phone", 12), ("email", 8)),
     overlay_below=-8.0,
+    derived=names_in_one_field,
+    derived_columns=(RESIDUAL,),
 )

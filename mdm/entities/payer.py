@@ -9,10 +9,10 @@ from mdm.entities._evidence import (
     level,
     name_numbers,
     organisation_name,
-    phone,
     postal_code,
     same_or_not,
     street,
+    switchboard,
 )
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
@@ -64,7 +64,7 @@ _COMPARISONS = (
     street(m=0.6, u=0.2),
     house_number(m=0.88, u=0.4),
     postal_code(m=0.7, u=0.3, area_u=0.12),
-    phone(m=0.6, u=0.2),
+    switchboard(m=0.6, u=0.2),
     same_or_not("website", "website", "contact", m=0.85, u=0.3),
 )
 
@@ -76,7 +76,7 @@ _BLOCKING = (
     BlockingRule("EIN", (part("ein"),)),
     BlockingRule("name", (part("name"),)),
     BlockingRule("trade name", (part("dba_name"),)),
-    BlockingRule("phone", (part("phone"),)),
+    BlockingRule("phone", (part("phone.local"),)),
     BlockingRule("website", (part("website"),)),
     BlockingRule("house number, postal code", (part("address_line.number"), part("postal_code"))),
     BlockingRule("neighbouring words", (part("name.pairs"),)),
@@ -96,6 +96,7 @@ _MODEL = Model(
     ),
     clip=12.0,
     groups_needed=2,
+    u_from="candidates",
 )
 
 ENTITY = EntityType(
@@ -120,6 +121,9 @@ ENTITY = EntityType(
         ("payer_id_b", ("clearinghouse", "billing")),
     ),
     relationships=(RelationshipRule("subsidiary_of", "payer", "subsidiaries", hierarchy=True),),
-    guarded=(("phone", 20),),
+    guarded=(
+        ("phone", 20),
+        ("phone.local", 20),
+    ),
     overlay_below=-6.0,
 )

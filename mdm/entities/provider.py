@@ -57,7 +57,7 @@ def _without_credentials(words: list[str]) -> list[str]:
     return words
 
 
-_NAME_PARTS = ("given", "given_sound", "given_nicknames", "family", "family_sound")
+_NAME_PARTS = ("given", "given_sound", "given_nicknames", "family", "family_sound", "family_words")
 _WHOLE_NAME = replace(FULL_NAME, features=_parts_of_full_name, feature_names=(*FULL_NAME.feature_names, *_NAME_PARTS))
 
 _PROVIDER_TYPE = replace(LABEL, features=_stand_in_apart, feature_names=("", "stand_in"))

@@ -12,10 +12,10 @@ from mdm.entities._evidence import (
     level,
     name_numbers,
     organisation_name,
-    phone,
     postal_code,
     same_or_not,
     street,
+    switchboard,
 )
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
@@ -64,7 +64,7 @@ _COMPARISONS = (
     house_number(m=0.9, u=0.3),
     postal_code(m=0.78, u=0.15, area_u=0.15),
     replace(city(m=0.85, u=0.2), unless=("postal code", "same")),
-    phone(m=0.55, u=0.02),
+    switchboard(m=0.55, u=0.02),
     compared(
         "email", "contact", level("same", 0.5, 0.002, same("email")), level("same domain", 0.2, 0.04, same("email.domain")), needs="email"
     ),
@@ -83,7 +83,7 @@ _BLOCKING = (
     BlockingRule("health industry number", (part("hin"),)),
     BlockingRule("name", (part("name"),)),
     BlockingRule("trade name", (part("dba_name"),)),
-    BlockingRule("phone", (part("phone"),)),
+    BlockingRule("phone", (part("phone.local"),)),
     BlockingRule("website", (part("website"),)),
     BlockingRule("house number, street", (part("address_line.number"), part("address_line.street", 0, 6))),
     BlockingRule("word, postal area", (part("name.tokens"), part("postal_code.area"))),
@@ -92,7 +92,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="supplier-2",
+    version="supplier-3",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -104,8 +104,9 @@ _MODEL = Model(
         Veto("two numbers", conflict=("name.numbers",)),
         Veto("two tax numbers and two names", conflict=("ein", "name")),
     ),
-    clip=12.0,
+    clip=17.0,
     groups_needed=2,
+    u_from="candidates",
 )
 
 ENTITY = EntityType(
@@ -138,6 +139,6 @@ ENTITY = EntityType(
         RelationshipRule("subsidiary_of", "supplier", "subsidiaries", hierarchy=True),
         RelationshipRule("sites_of", "supplier", "sites"),
     ),
-    guarded=(("phone", 20), ("email", 10)),
+    guarded=(("phone", 20), ("phone.local", 20), ("email", 10)),
     overlay_below=-8.0,
 )

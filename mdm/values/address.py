@@ -13,6 +13,7 @@ from mdm.values.street import street_parts
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Z]+", re.ASCII)
 _US_POSTAL_CODE = re.compile(r"([0-9]{5})([0-9]{4})?", re.ASCII)
 _FOREIGN_POSTAL_CODE = re.compile(r"(?=[A-Z]*[0-9])[0-9A-Z]{3,10}", re.ASCII)
+_UK_POSTAL_CODE = re.compile(r"([a-z]{1,2}[0-9][0-9a-z]?)[0-9][a-z]{2}", re.ASCII)
 _LOST_ZERO = re.compile(r"[0-9]{3,4}([0-9]{4})?", re.ASCII)
 _CITY_WORDS = {"st": "saint", "ste": "sainte", "ft": "fort", "mt": "mount", "n": "north", "s": "south", "e": "east", "w": "west"}
 _CITY_JOINED = re.compile(r"['.]")
@@ -28,7 +29,7 @@ def _line_features(value: str) -> Features:
 def _city_features(value: str) -> Features:
     words = _NO_LETTER.sub(" ", _CITY_JOINED.sub("", fold(value))).split()
     leading = [_CITY_WORDS.get(word, word) for word in words[:-1]] + words[-1:]
-    return {"": " ".join(leading)} if leading else {}
+    return {"": " ".join(leading), "words": tuple(leading)} if leading else {}
 
 
 def _state(text: str) -> str | None:
@@ -54,13 +55,14 @@ def _postal_code(text: str) -> str | None:
 
 
 def _postal_code_features(value: str) -> Features:
-    """The code without its last four digits, and its area."""
+    """The code without its last four digits, and its area: three digits in America, the outward part in Britain."""
     base = value.partition("-")[0].lower()
     # Four digits may be a US code that lost its zero in a spreadsheet, or a foreign one. The value is not repaired; only the comparison
     # takes 2115 for 02115, which costs foreign codes nothing.
     lost = _LOST_ZERO.fullmatch(base)
     base = base.zfill(9 if lost[1] else 5)[:5] if lost else base
-    return {"": base, "area": base[:3]}
+    british = _UK_POSTAL_CODE.fullmatch(base)
+    return {"": base, "area": british[1] if british else base[:3]}
 
 
 ADDRESS_LINE = ValueType(
@@ -81,6 +83,7 @@ CITY = ValueType(
     normalise=lambda text: text if any(character.isalpha() for character in text) else None,
     validate=says_nothing("place"),
     features=_city_features,
+    feature_names=("", "words"),
     max_length=100,
 )
 

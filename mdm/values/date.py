@@ -6,7 +6,7 @@ Understood: ISO, HL7 and X12 digits (with a time of day, which is dropped), US m
 import re
 from datetime import UTC, date, datetime
 
-from mdm.values.kind import Features, ValueType
+from mdm.values.kind import Feature, Features, ValueType
 from mdm.values.placeholders import placeholders
 
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -19,6 +19,7 @@ _US_MONTH = re.compile(r"([0-9]{1,2})[-/]([0-9]{4})", re.ASCII)
 _DAY_NAME = re.compile(r"([0-9]{1,2})[- ./]?([a-z]{3})[a-z]{0,6}\.?[- ./,]*([0-9]{4}|[0-9]{2})", re.ASCII)
 _NAME_DAY = re.compile(r"([a-z]{3})[a-z]{0,6}\.? ([0-9]{1,2})(?:st|nd|rd|th)?,? ([0-9]{4})", re.ASCII)
 _EARLIEST, _LATEST = "1850", "2100"
+_GENERATION_YEARS = 14  # parent and child are hardly less apart
 _MONTH_LENGTH, _DAY_LENGTH = len("2000-01"), len("2000-01-01")
 
 
@@ -67,13 +68,32 @@ def _century(year: str) -> str:
 
 
 def _features(value: str) -> Features:
-    year, month, day = value[:4], value[5:7], value[8:10]
-    features = {"year": year}
+    return {**_columns(value[:4], value[5:7], value[8:10]), "generation": _generation(int(value[:4]))}
+
+
+def _as_typed(text: str) -> Features:
+    """The digits of a date that cannot be: 1980-03-52 is one slip away from what was meant. Of which generation, it does not tell."""
+    year, month, day = _parts(text) or ("", "", "")
+    if not "1000" <= year <= "2999":
+        return {}
+    known = [part.zfill(2) if part.strip("0") else "" for part in (month, day)]
+    return _columns(year, known[0], known[1] if known[0] else "")
+
+
+def _columns(year: str, month: str, day: str) -> dict[str, Feature]:
+    """`new_year` stands where the day is 1 January, which is what a known year alone becomes in many systems."""
+    features: dict[str, Feature] = {"year": year}
     if month:
         features["year_month"] = year + month
     if day:
         features |= {"": year + month + day, "month_day": month + day}
-    return features
+    return features | ({"new_year": year} if (month, day) == ("01", "01") else {})
+
+
+def _generation(year: int) -> tuple[str, ...]:
+    """Two overlapping spans: years up to 7 apart share one, years from 14 apart never do."""
+    half = _GENERATION_YEARS // 2
+    return (f"a{year // _GENERATION_YEARS}", f"b{(year + half) // _GENERATION_YEARS}")
 
 
 DATE = ValueType(
@@ -84,7 +104,8 @@ DATE = ValueType(
     validate=lambda value: None if _EARLIEST <= value[:4] <= _LATEST else "range",
     mask=lambda value: value[:4],
     features=_features,
-    feature_names=("", "year", "month_day", "year_month"),
+    feature_names=("", "year", "month_day", "year_month", "new_year", "generation"),
+    as_typed=_as_typed,
     placeholders=placeholders("date"),
     max_length=40,
 )

@@ -5,7 +5,7 @@ are left out of the other columns, since 100/BX and BOX OF 100 would only make e
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ _VERSION = re.compile(r"\bv\.? ?(?=[0-9])")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _FRACTION = re.compile(r"(?<![0-9./])(?:([1-9][0-9]?)(?:-| ))?([1-9][0-9]?)/(2|4|8|16|32|64)(?= ?(?:in\b|\"|''|inch))")
 _ZERO_DECIMALS = re.compile(r"(?<![0-9.])([0-9]+)\.0+(?![0-9.])")
-_INCHES = re.compile(r"(?<=[0-9]) ?(?:\"|''|inch(?:es)?\b)")
+_INCHES = re.compile(r"(?<=[0-9])(?: ?(?:\"|'')|[ -]?inch(?:es)?\b)")
 _FEET = re.compile(r"(?<=[0-9]) ?(?:'|feet\b|foot\b)(?![a-z])")
 _UNIT_SPELLINGS = {
     "ml": "ml milliliters milliliter cc", "l": "l liters liter ltr", "fr": "fr french", "ga": "ga gauge gauges", "g": "g grams gram gm",
@@ -27,7 +27,7 @@ _UNIT_SPELLINGS = {
 _UNIT_OF = {word: unit for unit, words in _UNIT_SPELLINGS.items() for word in words.split()}
 _SPELT_UNITS = "|".join(sorted(_UNIT_OF, key=len, reverse=True))
 _MEASURE = re.compile(
-    rf"(?<![0-9a-z.])([0-9]++(?:\.[0-9]++)?|\.[0-9]++)[ -]?(?!in (?:a|an|each|box|bx|case|cs|pack|pk)\b)({_SPELT_UNITS})(?![a-z0-9])"
+    rf"(?<![0-9a-z.])([0-9]++(?:\.[0-9]++)?|\.[0-9]++)[ -]?(?!in[ -](?:1|a|an|each|box|bx|case|cs|pack|pk)\b)({_SPELT_UNITS})(?![a-z0-9])"
 )
 _QUANTITY = re.compile(rf"[0-9.]+(?:{'|'.join(_UNIT_SPELLINGS)}|x|p)")
 _NO_QUANTITY = frozenset({"3m"})  # a manufacturer
@@ -37,6 +37,8 @@ _SPLIT = re.compile(r"[-/._]")
 _NUMBER = re.compile(r"(?<![a-z0-9.])(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++)(?![a-z0-9]|\.[0-9])")
 _SMALL = frozenset({"and", "of", "the", "for", "with", "w", "in", "to", "a", "per"})
 _LETTERS_AND_DIGITS = re.compile(r"(?=.{4})(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9]+")
+# 90sheet, 3dready, 3in1: a number glued to a word is no part number.
+_NUMBER_AND_WORD = re.compile(r"[0-9]+d?[a-z]{4,}|[0-9]+in[0-9]")
 _SHORTEST_NUMERIC_PART = 5
 
 _MAIN_CONTAINER = "(?:boxes|box|bx|case|cs|package|pack|pkg|pk|carton|ctn)"
@@ -45,15 +47,21 @@ _CONTAINER = (
 )
 _EACH = "(?:each|ea|count|ct|pcs|pc|pieces?|units?)"
 _COUNT = "([1-9][0-9]{0,5})"
+_SHORT_COUNT = "([1-9][0-9]{0,3})"  # without "of" or a stroke a longer number is a part number: CS-50613
 _PACKS = tuple(
     re.compile(pattern)
     for pattern in (
         rf"\b{_CONTAINER}\.? ?of ?{_COUNT}\b",
         rf"(?<![0-9.]){_COUNT} ?{_EACH}?\.? ?(?:/|per\b|to a\b|in a\b|in\b|a\b) ?{_CONTAINER}\b",
-        rf"\b(?:{_MAIN_CONTAINER} ?[/-]? ?|{_CONTAINER} ?/ ?){_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
+        rf"\b{_CONTAINER} ?(?:/|\(|, ) ?{_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
+        rf"\b{_MAIN_CONTAINER}-{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
         rf"(?<![0-9.]){_COUNT} ?-? ?(?:ct|count|pk|pack|pcs|pieces)\b(?: {_CONTAINER}\b)?",
+        rf"\b{_MAIN_CONTAINER} ?{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
+        rf"(?<![0-9.]){_COUNT} ?(?:bx|cs|ctn)$",
     )
 )
+# 10/BX 10BX/CS is a case of 100.
+_OUTER_PACK = re.compile(rf"(?<![0-9.]){_COUNT} ?{_CONTAINER}\.? ?(?:/|per\b) ?{_CONTAINER}\b")
 _DOZEN = re.compile(r"(?:\b([1-9][0-9]?) )?(?:\bper |/ ?)?\b(?:dozen|dz)\b")
 _TRAITS = {
     "left": "left lt lft", "right": "right rt rgt", "sterile": "sterile", "nonsterile": "nonsterile", "small": "small sm sml",
@@ -105,7 +113,7 @@ def description_parts(value: str) -> DescriptionParts:
     tokens = _tokens(rest)
     numbers = _sorted(_NUMBER.findall(rest))
     quantities = _sorted(token for token in tokens if _is_quantity(token))
-    traits = _sorted(_TRAIT_OF[word] for word in _PIECE.findall(rest) if word in _TRAIT_OF)
+    traits = _traits(_PIECE.findall(rest))
     dimensions = _dimensions(quantities)
     return DescriptionParts(
         text=" ".join(_PIECE.findall(text)),
@@ -124,6 +132,11 @@ def description_parts(value: str) -> DescriptionParts:
         fit=" ".join(word for word in traits if word in _FITS),
         wearer=" ".join(word for word in traits if word in _WEARERS),
     )
+
+
+def _traits(words: Sequence[str]) -> tuple[str, ...]:
+    # A description that begins with LG names the maker.
+    return _sorted(_TRAIT_OF[word] for place, word in enumerate(words) if word in _TRAIT_OF and (place, word) != (0, "lg"))
 
 
 def _dimensions(quantities: Iterable[str]) -> dict[str, str]:
@@ -162,7 +175,9 @@ def _pack(text: str) -> tuple[str, str]:
     """The stated pack size, if any, and the text without the words that state it."""
     found = next((match for pattern in _PACKS if (match := pattern.search(text))), None)
     if found:
-        return found[1], f"{text[: found.start()]} {text[found.end() :]}"
+        rest = f"{text[: found.start()]} {text[found.end() :]}"
+        outer = _OUTER_PACK.search(rest)
+        return (found[1], rest) if outer is None else (str(int(found[1]) * int(outer[1])), f"{rest[: outer.start()]} {rest[outer.end() :]}")
     dozen = _DOZEN.search(text)
     if dozen:
         return str(12 * int(dozen[1] or 1)), f"{text[: dozen.start()]} {text[dozen.end() :]}"
@@ -186,4 +201,4 @@ def _is_quantity(token: str) -> bool:
 def _is_part_like(token: str) -> bool:
     if token.isdigit():
         return len(token) >= _SHORTEST_NUMERIC_PART
-    return _LETTERS_AND_DIGITS.fullmatch(token) is not None and not _is_quantity(token)
+    return _LETTERS_AND_DIGITS.fullmatch(token) is not None and not _is_quantity(token) and _NUMBER_AND_WORD.fullmatch(token) is None

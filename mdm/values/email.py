@@ -24,6 +24,13 @@ def _features(value: str) -> Features:
     return {"": f"{local}@{domain}", "local": local, "domain": domain} if local else {"domain": domain}
 
 
+def _as_typed(text: str) -> Features:
+    """An address with a slip in it is still nearly the address."""
+    typed = fold(text)
+    local, at, _ = typed.partition("@")
+    return {"": typed, "local": local} if at and local else {}
+
+
 EMAIL = ValueType(
     name="email",
     label="E-mail",
@@ -33,6 +40,7 @@ EMAIL = ValueType(
     mask=_mask,
     features=_features,
     feature_names=("", "local", "domain"),
+    as_typed=_as_typed,
     placeholders=placeholders("email"),
     max_length=254,
 )

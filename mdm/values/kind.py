@@ -9,11 +9,15 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from anyascii import anyascii
+
 Feature = str | tuple[str, ...]
 Features = Mapping[str, Feature]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
 _BLANKS = re.compile(r"\s+")
+# Greek, Cyrillic, Armenian, Georgian. Scripts without vowels, or whose reading depends on the language, would make one name two.
+_SPELT = re.compile("[\u0370-\u052f\u0531-\u0556\u0561-\u0587\u10a0-\u10ff]+")
 _SPECIAL = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D"}
     | {"þ": "th", "Þ": "TH", "ı": "i", "’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-", "“": '"', "”": '"'}
@@ -29,11 +33,12 @@ def clean_text(raw: str) -> str:
 
 
 def fold(text: str) -> str:
-    """ASCII, lower case: the form in which text is compared. Letters without an ASCII form disappear."""
+    """ASCII, lower case: the form in which text is compared. Other letters disappear, but for those of scripts that spell as Latin does."""
     if text.isascii():
         return " ".join(text.lower().replace("`", "'").split())
     decomposed = unicodedata.normalize("NFKD", text.translate(_SPECIAL))
-    return _BLANKS.sub(" ", decomposed.encode("ascii", "ignore").decode().lower()).strip()
+    spelt = _SPELT.sub(lambda found: anyascii(found[0]), decomposed)
+    return _BLANKS.sub(" ", spelt.encode("ascii", "ignore").decode().lower()).strip()
 
 
 def folded_only(value: str) -> Features:
@@ -49,6 +54,11 @@ def no_problem(value: str) -> str | None:
 
 def unmasked(value: str) -> str:
     return value
+
+
+def says_nothing_as_typed(text: str) -> Features:
+    del text
+    return {}
 
 
 def keep_last(count: int) -> Callable[[str], str]:
@@ -78,6 +88,7 @@ class ValueType:
     mask       normal form -> what a reader without the right to it may see
     display    normal form -> what people read
     features   normal form -> comparison columns: "" is the value itself, other names become `<attribute>.<name>`
+    as_typed   text that is no possible value -> the columns in which it may agree with what was meant, a slip being the likeliest reason
     """
 
     name: str
@@ -89,6 +100,7 @@ class ValueType:
     display: Callable[[str], str] = unmasked
     features: Callable[[str], Features] = folded_only
     feature_names: tuple[str, ...] = ("",)
+    as_typed: Callable[[str], Features] = says_nothing_as_typed
     placeholders: frozenset[str] = field(default=frozenset(), repr=False)
     max_length: int = 200
     trim: bool = True  # False where a blank may be data (a HIBCC check character)
@@ -102,3 +114,9 @@ class ValueType:
         if value in self.placeholders:
             return Reading(raw, value, "placeholder")
         return Reading(raw, value, self.validate(value))
+
+    def told(self, reading: Reading) -> Features:
+        """The comparison columns of what was read; a placeholder tells nothing."""
+        if reading.value is not None and reading.problem is None:
+            return self.features(reading.value)
+        return {} if reading.problem == "placeholder" else self.as_typed(clean_text(reading.raw))

@@ -18,9 +18,15 @@ _LEGAL_FORM_NAMES = (
     "professional association, na, n a, nv, n v, bv, b v, ag, gmbh, gmbh co kg, gmbh and co kg, kg, mbh, "
     "gesellschaft mit beschrankter haftung, sa, s a, sas, sarl, srl, s r l, spa, s p a, sl, s l, sa de cv, s a de c v, de cv, oy, "
     "oyj, ab, aps, as, a s, asa, kk, k k, pty, pty ltd, pte, pte ltd, pvt, pvt ltd, private limited, sp z o o, sp z oo, spzoo, holdings, "
-    "holding, usa, us, trust co"
+    "holding, usa, us, trust co, aktiengesellschaft, joint stock company, open joint stock company, public joint stock company, "
+    "closed joint stock company, jsc, ojsc, pjsc, cjsc, ooo, oao, zao, pao, ltda, eood, ood, doo, d o o, fze, dmcc, bhd, sdn bhd"
 )
 _LEGAL_FORMS = frozenset(tuple(form.split()) for form in _LEGAL_FORM_NAMES.split(", "))
+_LEADING_NAMES = (
+    "joint stock company, open joint stock company, public joint stock company, closed joint stock company, limited liability company, "
+    "jsc, ojsc, pjsc, cjsc, ooo, oao, zao, pao, tov"
+)
+_LEADING_FORMS = frozenset(tuple(form.split()) for form in _LEADING_NAMES.split(", "))
 _LONGEST_LEGAL_FORM = max(map(len, _LEGAL_FORMS))
 
 _ORGANISATIONS = {
@@ -44,6 +50,7 @@ _ORGANISATIONS = {
     "workers comp, worker comp, work comp, worker compensation": "workers compensation",
     "ii": "2",
     "iii": "3",
+    "iv": "4",
     "grp, gp": "group",
     "ins": "insurance",
     "hlth": "health",
@@ -117,7 +124,29 @@ _FACILITIES = (
 )
 _ORGANISATION_WORDS, _FACILITY_WORDS = dictionary(_ORGANISATIONS), dictionary(_FACILITIES)
 _WORDS_OF_AN_ACRONYM = 3
-_NUMBER = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*|[a-z]")
+_NUMBER = re.compile(r"[a-z0-9]*[0-9][a-z0-9]*")
+_PARTS = frozenset(
+    {
+        *(
+            "annex",
+            "area",
+            "building",
+            "campus",
+            "dock",
+            "floor",
+            "gate",
+            "hall",
+            "level",
+            "lot",
+            "option",
+            "part",
+            "pavilion",
+            "plan",
+            "pod",
+        ),
+        *("room", "section", "site", "suite", "tower", "type", "unit", "ward", "wing", "zone"),
+    }
+)
 _LINES = frozenset(
     {
         "hmo",
@@ -151,6 +180,8 @@ def _core(value: str, meanings: Dictionary) -> list[str]:
 
 
 def _without_legal_forms(words: list[str]) -> list[str]:
+    lead = next((n for n in range(min(_LONGEST_LEGAL_FORM, len(words) - 1), 0, -1) if tuple(words[:n]) in _LEADING_FORMS), 0)
+    words = words[lead:]
     while True:
         length = next((n for n in range(min(_LONGEST_LEGAL_FORM, len(words) - 1), 0, -1) if tuple(words[-n:]) in _LEGAL_FORMS), 0)
         if length == 0:
@@ -177,7 +208,7 @@ def _features_of(words: list[str]) -> dict[str, Feature]:
     if not words:
         return {}
     acronym = {"acronym": "".join(word[0] for word in words)} if len(words) >= _WORDS_OF_AN_ACRONYM else {}
-    numbers = " ".join(sorted({word.lstrip("0") or "0" for word in words if _NUMBER.fullmatch(word)}))
+    numbers = " ".join(sorted(_numbers(words)))
     pairs = tuple(dict.fromkeys(" ".join(sorted(two)) for two in pairwise(words))) or (words[0],)
     return {
         "": " ".join(words),
@@ -186,6 +217,15 @@ def _features_of(words: list[str]) -> dict[str, Feature]:
         **acronym,
         **({"numbers": numbers} if numbers else {}),
     }
+
+
+def _numbers(words: list[str]) -> set[str]:
+    """Numbers, unit codes, and letters that name a part (Dock B, Part A): not the initials of a person or of a spelt-out abbreviation."""
+    found = {word.lstrip("0") or "0" for word in words if _NUMBER.fullmatch(word)}
+    for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if len(word) == 1 and word.isalpha() and (before in _PARTS or (len(before) > 1 and not behind)):
+            found.add(word)
+    return found
 
 
 def _name(text: str) -> str | None:

@@ -13,12 +13,20 @@ from nicknames import NickNamer
 from mdm.values.kind import Features, ValueType, fold
 from mdm.values.placeholders import says_nothing
 
+_ORDINAL = re.compile(r"\b[0-9]+(?:st|nd|rd|th)\b")
 _JOINED = re.compile(r"['.]")
 _NO_LETTER = re.compile(r"[^a-z]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _TITLES = frozenset(
     {"mr", "mrs", "ms", "miss", "mister", "dr", "prof", "professor", "rev", "reverend", "sr", "sister", "father", "hon", "sir", "md", "phd"}
 )
+_RANKS = frozenset(
+    {
+        "rt", "revd", "lord", "lady", "dame", "baron", "baroness", "baronet", "bart", "viscount", "countess", "marquess", "duchess", "esq",
+        "capt", "captain", "col", "colonel", "gen", "lt", "lieutenant", "sgt", "sergeant", "cmdr", "mme", "mlle"
+    }
+)  # fmt: skip
+_PARTICLES = frozenset({"of", "the", "and"})
 _GENERATIONS = {
     "JR": ("jr", "junior", "jnr"),
     "SR": ("sr", "senior", "snr"),
@@ -30,6 +38,8 @@ _GENERATIONS = {
 _GENERATION_OF = {word: normal for normal, words in _GENERATIONS.items() for word in words}
 # A lone "v" or a digit is more often an initial or a typing slip than a generation.
 _GENERATION_WORDS = frozenset(word for word in _GENERATION_OF if word not in {"v", "2", "3", "4", "5"})
+
+_NO_NAMES = _TITLES | _GENERATION_WORDS
 
 _WRITTEN_SHORT = {
     "wm": "william", "chas": "charles", "jas": "james", "thos": "thomas", "geo": "george", "jos": "joseph", "robt": "robert",
@@ -84,8 +94,9 @@ def _namer() -> NickNamer:
 
 
 def _family_features(value: str) -> Features:
-    name = " ".join(_family_words(value))
-    return {"": name, **_sound(name)} if name else {}
+    words = _family_words(value)
+    name = " ".join(words)
+    return {"": name, **_sound(name), "words": tuple(words)} if name else {}
 
 
 def _middle_features(value: str) -> Features:
@@ -94,15 +105,39 @@ def _middle_features(value: str) -> Features:
 
 
 def _full_features(value: str) -> Features:
-    words = _full_words(value)
-    return {"": " ".join(words), "tokens": tuple(sorted(set(words)))} if words else {}
+    """The words in the order given, family, and the first given and the family name among them."""
+    given, family = _full_parts(value)
+    words = [*given, *family]
+    parts = {"given": given[0] if given else "", "family": " ".join(family)}
+    named = {name: part for name, part in parts.items() if part}
+    return {"": " ".join(words), "tokens": tuple(sorted(set(words))), **named} if words else {}
 
 
-def _full_words(value: str) -> list[str]:
-    """In the order given, family: `Rivera Jr, Ana` reads as `Ana Rivera`; titles and generation words are gone."""
-    family, comma, given = value.partition(",")
-    words = _words(f"{given} {family}" if comma and _words(given) else value)
-    return [word for word in words if word not in _TITLES and word not in _GENERATION_WORDS] or words
+def _full_parts(value: str) -> tuple[list[str], list[str]]:
+    """Given and family words: `Rivera Jr, Ana` reads as `Ana Rivera`. Titles, ranks and generation words are gone."""
+    before, _, after = value.partition(",")
+    if _is_given(after):
+        return _name_words(after), _name_words(before)
+    words = _name_words(value)
+    return words[:-1], words[-1:]
+
+
+def _is_given(text: str) -> bool:
+    """What stands after the comma: no `Jr` and no `3rd Baronet`."""
+    words = _words(_ORDINAL.sub(" baron ", text.lower()))
+    return bool(words) and not is_no_name(words[0])
+
+
+def _name_words(value: str) -> list[str]:
+    words = [word for word in _words(_ORDINAL.sub(" ", value.lower())) if word not in _NO_NAMES]
+    unranked = [word for word in words if word not in _RANKS]
+    # Ana Baron keeps hers.
+    return unranked if len(unranked) > 1 else words
+
+
+def is_no_name(word: str) -> bool:
+    """A title, a rank or a generation word, which many systems write into a name field."""
+    return word in _NO_NAMES or word in _RANKS
 
 
 def _suffix(text: str) -> str | None:
@@ -129,7 +164,7 @@ FAMILY_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_family_features,
-    feature_names=("", "sound"),
+    feature_names=("", "sound", "words"),
     max_length=100,
 )
 
@@ -153,6 +188,6 @@ FULL_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_full_features,
-    feature_names=("", "tokens"),
+    feature_names=("", "tokens", "given", "family"),
     max_length=200,
 )

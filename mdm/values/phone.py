@@ -22,6 +22,9 @@ _NO_DIGIT = re.compile(r"[^0-9]+", re.ASCII)
 _LETTERS = re.compile(r"[^\W\d_]")
 _MAXIMUM_LENGTH = 40
 _COMPARED_DIGITS = 10
+_LOCAL_DIGITS = 7
+_FOREIGN_DIGITS = 9
+_LOCAL = re.compile(r"(?!555)[2-9][0-9]{6}", re.ASCII)
 _PLACEHOLDER = placeholder_pattern("phone")
 
 
@@ -58,7 +61,7 @@ def _unplaced(text: str) -> str | None:
 
 def _problem(value: str) -> str | None:
     if _UNPLACED.fullmatch(value):
-        return "format"
+        return None if _LOCAL.fullmatch(value) else "format"
     if _PLACEHOLDER.fullmatch(value):
         return "placeholder"
     number = value.partition(";")[0]
@@ -89,8 +92,19 @@ def _display(value: str) -> str:
 
 
 def _features(value: str) -> Features:
-    """The last digits of the number, without country and extension: what all notations of one number share."""
-    return {"": value.partition(";")[0].lstrip("+")[-_COMPARED_DIGITS:]}
+    """The last digits of the number, without country and extension: what all notations of one number share.
+
+    A number without its area code has only its local part: too little to tell persons apart, enough beside the name of a place.
+    """
+    digits = value.partition(";")[0].lstrip("+")
+    local = {"local": digits[-_LOCAL_DIGITS:]}
+    return local if len(digits) == _LOCAL_DIGITS else {"": digits[-_COMPARED_DIGITS:], **local}
+
+
+def _as_typed(text: str) -> Features:
+    """A number of a country that was not named: its digits, without the zero that some dial first."""
+    digits = _NO_DIGIT.sub("", text).lstrip("0")[-_COMPARED_DIGITS:]
+    return {"": digits} if len(digits) >= _FOREIGN_DIGITS and len(set(digits)) > 1 else {}
 
 
 PHONE = ValueType(
@@ -102,6 +116,8 @@ PHONE = ValueType(
     mask=_mask,
     display=_display,
     features=_features,
+    feature_names=("", "local"),
+    as_typed=_as_typed,
     placeholders=placeholders("phone"),
     max_length=60,
 )

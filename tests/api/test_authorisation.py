@@ -24,6 +24,7 @@ MAY = {
     "get_history": READERS,
     "get_sources": READERS,
     "match": READERS,
+    "explain": READERS,
     "search": READERS,
     "put_system": frozenset({Role.ADMIN}),
     "get_system": EVERYBODY,
@@ -42,7 +43,7 @@ MAY = {
 }
 
 # Of patients, these ask for the grant from clients and administrators.
-PHI_READS = {"get_source", "get_golden", "get_history", "get_sources", "search"}
+PHI_READS = {"get_source", "get_golden", "get_history", "get_sources", "search", "explain"}
 
 
 def may(operation: str, domain: str | None, role: Role, *, has_grant: bool) -> bool:

@@ -18,6 +18,7 @@ OF_EVERY_DOMAIN = (
     "sources:batch",
     "sources/{system}/{key}",
     "match",
+    "explain",
     "search",
     "golden/{golden_id}",
     "golden/{golden_id}/history",

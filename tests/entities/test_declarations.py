@@ -120,11 +120,18 @@ def test_a_relationship_to_no_domain_is_refused() -> None:
         ({"guarded": (("nickname", 3),)}, "guarded column nickname is unknown"),
         ({"authorities": (("nickname", ("ehr",)),)}, "authority for nickname"),
         ({"model": replace(PAYER.model, vetoes=(Veto("x", ("nickname",)),))}, "no column is called nickname"),
+        ({"derived_columns": ("name.first_word",)}, "derived columns are named, but nothing derives them"),
     ],
 )
 def test_a_bad_declaration_is_refused(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(DeclarationError, match=reason):
         replace(PAYER, **change)
+
+
+def test_a_derived_column_is_one_that_a_model_may_read() -> None:
+    veto = Veto("x", ("name.first_word",))
+    entity = replace(PAYER, derived=lambda _: {}, derived_columns=("name.first_word",), model=replace(PAYER.model, vetoes=(veto,)))
+    assert entity.model.columns <= entity.columns
 
 
 def test_a_tenth_domain_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Laws that every declared domain obeys, over records made from its own declaration; a new domain gets these by being there."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -54,6 +55,15 @@ def deliveries(draw: st.DrawFn, entity: EntityType) -> Delivery:
 
 def standard(entity, delivery):
     return standardise(entity, delivery, Registry())
+
+
+def test_columns_derived_from_several_attributes_come_last_and_win():
+    def place(columns):
+        return {"city": "here", "place": f"{columns['city']} {columns['state']}"}
+
+    entity = replace(ENTITY_TYPES["payer"], derived=place, derived_columns=("place",))
+    columns = standard(entity, Delivery("ehr-north", "1", {"name": "Aetna", "city": "Hartford", "state": "CT"})).columns
+    assert (columns["city"], columns["place"]) == ("here", "hartford ct")
 
 
 @domains

@@ -7,6 +7,7 @@ import pytest
 from matching.compare import Value
 from matching.score import Score, Scorer
 from mdm.entities import ENTITY_TYPES
+from mdm.values.date import DATE
 
 HOME: dict[str, Value] = {
     "address_line.number": "14",
@@ -19,7 +20,7 @@ HOME: dict[str, Value] = {
 
 
 def born(day: str) -> dict[str, Value]:
-    return {"birth_date": day, "birth_date.year": day[:4], "birth_date.year_month": day[:6], "birth_date.month_day": day[4:]}
+    return {f"birth_date.{feature}".rstrip("."): value for feature, value in DATE.features(f"{day[:4]}-{day[4:6]}-{day[6:]}").items()}
 
 
 def named(given: str, family: str) -> dict[str, Value]:
@@ -75,6 +76,8 @@ def test_the_same_patient_links(why: str, left: Mapping[str, Value], right: Mapp
 TWIN = other({**ANNA, **HOME}, email="family@home.example", member_id=("m1",), mothers_maiden_name="quist")
 
 OTHER_TWIN: dict[str, Value] = {**named("solveig", "vesterholm"), "keys": ("ehr-north:2",)}
+ROBERT: dict[str, Value] = {**HOME, **named("robert", "vesterholm"), "sex": "m"}
+ROBERTA: dict[str, Value] = {**HOME, **named("roberta", "vesterholm"), "sex": "f"}
 NEWBORN = {column: value for column, value in TWIN.items() if not column.startswith("given_name")}
 
 
@@ -85,6 +88,8 @@ NEWBORN = {column: value for column, value in TWIN.items() if not column.startsw
         ("twins without a name yet", NEWBORN, {**NEWBORN, "keys": ("ehr-north:2",)}),
         ("twins with numbers in a row", {**TWIN, "national_id": ("4711001",)}, {**TWIN, **OTHER_TWIN, "national_id": ("4711002",)}),
         ("father and son of one email", {**TWIN, "suffix": "sr"}, {**TWIN, **born("20090902"), "keys": ("ehr-north:2",)}),
+        ("a twin without a name yet", TWIN, {**NEWBORN, "keys": ("ehr-north:2",)}),
+        ("a boy and a girl of one sound", {**ANNA, **ROBERT}, {**ANNA, **ROBERTA, "keys": ("ehr-north:2",)}),
         ("father and son", {**ANNA, **HOME}, other({**ANNA, **HOME, **born("20090902")})),
         ("spouses", {**ANNA, **HOME}, other({**ANNA, **HOME, **named("torvald", "vesterholm"), **born("19811105"), "sex": "m"})),
         ("two generations", {**ANNA, **HOME, "suffix": "sr"}, other({**ANNA, **HOME}, suffix="jr")),
@@ -97,9 +102,22 @@ def test_what_may_be_another_patient_never_links(why: str, left: Mapping[str, Va
     assert outcome("patient", left, right) != "link", why
 
 
+def test_what_a_household_shares_says_nothing_of_somebody_born_on_another_day() -> None:
+    spouse = other({**ANNA, **HOME, **named("torvald", "vesterholm"), **born("19811105")})
+    assert "street" not in {e.comparison for e in score_of({**ANNA, **HOME}, spouse).evidence}
+    twin = other({**ANNA, **HOME, **named("torvald", "vesterholm")})
+    assert score_of({**ANNA, **HOME}, twin).capped
+
+
+def test_a_number_of_ones_own_outdoes_a_wrong_birth_date() -> None:
+    son = other({**ANNA, **HOME, **born("20090902")})
+    assert score_of({**ANNA, **HOME}, son).vetoes
+    assert not score_of({**ANNA, **HOME, "national_id": ("4711",)}, {**son, "national_id": ("4711",)}).vetoes
+
+
 def test_names_exchanged_are_counted_once() -> None:
     evidence = score_of(ANNA, other(ANNA, given_name="vesterholm", family_name="annika")).evidence
-    assert [e.comparison for e in evidence if e.group == "name"] == ["given name"]
+    assert [e.comparison for e in evidence if e.group in {"person", "name"}] == ["given name"]
 
 
 def test_an_overlay_falls_below_its_bound() -> None:

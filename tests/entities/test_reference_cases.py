@@ -21,7 +21,7 @@ def columns(entity: EntityType, system: str, key: str, values: Mapping[str, str]
         assert reading.value is not None, raw
         for feature, value in kind.features(reading.value).items():
             found[f"{name}.{feature}" if feature else name] = value
-    return found
+    return found if entity.derived is None else {**found, **entity.derived(found)}
 
 
 def outcome(

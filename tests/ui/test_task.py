@@ -39,6 +39,30 @@ def test_a_review_shows_both_sides_with_evidence_and_masked_values(steward, revi
     assert "12 Oak" not in page
 
 
+def test_a_review_shows_the_sum_and_what_would_turn_it(steward, review):
+    page = steward.get(review).text
+    why = page[page.index("<details>") : page.index("</details>")]
+    steps = [
+        float(text.replace("\u2212", "-")) for text in re.findall(r'<td class="number">([+\u2212][\d.]+)</td><td class="number">', why)
+    ]
+    start, *_, last = re.findall(r'<td class="number">([+\u2212][\d.]+)</td><td>', why)
+    assert len(steps) >= 5
+    assert sum(steps) + float(start.replace("\u2212", "-")) == pytest.approx(
+        float(last.replace("\u2212", "-")), abs=0.05 * (len(steps) + 2)
+    )
+    assert re.search(r"If birth date were &#39;same&#39; instead of &#39;one digit off&#39;: \+[\d.]+, linked without asking", why)
+    assert "Said nothing: social security number" in why
+    assert "maria" not in why
+
+
+def test_a_sum_of_another_model_is_not_shown(steward, review, database):
+    with database.unit_of_work() as session:
+        execute(session, "update edge set evidence = jsonb_set(evidence, '{items,0,weight}', '0.5')")
+    page = steward.get(review).text
+    assert "The model has changed since" in page
+    assert "instead of" not in page
+
+
 def test_an_overlay_shows_the_present_and_the_incoming_version_masked(steward, overlay):
     page = steward.get(overlay).text
     assert page.index("Present version") < page.index("Incoming version")

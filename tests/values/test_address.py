@@ -67,7 +67,7 @@ def test_an_address_of_nobody_is_a_placeholder(line: str) -> None:
 
 def test_cities_are_compared_with_their_words_written_out() -> None:
     assert CITY.features("St. Paul") == CITY.features("SAINT PAUL")
-    assert CITY.features("Ft Worth") == {"": "fort worth"}
+    assert CITY.features("Ft Worth") == {"": "fort worth", "words": ("fort", "worth")}
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,7 @@ def test_postal_codes_are_compared_by_their_five_digits() -> None:
 @pytest.mark.parametrize("raw", ["00000", "99999", "99999-9999"])
 def test_postal_codes_of_nowhere(raw: str) -> None:
     assert POSTAL_CODE.read(raw).problem == "placeholder"
+
+
+def test_the_area_of_a_british_code_is_its_outward_part() -> None:
+    assert POSTAL_CODE.features("TQ138DF") == {"": "tq138df", "area": "tq13"}

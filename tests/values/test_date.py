@@ -61,12 +61,45 @@ def test_a_year_of_two_digits_is_never_in_the_future() -> None:
 
 
 def test_a_full_date_has_all_columns() -> None:
-    assert DATE.features("1980-03-12") == {"": "19800312", "year": "1980", "month_day": "0312", "year_month": "198003"}
+    parts = {"": "19800312", "year": "1980", "month_day": "0312", "year_month": "198003"}
+    assert DATE.features("1980-03-12") == {**parts, "generation": ("a141", "b141")}
 
 
 def test_a_partial_date_has_only_what_it_says() -> None:
-    assert DATE.features("1980") == {"year": "1980"}
-    assert DATE.features("1980-03") == {"year": "1980", "year_month": "198003"}
+    generation = {"generation": ("a141", "b141")}
+    assert DATE.features("1980") == {"year": "1980", **generation}
+    assert DATE.features("1980-03") == {"year": "1980", "year_month": "198003", **generation}
+
+
+def test_the_first_of_january_may_stand_for_the_year() -> None:
+    assert DATE.features("1980-01-01")["new_year"] == "1980"
+    assert "new_year" not in DATE.features("1980-01-02")
+
+
+@pytest.mark.parametrize("year", range(1950, 1980))
+def test_brothers_may_share_a_generation_and_parent_and_child_never_do(year: int) -> None:
+    spans = [set(DATE.features(str(born))["generation"]) for born in (year, year + 7, year + 14)]
+    assert spans[0] & spans[1]
+    assert not spans[0] & spans[2]
+
+
+@pytest.mark.parametrize(
+    ("raw", "digits"),
+    [("1980-03-52", "19800352"), ("19801332", "19801332"), ("31/12/1980", "19803112"), ("1673-08-01", "16730801")],
+)
+def test_a_date_that_cannot_be_is_compared_as_it_was_typed(raw: str, digits: str) -> None:
+    told = DATE.told(DATE.read(raw))
+    assert (told[""], told["year"]) == (digits, digits[:4])
+    assert "generation" not in told
+
+
+@pytest.mark.parametrize("raw", ["1900-01-01", "soon", "0000-01-01", ""])
+def test_what_is_no_date_tells_nothing(raw: str) -> None:
+    assert DATE.told(DATE.read(raw)) == {}
+
+
+def test_zeros_for_month_and_day_are_unknown() -> None:
+    assert DATE.told(DATE.read("1980-00-00")) == {"year": "1980"}
 
 
 def test_a_masked_date_is_its_year() -> None:

@@ -77,10 +77,26 @@ def test_generation_suffixes(raw, normal) -> None:
 
 
 def test_both_orders_of_a_full_name_are_the_same() -> None:
-    expected = {"": "ana m rivera", "tokens": ("ana", "m", "rivera")}
+    expected = {"": "ana m rivera", "tokens": ("ana", "m", "rivera"), "given": "ana", "family": "rivera"}
     assert (
         FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == FULL_NAME.features("Dr Ana M Rivera Jr") == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "family"),
+    [
+        ("Rivera Jr, Ana", "ana", "rivera"),
+        ("Ana Rivera, Jr", "ana", "rivera"),
+        ("Sir William Dawes, 3rd Baronet", "william", "dawes"),
+        ("Van Dyke, Anna", "anna", "van dyke"),
+        ("Ana Baron", "ana", "baron"),
+        ("Dr. Smith", None, "smith"),
+    ],
+)
+def test_a_full_name_is_read_as_its_parts(written, given, family) -> None:
+    features = FULL_NAME.features(written)
+    assert (features.get("given"), features["family"]) == (given, family)
 
 
 def test_a_name_without_any_letter_is_not_understood() -> None:

@@ -39,7 +39,7 @@ def test_not_understood(raw: str) -> None:
     assert PHONE.read(raw).value is None
 
 
-def test_a_number_without_area_code_is_kept_and_no_evidence() -> None:
+def test_a_local_number_that_cannot_be_is_kept_and_no_evidence() -> None:
     reading = PHONE.read("555-1234")
     assert (reading.value, reading.problem) == ("5551234", "format")
 
@@ -49,7 +49,12 @@ def test_an_area_code_that_does_not_exist_is_out_of_range() -> None:
 
 
 def test_all_notations_share_the_compared_digits() -> None:
-    assert PHONE.features("+16172531000;ext=12") == PHONE.features("+16172531000") == {"": "6172531000"}
+    assert PHONE.features("+16172531000;ext=12") == PHONE.features("+16172531000") == {"": "6172531000", "local": "2531000"}
+
+
+def test_a_local_number_is_compared_by_its_local_part_alone() -> None:
+    assert PHONE.read("253-1000").problem is None
+    assert PHONE.features("2531000") == {"local": "2531000"}
 
 
 def test_only_the_last_two_digits_are_shown() -> None:
@@ -67,3 +72,8 @@ def test_the_fast_path_agrees_with_the_library() -> None:
         reading = PHONE.read(text)
         if reading.problem != "placeholder":
             assert reading.is_evidence == phonenumbers.is_valid_number(phonenumbers.parse(text, "US"))
+
+
+def test_a_number_without_its_country_is_compared_as_it_was_typed() -> None:
+    assert [PHONE.told(PHONE.read(raw)) for raw in ("0801 980 712", "801980712")] == [{"": "801980712"}] * 2
+    assert PHONE.told(PHONE.read("000 000 0000")) == PHONE.told(PHONE.read("98765")) == {}

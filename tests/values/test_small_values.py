@@ -67,6 +67,12 @@ def test_an_email_is_compared_whole_and_in_parts() -> None:
     assert BY_NAME["email"].features("ada@example.org") == {"": "ada@example.org", "local": "ada", "domain": "example.org"}
 
 
+def test_an_email_with_a_slip_is_compared_as_it_was_typed() -> None:
+    email = BY_NAME["email"]
+    assert email.told(email.read("ada@example.")) == {"": "ada@example.", "local": "ada"}
+    assert email.told(email.read("none@none.com")) == email.told(email.read("no email")) == {}
+
+
 def test_a_website_is_compared_by_its_registered_domain() -> None:
     assert BY_NAME["website"].features("shop.acme.co.uk/a") == {"": "acme.co.uk"}
     assert BY_NAME["website"].features("shop.acme.com") == {"": "acme.com"}

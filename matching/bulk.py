@@ -1,0 +1,319 @@
+"""The bulk executor: many records at once, by Splink on DuckDB, from the same model as the online scorer.
+
+Records -> blocking keys -> distinct pairs, chunk by chunk -> the level every comparison meets -> weights. Compared once, the pairs can be
+weighed again and again (training changes weights, never levels). Memory is bounded: pairs are compared in chunks, tables spill to disk.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from duckdb.func import ARROW
+from numpy.typing import NDArray
+from splink import DuckDBAPI, Linker
+
+from matching.frequency import Frequency
+from matching.keys import keys_sql
+from matching.model import Columns, Model, Test
+from matching.patterns import Patterns
+from matching.score import take
+from matching.sql import function, is_native, level_columns, levels_settings, vetoed_sql, weight_sql
+from matching.table import Records, field
+
+BLOCK_MAX = 200  # records that share one key; larger blocks are narrowed by a second key
+CHUNK_PAIRS = 2_000_000
+_MEMO_MAX = 2_000_000
+
+Rows = NDArray[np.int64]
+Bits = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the executor may use: memory as DuckDB writes it ("4GB"), threads, and where it may spill."""
+
+    memory: str = "4GB"
+    threads: int = 2
+    spill: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """What blocking found: distinct pairs, and per rule how many keys had too many holders and were narrowed or, `left_out`, given up."""
+
+    pairs: int
+    over_full: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Pairs as row numbers, left < right, with total weight in bits and whether a veto stands against them."""
+
+    left: Rows
+    right: Rows
+    weights: Bits
+    vetoed: Flags
+
+
+@contextmanager
+def bulk(model: Model, records: Records, *, second: int | None = None, room: Room) -> Iterator["Bulk"]:
+    """Records made ready to compare, by row number.
+
+    With `second` the records from that row on are another set, and only pairs across the two count.
+    """
+    with TemporaryDirectory(prefix="concord-bulk-") as spill, duckdb.connect() as connection:
+        connection.execute(f"set memory_limit = '{room.memory}'")
+        connection.execute(f"set threads = {room.threads}")
+        connection.execute(f"set temp_directory = '{room.spill or spill}'")
+        connection.execute("set preserve_insertion_order = false")
+        yield Bulk(connection, model, records, second)
+
+
+class Bulk:
+    """One set of records in DuckDB, or two, with the pairs compared so far."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model, records: Records, second: int | None) -> None:
+        self._db = connection
+        self.model = model
+        self.size = records.table.num_rows
+        self._records = records
+        self._layout = records.layout
+        self._second = second
+        self._db.register("incoming", records.table)
+        self._db.execute("create table record as select * from incoming")
+        self._db.unregister("incoming")
+        self._register_measures()
+        self._linker = self._splink()
+        self._db.execute(f"create table pair (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+
+    @property
+    def possible(self) -> float:
+        """How many pairs there could be."""
+        if self._second is None:
+            return float(self.size * (self.size - 1) // 2)
+        return float(self._second * (self.size - self._second))
+
+    def _levels(self, suffix: str = "") -> str:
+        return ", ".join(f"c{place} {suffix}".strip() for place in range(len(self.model.comparisons)))
+
+    def _splink(self) -> Linker:
+        logging.getLogger("splink").setLevel(logging.ERROR)
+        self._api = DuckDBAPI(connection=self._db)
+        return Linker(self._api.register("record"), levels_settings(self.model, self._layout))
+
+    def _register_measures(self) -> None:
+        """The online scorer's own functions, for measures without a form in SQL."""
+        tests = {
+            function(test): test
+            for comparison in self.model.comparisons
+            for level in comparison.levels
+            for test in level.any_of
+            if not is_native(test)
+        }
+        for name, test in tests.items():
+            measure = _measure(self.model, test, self._records.columns)
+            self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
+
+    def block(self, cap: int = BLOCK_MAX) -> Blocked:
+        """Find the pairs to compare and compare them. Called once."""
+        self._db.execute("create table held as " + keys_sql(self.model, self._layout))
+        self._db.execute(
+            "create table block as select key, any_value(rule) rule, least(any_value(most), ?) most, count(*) holders from held"
+            " group by key having count(*) > 1",
+            [cap],
+        )
+        self._narrow()
+        over = self._counts("select rule, count(*) from block where holders > most group by rule")
+        left_out = self._counts("select rule, count(*) from block_narrow where holders > most group by rule")
+        self._db.execute(
+            "create table follow as select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
+            " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most"
+        )
+        for low, high in self._chunks():
+            self._compare(self._pairs_between(low, high))
+        return Blocked(self._one("select count(*) from pair"), over, left_out)
+
+    def _narrow(self) -> None:
+        """Two keys that are too common each may be rare together."""
+        self._db.execute(
+            "create table crowd as select h.key, h.n, h.rule, b.most from held h join block b using (key) where b.holders > b.most"
+        )
+        self._db.execute(
+            "create table held_narrow as select hash(a.key, b.key) as key, a.n, a.rule || ' + ' || b.rule as rule,"
+            " least(a.most, b.most) as most from crowd a join crowd b on a.n = b.n and a.key < b.key"
+        )
+        self._db.execute(
+            "create table block_narrow as select key, any_value(rule) rule, any_value(most) most, count(*) holders"
+            " from held_narrow group by key"
+        )
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        """Ranges of row numbers whose pairs are about CHUNK_PAIRS, repetitions counted."""
+        work = self._db.execute(
+            "select n, sum(others) as others from (select n, count(*) over (partition by key) - 1 as others from follow)"
+            " group by n order by n"
+        ).fetchnumpy()
+        rows, sums = work["n"], np.cumsum(np.asarray(work["others"], dtype=np.float64) / 2)
+        if len(rows) == 0:
+            return
+        edges = np.searchsorted(sums, np.arange(CHUNK_PAIRS, sums[-1], CHUNK_PAIRS))
+        bounds = [0, *(int(rows[edge]) for edge in np.unique(edges)), self.size]
+        yield from ((low, high) for low, high in pairwise(bounds) if low < high)
+
+    def _pairs_between(self, low: int, high: int) -> str:
+        across = "" if self._second is None else f" and a.n < {self._second} and b.n >= {self._second}"
+        return (
+            f"select distinct a.n as join_key_l, b.n as join_key_r from follow a join follow b on a.key = b.key and a.n < b.n{across}"
+            f" where a.n >= {low} and a.n < {high}"
+        )
+
+    def _compare(self, pairs: str, into: str = "pair") -> None:
+        """Let Splink say which levels the pairs meet."""
+        self._db.execute(f"create or replace table asked as select join_key_l, join_key_r, '0' as match_key from ({pairs})")
+        self._linker.table_management.register_blocked_pairs_for_predict(self._api.register("asked"))
+        answer = self._linker.inference.predict(warning_mode="never")
+        columns = ", ".join(level_columns(self.model))
+        self._db.execute(f"insert into {into} select n_l, n_r, {vetoed_sql(self.model)}, {columns} from {answer.physical_name}")
+        answer.drop_table_from_database_and_remove_from_cache()
+
+    def patterns(self) -> Patterns:
+        """The level vectors of the compared pairs, with their numbers.
+
+        Without those under a veto: siblings that agree on all but the pack would pass for matches, and outnumber them.
+        """
+        return self._patterns("(select * from pair where not vetoed)")
+
+    def _patterns(self, table: str) -> Patterns:
+        found = self._db.execute(f"select {self._levels()}, count(*) as pairs from {table} group by all order by all").fetchnumpy()
+        levels = [np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))]
+        return Patterns(np.stack(levels, axis=1), np.asarray(found["pairs"], dtype=np.float64))
+
+    def random_patterns(self, pairs: int, seed: int = 1) -> Patterns:
+        """The level vectors of pairs drawn at random: what agreement is worth nothing."""
+        self._db.execute(f"create or replace table drawn (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+        left, right = random_pairs(self.size, self._second, pairs, seed)
+        for start in range(0, len(left), CHUNK_PAIRS):
+            self._compare(self._given(left[start : start + CHUNK_PAIRS], right[start : start + CHUNK_PAIRS]), into="drawn")
+        return self._patterns("drawn")
+
+    def patterns_of(self, left: Rows, right: Rows) -> Patterns:
+        """The level vectors of given pairs."""
+        self._db.execute(f"create or replace table extra (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+        self._compare(self._given(np.minimum(left, right), np.maximum(left, right)), into="extra")
+        return self._patterns("extra")
+
+    def _given(self, left: Rows, right: Rows) -> str:
+        self._db.register("given", pa.table({"join_key_l": left, "join_key_r": right}))
+        return "select distinct join_key_l, join_key_r from given"
+
+    def levels(self) -> tuple[Rows, Rows, NDArray[np.int16]]:
+        """Every compared pair with the level of each comparison: rows left, rows right, [pairs, comparisons]."""
+        found = self._db.execute(f"select l, r, {self._levels()} from pair order by l, r").fetchnumpy()
+        levels = [np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))]
+        return np.asarray(found["l"]), np.asarray(found["r"]), np.stack(levels, axis=1)
+
+    def weigh(self, model: Model, floor: float | None = None) -> Weighed:
+        """The compared pairs at or above `floor` bits by a model of the same comparisons."""
+        return self._weighed(model, "pair", floor)
+
+    def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
+        """Compare and weigh any pairs, whether blocking met them or not."""
+        self._db.execute(f"create or replace table extra (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+        low, high = np.minimum(left, right), np.maximum(left, right)
+        for start in range(0, len(low), CHUNK_PAIRS):
+            self._compare(self._given(low[start : start + CHUNK_PAIRS], high[start : start + CHUNK_PAIRS]), into="extra")
+        return self._weighed(model, "extra", None)
+
+    def _weighed(self, model: Model, table: str, floor: float | None) -> Weighed:
+        self._share(model)
+        where = "" if floor is None else f" where weight >= {floor!r}"
+        found = self._db.execute(
+            f"select * from (select p.l, p.r, p.vetoed, {weight_sql(model)} as weight from {table} p"
+            f" join share l on l.n = p.l join share r on r.n = p.r){where} order by l, r"
+        ).fetchnumpy()
+        return Weighed(*(np.asarray(found[name]) for name in ("l", "r", "weight", "vetoed")))
+
+    def _share(self, model: Model) -> None:
+        """Per record, the share of records that have its value of each counted column."""
+        columns, joins = ["t.n"], []
+        for column in sorted(rarity_columns(model)):
+            name, counted = field(column), model.frequencies[column]
+            self._db.register(f"count_{name}", _counts(counted))
+            columns.append(
+                f'coalesce(count_{name}.count, 1) / {counted.total + 1}.0 as "{name}"'
+                if column in self._layout.columns
+                else f'1.0 as "{name}"'
+            )
+            if column in self._layout.columns:
+                joins.append(f'left join count_{name} on count_{name}.value = t."{name}"')
+        self._db.execute(f"create or replace table share as select {', '.join(columns)} from record t {' '.join(joins)}")
+
+    def _counts(self, statement: str) -> dict[str, int]:
+        return {str(rule): int(count) for rule, count in self._db.execute(statement).fetchall()}
+
+    def _one(self, statement: str) -> int:
+        row = self._db.execute(statement).fetchone()
+        return int(row[0]) if row else 0
+
+
+def rarity_columns(model: Model) -> set[str]:
+    """Columns whose frequencies change the weight of a level."""
+    named = {level.frequency for comparison in model.comparisons for level in comparison.levels if level.frequency}
+    return named & model.frequencies.keys()
+
+
+def random_pairs(size: int, second: int | None, pairs: int, seed: int) -> tuple[Rows, Rows]:
+    """Distinct pairs of rows, left < right; every pair where there are not more than asked for."""
+    first = size if second is None else second
+    others = size if second is None else size - second
+    everything = size * (size - 1) // 2 if second is None else first * others
+    if everything <= pairs:
+        return _every_pair(size, second)
+    draw = np.random.default_rng(seed)
+    left = draw.integers(0, first, pairs * 2)
+    right = draw.integers(0, others, pairs * 2) + (0 if second is None else second)
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    codes = np.unique((low * size + high)[low != high])
+    chosen = draw.permutation(codes)[:pairs]
+    return chosen // size, chosen % size
+
+
+def _every_pair(size: int, second: int | None) -> tuple[Rows, Rows]:
+    if second is None:
+        left, right = np.triu_indices(size, k=1)
+        return left.astype(np.int64), right.astype(np.int64)
+    grid = np.indices((second, size - second)).reshape(2, -1)
+    return grid[0].astype(np.int64), (grid[1] + second).astype(np.int64)
+
+
+def _counts(counted: Frequency) -> pa.Table:
+    return pa.table({"value": pa.array(list(counted.counts), pa.string()), "count": pa.array(list(counted.counts.values()), pa.int64())})
+
+
+def _measure(model: Model, test: Test, records: Sequence[Columns]) -> Any:
+    """The scorer's measure over arrays of row numbers; a pair asked about again (once per level) is remembered."""
+    of = take(test, model.frequencies)
+    memo: dict[tuple[int, int], float] = {}
+
+    def measure(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.Array:
+        if len(memo) > _MEMO_MAX:
+            memo.clear()
+        answers = []
+        for pair in zip(left.to_pylist(), right.to_pylist(), strict=True):
+            answer = memo.get(pair)
+            if answer is None:
+                answer = memo[pair] = of(records[pair[0]], records[pair[1]])
+            answers.append(answer)
+        return pa.array(answers, pa.float64())
+
+    return measure

@@ -1,0 +1,18 @@
+"""Level vectors of pairs, counted: all that training needs to see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Level vectors and how many pairs have each.
+
+    levels  int16 [patterns, comparisons]: number of the level in its comparison (0 = declared first = strongest), -1 = no evidence
+    counts  float64 [patterns]
+    """
+
+    levels: NDArray[np.int16]
+    counts: NDArray[np.float64]

@@ -1,0 +1,134 @@
+"""From records to groups: count, block, compare, train, weigh, cluster or assign. What `mdm match evaluate` and the bulk job run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+
+from matching.assign import assign, margins, runner_up_cut
+from matching.bulk import Bits, Bulk, Flags, Room, Rows, Weighed, bulk
+from matching.cluster import Limits
+from matching.components import cluster_all
+from matching.counting import with_frequencies
+from matching.model import Columns, Model, Thresholds
+from matching.table import lay_out
+from matching.train import Diagnostics, train_one_to_one
+from matching.train import train as train_model
+
+Pair = tuple[str, str]
+
+RANDOM_PAIRS = 1_000_000
+# A trained model's prior is right for its set, so that a cut needs no tuning: even odds on the average over all pairs between two groups.
+# Where u comes from the candidates, what they have in common by being candidates is not in it, and the cut lies a little higher.
+TRAINED = {"population": Thresholds(review=-4.0, link=0.0), "candidates": Thresholds(review=-4.0, link=2.5)}
+CLEAR = 0.43  # bits (0.3 nats) to the next partner that is still to be had
+ROOM = Room()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What matching found, by the names of the records.
+
+    Within one set, links are the pairs of a group; between two, the pairs of the assignment. `candidate_pairs` has left, right, weight
+    (bits) and vetoed of every pair that blocking found. `over_full`: blocking rule -> keys with too many holders, narrowed by a second key.
+    """
+
+    groups: Mapping[str, str] | None
+    groups_at_review: Mapping[str, str] | None
+    links: Sequence[Pair]
+    links_at_review: Sequence[Pair]
+    candidates: int
+    candidate_pairs: pa.Table
+    over_full: Mapping[str, int]
+    model: Model
+    diagnostics: Diagnostics | None
+
+
+def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool = True, room: Room = ROOM) -> Found:
+    """Group the records of one set; with `train`, by a model trained on it, without labels."""
+    names, columns = list(records), list(records.values())
+    model = with_frequencies(model, columns) if train else model
+    with bulk(model, lay_out(model, columns), room=room) as executor:
+        blocked = executor.block()
+        model, diagnostics = _trained(executor) if train else (model, None)
+        weighed = executor.weigh(model)
+        groups = [_groups(executor, model, weighed, link) for link in (model.thresholds.link, model.thresholds.review)]
+    at_link, at_review = ({name: names[group] for name, group in zip(names, found.tolist(), strict=True)} for found in groups)
+    links, reviews = (_named(names, _chosen(weighed, found[weighed.left] == found[weighed.right])) for found in groups)
+    return Found(at_link, at_review, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, model, diagnostics)
+
+
+def link_files(
+    model: Model, left: Mapping[str, Columns], right: Mapping[str, Columns], *, many: bool = False, train: bool = True, room: Room = ROOM
+) -> Found:
+    """Link two sets. Each is taken as free of duplicates, so that a record has at most one partner, unless `many`."""
+    names, columns = [*left, *right], [*left.values(), *right.values()]
+    model = with_frequencies(model, columns) if train else model
+    with bulk(model, lay_out(model, columns), second=len(left), room=room) as executor:
+        blocked = executor.block()
+        model, diagnostics = _trained(executor, one_to_one=not many) if train else (model, None)
+        weighed = executor.weigh(model)
+    found = _above(weighed, model) if many else _assigned(weighed, model, trained=diagnostics is not None and diagnostics.refused is None)
+    links, reviews = (_named(names, pairs) for pairs in found)
+    return Found(None, None, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, model, diagnostics)
+
+
+def _trained(executor: Bulk, *, one_to_one: bool = False) -> tuple[Model, Diagnostics]:
+    model, version = executor.model, f"{executor.model.version}-trained"
+    if one_to_one:
+        left, right, levels = executor.levels()
+        trained = train_one_to_one(model, levels, left, right, version=version)
+    else:
+        population = executor.random_patterns(RANDOM_PAIRS) if model.u_from == "population" else None
+        trained = train_model(model, executor.patterns(), population, executor.possible, version=version)
+    if trained.diagnostics.refused is not None:
+        return trained.model, trained.diagnostics
+    return replace(trained.model, thresholds=TRAINED[model.u_from]), trained.diagnostics
+
+
+def _groups(executor: Bulk, model: Model, candidates: Weighed, link: float) -> Rows:
+    # Vetoes, the margin and evidence of the wrong kind keep the machine from linking; a person is asked about such pairs all the same.
+    by_machine = link == model.thresholds.link
+    if not by_machine and model.groups_required:
+        model = replace(model, groups_required=())
+        candidates = executor.weigh(model)
+    limits = Limits(link, model.margin if by_machine else 0.0, model.clip, model.max_cluster)
+
+    def missing(left: Rows, right: Rows) -> tuple[Bits, Flags]:
+        scored = executor.score(model, left, right)
+        return scored.weights, scored.vetoed & by_machine
+
+    vetoed = candidates.vetoed & by_machine
+    return cluster_all(executor.size, candidates.left, candidates.right, candidates.weights, vetoed, limits, missing).groups
+
+
+def _chosen(weighed: Weighed, mask: Flags) -> Weighed:
+    return Weighed(weighed.left[mask], weighed.right[mask], weighed.weights[mask], weighed.vetoed[mask])
+
+
+def _named(names: Sequence[str], pairs: Weighed) -> list[Pair]:
+    return [(names[low], names[high]) for low, high in zip(pairs.left.tolist(), pairs.right.tolist(), strict=True)]
+
+
+def _table(names: Sequence[str], pairs: Weighed) -> pa.Table:
+    texts = np.array(names, dtype=object)
+    return pa.table({"left": texts[pairs.left], "right": texts[pairs.right], "weight": pairs.weights, "vetoed": pairs.vetoed})
+
+
+def _above(weighed: Weighed, model: Model) -> tuple[Weighed, Weighed]:
+    link, review = (weighed.weights >= cut for cut in (model.thresholds.link, model.thresholds.review))
+    return _chosen(weighed, link & ~weighed.vetoed), _chosen(weighed, review)
+
+
+def _assigned(weighed: Weighed, model: Model, *, trained: bool) -> tuple[Weighed, Weighed]:
+    """The one-to-one links, and those that a person should look at with them."""
+    pairs = _chosen(weighed, ~weighed.vetoed)
+    taken = assign(pairs.left, pairs.right, pairs.weights)
+    link, review = model.thresholds.link, model.thresholds.review
+    cut = runner_up_cut(pairs.left, pairs.right, pairs.weights, taken) if trained else None
+    if cut is not None:
+        link, review = cut.link, cut.review
+    clear = np.zeros_like(taken)
+    clear[taken] = margins(pairs.left, pairs.right, pairs.weights, taken) >= min(model.margin, CLEAR)
+    return _chosen(pairs, taken & clear & (pairs.weights >= link)), _chosen(pairs, taken & (pairs.weights >= review))

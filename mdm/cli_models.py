@@ -1,0 +1,125 @@
+"""`mdm match train | models | activate`: the models of the domains, on the installation's own data."""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from mdm.errors import UnusableInput
+from mdm.settings import Settings
+
+if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
+    from matching.bulk import Room
+    from mdm.db import Database
+    from mdm.learning import Effect
+
+_COLUMNS = ("domain", "version", "active", "created", "activated_by")
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to the sub-parsers of `mdm match`."""
+    train = _command(commands.add_parser("train", help="learn a new version from what is stored; it is not used until activated"), _train)
+    train.add_argument("--domain", required=True, metavar="D")
+    _command(commands.add_parser("models", help="the versions of every domain"), _models)
+    activate = _command(commands.add_parser("activate", help="show what a version would change, then use it"), _activate)
+    activate.add_argument("version", metavar="VERSION")
+    activate.add_argument("--yes", action="store_true", help="do not ask")
+    activate.add_argument("--dry-run", action="store_true", help="only show what would change")
+
+
+def _command(parser: ArgumentParser, command: Callable[[Settings, Namespace], int | None]) -> ArgumentParser:
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _train(settings: Settings, asked: Namespace) -> int:
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.entities import ENTITY_TYPES
+    from mdm.learning import learn
+
+    if asked.domain not in ENTITY_TYPES:
+        raise UnusableInput(f"no such domain: {asked.domain}; there are {', '.join(ENTITY_TYPES)}")
+    with closing(_database(settings)) as database:
+        learned = learn(database, ENTITY_TYPES[asked.domain], SYSTEM_ACTOR, _room(settings))
+    if asked.json:
+        print(json.dumps(asdict(learned), indent=2, default=str))
+    elif learned.version is None:
+        print(f"nothing changed: {learned.reason}")
+    else:
+        print(f"{learned.version}: {learned.records:,} records, {learned.pairs:,} pairs, {learned.labels:,} judged by people")
+        print(f"see its effect and use it: mdm match activate {learned.version}")
+    return 0 if learned.version else 1
+
+
+def _models(settings: Settings, asked: Namespace) -> None:
+    from mdm.entities import ENTITY_TYPES
+    from mdm.learning import models
+
+    with closing(_database(settings)) as database:
+        stored = database.run(models)
+    active = {line.domain for line in stored if line.active}
+    lines = [(line.domain, line.version, line.active, str(line.created_at or ""), line.activated_by or "") for line in stored]
+    lines += [(name, entity.model.version, name not in active, "declared", "") for name, entity in ENTITY_TYPES.items()]
+    if asked.json:
+        print(
+            json.dumps(
+                [dict(zip(("domain", "version", "active", "created", "activated_by"), line, strict=True)) for line in lines], indent=2
+            )
+        )
+        return
+    for domain, version, is_active, created, who in sorted(lines):
+        print(f"{domain:<14} {version:<24} {'in use' if is_active else '':<7} {created:<33} {who}")
+
+
+def _activate(settings: Settings, asked: Namespace) -> int:
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.entities import ENTITY_TYPES
+    from mdm.learning import activate, effect_of, find_model
+
+    with closing(_database(settings)) as database:
+        entity, model = database.run(lambda session: find_model(session, ENTITY_TYPES, asked.version))
+        effect = effect_of(database, entity, model, _room(settings))
+        _show(effect, as_json=asked.json)
+        if asked.dry_run or not (asked.yes or _is_wanted()):
+            return 0 if asked.dry_run else 1
+        database.run(lambda session: activate(session, entity, model, SYSTEM_ACTOR))
+    if not asked.json:
+        print(f"{asked.version} is in use; stored records are matched again in the background")
+    return 0
+
+
+def _show(effect: "Effect", *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(effect), indent=2))
+        return
+    print(f"{effect.version} instead of {effect.replaces}, over {effect.records:,} stored {effect.domain} records:")
+    print(f"  pairs of records joined   {effect.pairs_gained:,} more, {effect.pairs_lost:,} fewer (a person is asked before any is parted)")
+    before, after = effect.golden_records_before, effect.golden_records_after
+    print(f"  golden records            {before:,} -> {after:,}, {effect.clusters_changed:,} changed")
+    print(f"  pairs to review           {effect.reviews_before:,} -> {effect.reviews_after:,}")
+    print(f"  false links, by the model {effect.estimated_false_links:,}")
+
+
+def _is_wanted() -> bool:
+    if not sys.stdin.isatty():
+        raise UnusableInput("say --yes to use this version, or --dry-run to look only")
+    return input("Use it? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _room(settings: Settings) -> "Room":
+    from matching.bulk import Room
+
+    return Room(f"{settings.match_memory_gb}GB")
+
+
+def _database(settings: Settings) -> "Database":
+    from mdm.db import Database
+    from mdm.embedded import check_database, ensure_postgres
+
+    url = ensure_postgres(settings)
+    check_database(url)
+    return Database(url)

@@ -1,0 +1,260 @@
+"""Models of a domain: trained from what is stored, kept as versions, shown with their effect, activated and re-activated.
+
+Training never changes what is in use. Activation changes which weights decide from the next delivery on, and starts a job that brings
+what is stored up to them; what people have decided stands.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from matching.components import cluster_all
+from sqlalchemy.orm import Session
+
+from matching.bulk import Bits, Bulk, Flags, Room, Rows, Weighed, bulk
+from matching.cluster import Limits
+from matching.counting import with_frequencies
+from matching.model import Model, from_json, to_json
+from matching.patterns import Patterns
+from matching.table import lay_out
+from matching.train import Trained, reestimate_from_labels, train
+from mdm import audit
+from mdm.access import Actor
+from mdm.db import Database, execute, fetch
+from mdm.entity import EntityType
+from mdm.errors import Conflict, NotFound
+from mdm.jobs import MATCH_ALL, enqueue
+from mdm.jsonio import dumps
+from mdm.stock import Stock, StoredPair, read_pairs, read_stock
+
+RANDOM_PAIRS = 1_000_000
+SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
+ENOUGH_LABELS = 20  # pairs that a person called the same
+
+
+class NothingToLearn(Conflict):
+    """There are too few records, or the data do not support a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What training came to. `version` is None where the model was refused; `reason` says why in plain words."""
+
+    domain: str
+    version: str | None
+    reason: str | None
+    records: int
+    pairs: int
+    labels: int
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLine:
+    """A stored model version, without the model."""
+
+    domain: str
+    version: str
+    active: bool
+    metrics: Mapping[str, Any]
+    activated_by: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What activation would change, counted over all stored records.
+
+    pairs_gained and pairs_lost are pairs of records that would newly share a golden record, or no longer would (a person is asked first);
+    reviews are pairs between `review` and `link`; estimated_false_links is what the model itself expects among the pairs of its groups.
+    """
+
+    domain: str
+    version: str
+    replaces: str
+    records: int
+    pairs_gained: int
+    pairs_lost: int
+    golden_records_before: int
+    golden_records_after: int
+    clusters_changed: int
+    reviews_before: int
+    reviews_after: int
+    estimated_false_links: float
+
+
+def learn(database: Database, entity: EntityType, actor: Actor, room: Room) -> Learned:
+    """Train a new version on the stored records and keep it, not in use. The domain's declared model is the start."""
+    stock = read_stock(database, entity)
+    if len(stock.ids) < SMALLEST_STOCK:
+        return Learned(entity.name, None, f"{len(stock.ids)} records are too few; {SMALLEST_STOCK} are needed", len(stock.ids), 0, 0, {})
+    judged = [pair for pair in read_pairs(database, entity) if pair.verdict is not None]
+    version = database.run(lambda session: _next_version(session, entity))
+    trained, pairs = _train(entity, stock, judged, version, room)
+    metrics = {"records": len(stock.ids), "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
+    reason = trained.diagnostics.refused
+    if reason is None:
+        fingerprint = _fingerprint(stock)
+        database.run(lambda session: _keep(session, entity, actor, trained.model, {**metrics, "data": fingerprint}))
+    return Learned(entity.name, version if reason is None else None, reason, len(stock.ids), pairs, len(judged), metrics)
+
+
+def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], version: str, room: Room) -> tuple[Trained, int]:
+    model = with_frequencies(entity.model, stock.columns)
+    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+        blocked = executor.block()
+        population = executor.random_patterns(RANDOM_PAIRS) if model.u_from == "population" else None
+        trained = train(model, executor.patterns(), population, executor.possible, version=version)
+        labels = _labels(executor, stock, judged)
+    if trained.diagnostics.refused is None and labels is not None:
+        refined = reestimate_from_labels(trained.model, *labels, version=version)
+        if refined.diagnostics.refused is None:
+            trained = replace(trained, model=refined.model)
+    return trained, blocked.pairs
+
+
+def _labels(executor: Bulk, stock: Stock, judged: Sequence[StoredPair]) -> tuple[Patterns, Patterns] | None:
+    """The level vectors of pairs that people have judged: same, different. None while there are too few of the first."""
+    rows = stock.rows()
+    places = {
+        verdict: [(rows[p.low], rows[p.high]) for p in judged if p.verdict == verdict and p.low in rows and p.high in rows]
+        for verdict in ("same", "different")
+    }
+    if len(places["same"]) < ENOUGH_LABELS:
+        return None
+    same, different = (
+        executor.patterns_of(*(np.array(side, dtype=np.int64) for side in (zip(*pairs, strict=True) if pairs else ((), ()))))
+        for pairs in (places["same"], places["different"])
+    )
+    return same, different
+
+
+def _fingerprint(stock: Stock) -> str:
+    """Which records a model has learnt from, as a short text; it says nothing about them."""
+    digest = blake2b(digest_size=8)
+    for record in stock.ids:
+        digest.update(record.bytes)
+    return digest.hexdigest()
+
+
+def _next_version(session: Session, entity: EntityType) -> str:
+    rows = fetch(
+        session, "select count(*) from match_model where domain = %s and version like %s", (entity.name, f"{entity.model.version}-t%")
+    )
+    return f"{entity.model.version}-t{rows[0][0] + 1}"
+
+
+def _keep(session: Session, entity: EntityType, actor: Actor, model: Model, metrics: Mapping[str, Any]) -> None:
+    execute(
+        session,
+        "insert into match_model (domain, version, model, metrics) values (%s, %s, %s::jsonb, %s::jsonb)",
+        (entity.name, model.version, dumps(to_json(model)).decode(), dumps(dict(metrics)).decode()),
+    )
+    audit.record(session, actor, "model:train", domain=entity.name, detail={"version": model.version})
+
+
+def models(session: Session) -> list[ModelLine]:
+    """Every stored version, the newest first."""
+    rows = fetch(
+        session,
+        "select domain, version, active, metrics, activated_by, created_at from match_model order by domain, created_at desc, version",
+    )
+    return [ModelLine(*row) for row in rows]
+
+
+def find_model(session: Session, entities: Mapping[str, EntityType], version: str) -> tuple[EntityType, Model]:
+    """A stored version, or the declared one of a domain. Raises NotFound."""
+    rows = fetch(session, "select domain, model from match_model where version = %s", (version,))
+    if rows and rows[0][0] in entities:
+        return entities[rows[0][0]], from_json(rows[0][1])
+    for entity in entities.values():
+        if entity.model.version == version:
+            return entity, entity.model
+    raise NotFound("no model has this version; `mdm match models` lists them")
+
+
+def effect_of(database: Database, entity: EntityType, model: Model, room: Room) -> Effect:
+    """Compare what stands with what the model would make of all stored records. Changes nothing."""
+    stock = read_stock(database, entity)
+    stored = read_pairs(database, entity)
+    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+        executor.block()
+        weighed = executor.weigh(model, model.thresholds.review)
+        after = _clusters(executor, model, weighed, _verdicts(stock, stored))
+    before = stock.golden_numbers()
+    replaces = database.run(lambda session: _active_version(session, entity))
+    link = model.thresholds.link
+    inside = after[weighed.left] == after[weighed.right]
+    return Effect(
+        domain=entity.name,
+        version=model.version,
+        replaces=replaces,
+        records=len(stock.ids),
+        pairs_gained=_pairs(after) - _common(before, after),
+        pairs_lost=_pairs(before) - _common(before, after),
+        golden_records_before=len(np.unique(before)),
+        golden_records_after=len(np.unique(after)),
+        clusters_changed=_changed(before, after),
+        reviews_before=sum(p.weight < link and p.verdict is None for p in stored),
+        reviews_after=int(((weighed.weights < link) & ~inside).sum()),
+        estimated_false_links=round(float((1 / (1 + np.exp2(weighed.weights[inside]))).sum()), 2),
+    )
+
+
+def _verdicts(stock: Stock, stored: Sequence[StoredPair]) -> Mapping[tuple[int, int], str]:
+    rows = stock.rows()
+    return {(rows[p.low], rows[p.high]): p.verdict for p in stored if p.verdict is not None and p.low in rows and p.high in rows}
+
+
+def _clusters(executor: Bulk, model: Model, weighed: Weighed, verdicts: Mapping[tuple[int, int], str]) -> Rows:
+    """The partition that the model makes, people's verdicts standing: the same is as heavy as can be, different is vetoed."""
+    told = np.array([verdicts.get(pair, "") for pair in zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)])
+    weights = np.where(told == "same", model.clip, weighed.weights)
+    vetoed = (weighed.vetoed & (told != "same")) | (told == "different")
+
+    def missing(left: Rows, right: Rows) -> tuple[Bits, Flags]:
+        scored = executor.score(model, left, right)
+        return scored.weights, scored.vetoed
+
+    limits = Limits(model.thresholds.link, model.margin, model.clip, model.max_cluster)
+    return cluster_all(executor.size, weighed.left, weighed.right, weights, vetoed, limits, missing).groups
+
+
+def _pairs(groups: Rows) -> int:
+    sizes = np.unique(groups, return_counts=True)[1]
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _common(before: Rows, after: Rows) -> int:
+    sizes = np.unique(np.stack((before, after)), axis=1, return_counts=True)[1]
+    return int((sizes * (sizes - 1) // 2).sum())
+
+
+def _changed(before: Rows, after: Rows) -> int:
+    """Golden records that would lose or gain a record."""
+    both = np.unique(np.stack((before, after)), axis=1)
+    parts_of_before = np.bincount(both[0])
+    parts_of_after = np.bincount(both[1])
+    return len(np.unique(both[0][(parts_of_before[both[0]] > 1) | (parts_of_after[both[1]] > 1)]))
+
+
+def _active_version(session: Session, entity: EntityType) -> str:
+    rows = fetch(session, "select version from match_model where domain = %s and active", (entity.name,))
+    return str(rows[0][0]) if rows else entity.model.version
+
+
+def activate(session: Session, entity: EntityType, model: Model, actor: Actor) -> UUID:
+    """Use this version from now on, and bring what is stored up to it in the background; the job's id."""
+    execute(session, "update match_model set active = false where domain = %s and active", (entity.name,))
+    # The declared version has no row: it is what a domain uses while no other is active.
+    execute(
+        session,
+        "update match_model set active = true, activated_by = %s where domain = %s and version = %s",
+        (actor.name, entity.name, model.version),
+    )
+    audit.record(session, actor, "model:activate", domain=entity.name, detail={"version": model.version})
+    return enqueue(session, MATCH_ALL, {"domain": entity.name}, dedupe_key=f"{MATCH_ALL}:{entity.name}", queue="bulk")

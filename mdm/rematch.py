@@ -1,0 +1,144 @@
+"""Match everything that is stored, in bulk: pairs are found beside the database, what changed is settled in small transactions.
+
+The bulk executor finds the pairs at or above `review`; only those that differ from the stored edges are worked on. Each piece takes the
+same locks as a delivery, scores again what is there by then, and settles its components, so that stewards and deliveries go on meanwhile
+and what they did since counts. A person's verdict on a pair is never touched.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from matching.bulk import Room, bulk
+from matching.components import components
+from matching.model import Model
+from matching.score import Score, Scorer
+from matching.table import lay_out
+from mdm.db import execute, fetch, lock
+from mdm.entities import ENTITY_TYPES
+from mdm.entity import EntityType
+from mdm.errors import NotFound
+from mdm.feed import publish
+from mdm.models import current_scorer
+from mdm.records import read_columns, write_edges
+from mdm.resolve import Change, settle
+from mdm.running import Run
+from mdm.stock import Stock, StoredPair, read_pairs, read_stock
+from mdm.systems import registry
+
+PIECE_RECORDS = 30  # within the lock budget of one transaction, and soon done
+_SAME_WEIGHT = 1e-6
+
+Pair = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run over everything did: pairs found, pairs that differed from what was stored, transactions."""
+
+    records: int
+    pairs: int
+    changed: int
+    pieces: int
+
+
+def match_all(run: Run, room: Room) -> None:
+    """The job: payload {domain}. Begun again after a crash it finds what is left to do, because done pairs no longer differ."""
+    entity = ENTITY_TYPES.get(str(run.mine.payload["domain"]))
+    if entity is None:
+        raise NotFound("this domain is no longer declared")
+    match_everything(run, entity, room)
+
+
+def match_everything(run: Run, entity: EntityType, room: Room) -> Outcome:
+    """Bring edges, golden records and tasks of a domain to what the active model says."""
+    scorer = run.effect(lambda session: current_scorer(session, entity))
+    stock = read_stock(run.database, entity)
+    found = found_pairs(scorer.model, stock, room)
+    changed = changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version)
+    pieces = 0
+    for piece in _pieces(changed, stock):
+        run.effect(lambda session, piece=piece: settle_pairs(session, entity, piece))  # type: ignore[misc]
+        pieces += 1
+    return Outcome(len(stock.ids), len(found), len(changed), pieces)
+
+
+def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
+    """Every pair at or above `review`, with its weight."""
+    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+        executor.block()
+        weighed = executor.weigh(model, model.thresholds.review)
+    ids = stock.ids
+    return {
+        ordered(ids[left], ids[right]): weight
+        for left, right, weight in zip(weighed.left.tolist(), weighed.right.tolist(), weighed.weights.tolist(), strict=True)
+    }
+
+
+def ordered(a: UUID, b: UUID) -> Pair:
+    return (a, b) if a < b else (b, a)
+
+
+def changed_pairs(found: dict[Pair, float], stored: Sequence[StoredPair], stock: Stock, version: str) -> list[Pair]:
+    """New pairs, pairs of another weight or model, and stored ones that are no longer met and that no person has judged."""
+    rows = stock.rows()
+    known = {(p.low, p.high): p for p in stored}
+    changed = [
+        pair
+        for pair, weight in found.items()
+        if (p := known.get(pair)) is None or abs(p.weight - weight) > _SAME_WEIGHT or p.model_version != version
+    ]
+    gone = [pair for pair, p in known.items() if pair not in found and p.verdict is None and pair[0] in rows and pair[1] in rows]
+    return changed + gone
+
+
+def _pieces(changed: Sequence[Pair], stock: Stock) -> Iterator[list[Pair]]:
+    """The pairs of one component one after the other, at most PIECE_RECORDS records at a time."""
+    if not changed:
+        return
+    rows = stock.rows()
+    left = np.array([rows[low] for low, _ in changed], dtype=np.int64)
+    right = np.array([rows[high] for _, high in changed], dtype=np.int64)
+    part = components(left, right, len(stock.ids))[left]
+    piece: list[Pair] = []
+    records: set[UUID] = set()
+    for place in np.lexsort((right, left, part)).tolist():
+        pair = changed[place]
+        if piece and len(records | set(pair)) > PIECE_RECORDS:
+            yield piece
+            piece, records = [], set()
+        piece.append(pair)
+        records |= set(pair)
+    yield piece
+
+
+def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) -> None:
+    """Score these pairs as their records are now, store or drop their edges, and settle who is who."""
+    records = sorted({record for pair in pairs for record in pair})
+    keys = fetch(session, "select keys from source_record where id = any(%s) and status = 'active'", (records,))
+    lock(session, f"block:{entity.name}", {key for (held,) in keys for key in held})
+    scorer = current_scorer(session, entity)
+    columns = read_columns(session, records)
+    scored = _scored(scorer, pairs, columns)
+    write_edges(session, scorer, scored, frozenset())
+    gone = [pair for pair in pairs if pair not in scored]
+    if gone:
+        execute(
+            session,
+            "delete from edge e using unnest(%s::uuid[], %s::uuid[]) x(low, high)"
+            " where e.low = x.low and e.high = x.high and e.verdict is null",
+            ([low for low, _ in gone], [high for _, high in gone]),
+        )
+    settled = settle(session, entity, scorer, registry(session), Change(frozenset(records), only_weighed=True))
+    publish(session, entity.name, settled.happenings)
+
+
+def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: dict) -> dict[Pair, Score]:  # type: ignore[type-arg]
+    floor = scorer.model.thresholds.review
+    found = {
+        (low, high): scorer.score_from(columns[low], columns[high], floor) for low, high in pairs if low in columns and high in columns
+    }
+    return {pair: score for pair, score in found.items() if score is not None}

@@ -1,0 +1,70 @@
+"""All stored records of a domain at once, as matching sees them: what training learns from and bulk matching compares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from matching.bulk import Rows
+from matching.model import Columns
+from mdm.db import Database, connection, fetch, translated
+from mdm.entity import EntityType
+
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The active records of one moment, by row number: their ids, comparison columns and golden records."""
+
+    ids: Sequence[UUID]
+    columns: Sequence[Columns]
+    golden_ids: Sequence[UUID]
+
+    def rows(self) -> Mapping[UUID, int]:
+        return {record: row for row, record in enumerate(self.ids)}
+
+    def golden_numbers(self) -> Rows:
+        """The partition as it stands: one number per golden record."""
+        return np.unique([golden.int.to_bytes(16, "big") for golden in self.golden_ids], return_inverse=True)[1].astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPair:
+    """An edge without its evidence. `verdict`: same, different, or None where no person has judged."""
+
+    low: UUID
+    high: UUID
+    weight: float
+    model_version: str | None
+    verdict: str | None
+
+
+def read_stock(database: Database, entity: EntityType) -> Stock:
+    """Read a domain's active records in one snapshot, in pieces."""
+    ids, columns, goldens = [], [], []
+    with database.unit_of_work() as session, translated(), connection(session).cursor(name="stock") as cursor:
+        cursor.itersize = _BATCH
+        cursor.execute(
+            "select r.id, r.columns, l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null"
+            " where r.domain = %s and r.status = 'active' order by r.id",
+            (entity.name,),
+        )
+        for record, compared, golden in cursor:
+            ids.append(record)
+            columns.append(compared)
+            goldens.append(golden)
+    return Stock(ids, columns, goldens)
+
+
+def read_pairs(database: Database, entity: EntityType) -> list[StoredPair]:
+    """Every edge of a domain."""
+    with database.unit_of_work() as session:
+        rows = fetch(
+            session,
+            "select e.low, e.high, e.weight, e.model_version, e.verdict"
+            " from edge e join source_record r on r.id = e.low where r.domain = %s",
+            (entity.name,),
+        )
+    return [StoredPair(*row) for row in rows]

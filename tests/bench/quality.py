@@ -1,0 +1,82 @@
+"""How well every labelled set is matched, without its labels: F1, effort and how far from floor, peer and goal.
+
+    python -m tests.bench.quality [SET ...] [--out FILE]
+
+Runs `mdm match evaluate` once per set of datasets.toml, each in a process of its own, so that its peak of memory is its own. The sets lie
+in $CONCORD_DATA_DIR, else in ../shared/data beside the project; without them there is nothing to run. Reading takes part of the seconds.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.bench import result
+
+ROOT = Path(__file__).parents[2]
+_SHARES = ("floor", "peer", "goal")
+_HEADER = (
+    f"{'set':<26} {'domain':<11} {'floor':>6} {'peer':>6} {'goal':>6} | {'P':>6} {'R':>6} {'F1':>6} {'review':>7} {'blocked':>7}"
+    f" {'pairs':>11} {'s':>7} {'MB':>7}"
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sets", nargs="*", metavar="SET")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    folder = Path(os.environ.get("CONCORD_DATA_DIR") or ROOT.parent / "shared" / "data")
+    if not (folder / "datasets.toml").is_file():
+        print(f"skipped: no datasets.toml in {folder} (CONCORD_DATA_DIR)")
+        return 0
+    declared = tomllib.loads((folder / "datasets.toml").read_text())
+    unknown = sorted(set(asked.sets) - declared.keys())
+    if unknown:
+        parser.error(f"no such set: {', '.join(unknown)}; there are {', '.join(declared)}")
+    print(_HEADER)
+    figures = {name: _run(name, declared[name], folder) for name in asked.sets or declared}
+    result.save(asked.out, "quality", {"data": [*figures]}, figures)
+    return 0 if all(figures.values()) else 1
+
+
+def _run(name: str, declared: Mapping[str, Any], folder: Path) -> dict[str, Any] | None:
+    """One line of the table; None after a line that says why there are no figures."""
+    command = [sys.executable, "-m", "mdm.cli", "match", "evaluate", "--json", *_options(declared, folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        print(f"{name:<26} {declared['domain']:<11} failed with status {done.returncode}: {reason}", flush=True)
+        return None
+    report: dict[str, Any] = json.loads(done.stdout)
+    print(_line(name, declared, report), flush=True)
+    return report
+
+
+def _options(declared: Mapping[str, Any], folder: Path) -> list[str]:
+    options = ["--domain", declared["domain"], "--id", declared["id"]]
+    for name in ("records", "left", "right", "truth"):
+        if name in declared:
+            options += [f"--{name}", str(folder / declared[name])]
+    if "entity" in declared:
+        options += ["--entity", declared["entity"]]
+    return [*options, "--columns", ",".join(f"{attribute}={column}" for attribute, column in declared["columns"].items())]
+
+
+def _line(name: str, declared: Mapping[str, Any], report: Mapping[str, Any]) -> str:
+    known = " ".join(f"{declared[share]:>6.3f}" if share in declared else f"{'':>6}" for share in _SHARES)
+    shares = " ".join(f"{report[share]:>6.3f}" for share in ("precision", "recall", "f1"))
+    effort = f"{report['pairs']:>11,} {report['seconds']:>7.1f} {report['peak_mb']:>7,.0f}"
+    short = "" if report["f1"] >= declared.get("goal", 0) else "  below its goal"
+    refused = f"  untrained: {report['model']['refused']}" if report["model"]["refused"] else ""
+    review = f"{report['at_review']['f1']:>7.3f} {report['blocking_recall']:>7.3f}"
+    return f"{name:<26} {declared['domain']:<11} {known} | {shares} {review} {effort}{short}{refused}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

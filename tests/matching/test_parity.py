@@ -1,0 +1,64 @@
+"""One model, two executors: what the online scorer says of a pair, the bulk executor says too, to the last bit that matters."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from matching.bulk import Room, bulk
+from matching.counting import with_frequencies
+from matching.model import Columns, Model
+from matching.score import Scorer
+from matching.table import lay_out
+from mdm.entities import ENTITY_TYPES
+from mdm.entity import EntityType
+from tests.entities.test_every_domain import deliveries, standard
+
+ROOM = Room(memory="500MB", threads=1)
+LAW = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+domains = pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
+
+
+def assert_alike(model: Model, records: list[Columns]) -> None:
+    left, right = np.triu_indices(len(records), k=1)
+    with bulk(model, lay_out(model, records), room=ROOM) as executor:
+        found = executor.score(model, left.astype(np.int64), right.astype(np.int64))
+    scorer = Scorer(model)
+    assert len(found.left) == len(left)
+    for low, high, weight, vetoed in zip(found.left, found.right, found.weights, found.vetoed, strict=True):
+        one, other = scorer.score(records[low], records[high]), scorer.score(records[high], records[low])
+        assert one == other
+        assert weight == pytest.approx(one.weight, abs=1e-9, rel=0), (records[low], records[high], one)
+        assert vetoed == bool(one.vetoes)
+
+
+@domains
+@LAW
+@given(data=st.data())
+def test_both_executors_give_every_pair_the_same_weight(entity: EntityType, data: st.DataObject) -> None:
+    records = data.draw(st.lists(deliveries(entity), min_size=20, max_size=40))
+    columns = [standard(entity, delivery).columns for delivery in records]
+    counted = with_frequencies(entity.model, columns)
+    assert_alike(counted, columns)
+
+
+@domains
+def test_frequencies_weigh_alike(entity: EntityType) -> None:
+    """Every level that asks for the very same text of a column is made to ask for its rarity too."""
+    comparisons = tuple(
+        replace(
+            comparison,
+            levels=tuple(
+                replace(level, frequency=level.any_of[0].columns[0]) if [t.measure for t in level.any_of] == ["exact"] else level
+                for level in comparison.levels
+            ),
+        )
+        for comparison in entity.model.comparisons
+    )
+    texts = {"alpha": 6, "beta": 3, "gamma": 1}
+    model = replace(entity.model, comparisons=comparisons)
+    columns = sorted({level.frequency for c in comparisons for level in c.levels if level.frequency and len(c.needs) == 1})
+    records = [dict.fromkeys(columns, text) for text, count in texts.items() for _ in range(count)]
+    assert_alike(with_frequencies(model, records), records)
