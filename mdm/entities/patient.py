@@ -259,6 +259,9 @@ _COMPARISONS = (
     house_number(m=0.86, u=0.25),
 )
 
+# A day of birth, a surname, a postal code by itself: worth following while few share it, else only two of them together.
+_BROAD = 25
+
 _BLOCKING = (
     BlockingRule("key", (part("keys"),)),
     BlockingRule("social security number", (part("ssn"),)),
@@ -270,21 +273,21 @@ _BLOCKING = (
     BlockingRule("national identifier", (part("national_id"),)),
     BlockingRule("local identifier", (part("local_id"),)),
     BlockingRule("end of phone", (part("phone", -5),)),
-    BlockingRule("mailbox name", (part("email.local", 0, 6),)),
-    BlockingRule("birth date", (part("birth_date"),)),
+    BlockingRule("mailbox name", (part("email.local", 0, 6),), holders_max=_BROAD),
+    BlockingRule("birth date", (part("birth_date"),), holders_max=_BROAD),
     BlockingRule(
         "birth month, initials", (part("birth_date.year_month"), part("given_name", 0, 1), part("family_name", 0, 1)), crossed=True
     ),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
-    BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
+    BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1)), holders_max=_BROAD),
     BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2))),
-    BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2))),
+    BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2)), holders_max=_BROAD),
     BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 4))),
-    BlockingRule("postal code", (part("postal_code"),)),
-    BlockingRule("city, birth year", (part("city"), part("birth_date.year"))),
-    BlockingRule("city, family name", (part("city"), part("family_name.sound"))),
-    BlockingRule("city, given name", (part("city"), part("given_name.sound"))),
-    BlockingRule("family name", (part("family_name"),)),
+    BlockingRule("postal code", (part("postal_code"),), holders_max=_BROAD),
+    BlockingRule("city, birth year", (part("city"), part("birth_date.year")), holders_max=_BROAD),
+    BlockingRule("city, family name", (part("city"), part("family_name.sound")), holders_max=_BROAD),
+    BlockingRule("city, given name", (part("city"), part("given_name.sound")), holders_max=_BROAD),
+    BlockingRule("family name", (part("family_name"),), holders_max=_BROAD),
 )
 
 # Not a slip of the pen: neither the generation nor the day agrees.
