@@ -7,7 +7,7 @@ empty; an absent value never reaches a measure. List-valued columns are tuples. 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
+from math import fsum, sqrt
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
@@ -133,8 +133,18 @@ def rare_containment(left: Sequence[str], right: Sequence[str], rarity: Rarity) 
 def cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
     """How much the words of both sides point the same way, rare words counting more (cosine, 0 to 1)."""
     a, b = set(left), set(right)
-    common = sum(rarity(word) ** 2 for word in sorted(a & b))
-    return _exact(common / sqrt(sum(rarity(word) ** 2 for word in sorted(a)) * sum(rarity(word) ** 2 for word in sorted(b))))
+    if rarity is uniform:
+        return _exact(len(a & b) / sqrt(len(a) * len(b)))
+    return _exact(_squares(a & b, rarity) / sqrt(_squares(a, rarity) * _squares(b, rarity)))
+
+
+def uniform(_: str) -> float:
+    """The rarity of any word while nothing was counted."""
+    return 1.0
+
+
+def _squares(words: set[str], rarity: Rarity) -> float:
+    return fsum(bits * bits for bits in map(rarity, words))
 
 
 def rarest_shared(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
@@ -194,8 +204,8 @@ def _near_words(left: set[str], right: set[str]) -> list[tuple[str, str, float]]
 
 
 def _weigh(words: set[str], rarity: Rarity) -> float:
-    # Sorted, so that sums come out the same to the last bit in every process; never 0, so that a quotient exists.
-    return _exact(sum(rarity(word) for word in sorted(words))) + 1e-9
+    # fsum, so that sums come out the same to the last bit in whatever order; never 0, so that a quotient exists.
+    return _exact(fsum(map(rarity, words))) + 1e-9
 
 
 def _exact(value: float) -> float:

@@ -8,7 +8,6 @@ from math import log2
 from matching.compare import Value
 
 KEPT_MAX = 50_000  # the most common values of a column; rarer ones count as seen once
-UNIFORM = 1.0  # the rarity of any word while nothing was counted
 
 
 @dataclass(frozen=True, slots=True)

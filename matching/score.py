@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import log2
 from operator import attrgetter, itemgetter
 
-from matching.compare import MEASURES, Value
-from matching.frequency import UNIFORM, Frequency
+from matching.compare import MEASURES, Value, uniform
+from matching.frequency import Frequency
 from matching.model import Columns, Comparison, Level, Model, Test, Veto
 
 Take = Callable[[Columns, Columns], float]
@@ -259,7 +259,7 @@ def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Va
     of: Callable[..., float] = measure.of
     if measure.by_rarity:
         counted = frequencies.get(test.columns[0])
-        rarity = counted.rarity if counted else _uniform
+        rarity = counted.rarity if counted else uniform
         return lambda a, b: of(_as_list(a), _as_list(b), rarity)
     if measure.on_lists:
         return lambda a, b: of(_as_list(a), _as_list(b))
@@ -270,7 +270,3 @@ def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Va
         return max(of(x, y) for x in _as_list(a) for y in _as_list(b))
 
     return best
-
-
-def _uniform(_: str) -> float:
-    return UNIFORM

@@ -7,6 +7,7 @@ narrowed). What had to be left out is reported to the sender.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from types import MappingProxyType
 from uuid import UUID
 
@@ -24,23 +25,26 @@ NO_RULES: Mapping[int, int] = MappingProxyType({})
 class Blocks:
     """Which stored records hold which key. Holders of `over_full` keys are known only up to the cap.
 
-    `crowded` keys, the over-full ones among them, have more holders than their rule follows: they count only two together.
+    `crowded` keys, the over-full ones among them, have more holders than their rule follows: they count only two together, and where not
+    more than so many records hold both.
     """
 
     holders: Mapping[int, frozenset[UUID]]
     over_full: frozenset[int]
-    crowded: frozenset[int]
+    crowded: Mapping[int, int]
 
     def and_also(self, other: "Blocks") -> "Blocks":
         """Both together. `other` may not know the rules of the keys that it shares with this one."""
-        mine = self.crowded | (other.crowded - self.holders.keys())
-        return Blocks({**self.holders, **other.holders}, self.over_full | other.over_full, mine)
+        crowded = {key: most for key, most in other.crowded.items() if key not in self.holders}
+        return Blocks({**self.holders, **other.holders}, self.over_full | other.over_full, {**self.crowded, **crowded})
 
     def candidates(self, keys: Sequence[int]) -> tuple[list[UUID], bool]:
         """The records that share most keys first, and whether some had to be left out."""
         shared = Counter(record for key in keys if key not in self.crowded for record in self.holders.get(key, ()))
-        narrowed = Counter(record for key in keys if key in self.crowded for record in self.holders[key])
-        shared.update({record: count for record, count in narrowed.items() if count > 1 or record in shared})
+        for one, other in combinations([key for key in keys if key in self.crowded], 2):
+            both = self.holders[one] & self.holders[other]
+            if len(both) <= min(self.crowded[one], self.crowded[other]):
+                shared.update(both)
         ranked = sorted(shared, key=lambda record: (-shared[record], record))
         return ranked[:CANDIDATES_MAX], len(ranked) > CANDIDATES_MAX
 
@@ -52,7 +56,7 @@ def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] 
     """
     wanted = sorted(set(keys))
     if not wanted:
-        return Blocks({}, frozenset(), frozenset())
+        return Blocks({}, frozenset(), {})
     rows = fetch(
         session,
         "select k.key, array_agg(m.record_id) from unnest(%s::bigint[]) k(key)"
@@ -60,7 +64,8 @@ def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] 
         (array(wanted), BLOCK_MAX + 1),
     )
     holders = {key: frozenset(records) for key, records in rows}
-    crowded = frozenset(key for key, records in holders.items() if len(records) > min(BLOCK_MAX, rules.get(key, BLOCK_MAX)))
+    limits = {key: min(BLOCK_MAX, rules.get(key, BLOCK_MAX)) for key in holders}
+    crowded = {key: limits[key] for key, records in holders.items() if len(records) > limits[key]}
     return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > BLOCK_MAX), crowded)
 
 
