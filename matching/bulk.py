@@ -30,7 +30,10 @@ from matching.table import Records, field
 
 BLOCK_MAX = 200  # records that share one key; larger blocks are narrowed by a second key
 CHUNK_PAIRS = 2_000_000
+RANDOM_PAIRS = 1_000_000
+RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
 _MEMO_MAX = 2_000_000
+_SEED = 1
 
 Rows = NDArray[np.int64]
 Bits = NDArray[np.float64]
@@ -123,6 +126,7 @@ class Bulk:
         for name, test in tests.items():
             measure = _measure(self.model, test, self._records.columns)
             self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
+        self._is_native = not tests
 
     def block(self, cap: int = BLOCK_MAX) -> Blocked:
         """Find the pairs to compare and compare them. Called once."""
@@ -198,10 +202,11 @@ class Bulk:
         levels = [np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))]
         return Patterns(np.stack(levels, axis=1), np.asarray(found["pairs"], dtype=np.float64))
 
-    def random_patterns(self, pairs: int, seed: int = 1) -> Patterns:
-        """The level vectors of pairs drawn at random: what agreement is worth nothing."""
+    def random_patterns(self) -> Patterns:
+        """The level vectors of pairs drawn at random, always the same ones: what agreement is worth nothing."""
+        pairs = RANDOM_PAIRS if self._is_native else RANDOM_PAIRS_SLOW
         self._db.execute(f"create or replace table drawn (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
-        left, right = random_pairs(self.size, self._second, pairs, seed)
+        left, right = random_pairs(self.size, self._second, pairs)
         for start in range(0, len(left), CHUNK_PAIRS):
             self._compare(self._given(left[start : start + CHUNK_PAIRS], right[start : start + CHUNK_PAIRS]), into="drawn")
         return self._patterns("drawn")
@@ -272,14 +277,14 @@ def rarity_columns(model: Model) -> set[str]:
     return named & model.frequencies.keys()
 
 
-def random_pairs(size: int, second: int | None, pairs: int, seed: int) -> tuple[Rows, Rows]:
+def random_pairs(size: int, second: int | None, pairs: int) -> tuple[Rows, Rows]:
     """Distinct pairs of rows, left < right; every pair where there are not more than asked for."""
     first = size if second is None else second
     others = size if second is None else size - second
     everything = size * (size - 1) // 2 if second is None else first * others
     if everything <= pairs:
         return _every_pair(size, second)
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(_SEED)
     left = draw.integers(0, first, pairs * 2)
     right = draw.integers(0, others, pairs * 2) + (0 if second is None else second)
     low, high = np.minimum(left, right), np.maximum(left, right)

@@ -18,7 +18,6 @@ from matching.train import train as train_model
 
 Pair = tuple[str, str]
 
-RANDOM_PAIRS = 1_000_000
 # A trained model's prior is right for its set, so that a cut needs no tuning: even odds on the average over all pairs between two groups.
 # Where u comes from the candidates, what they have in common by being candidates is not in it, and the cut lies a little higher.
 TRAINED = {"population": Thresholds(review=-4.0, link=0.0), "candidates": Thresholds(review=-4.0, link=2.5)}
@@ -80,7 +79,7 @@ def _trained(executor: Bulk, *, one_to_one: bool = False) -> tuple[Model, Diagno
         left, right, levels = executor.levels()
         trained = train_one_to_one(model, levels, left, right, version=version)
     else:
-        population = executor.random_patterns(RANDOM_PAIRS) if model.u_from == "population" else None
+        population = executor.random_patterns() if model.u_from == "population" else None
         trained = train_model(model, executor.patterns(), population, executor.possible, version=version)
     if trained.diagnostics.refused is not None:
         return trained.model, trained.diagnostics

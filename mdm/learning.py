@@ -12,11 +12,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from matching.components import cluster_all
 from sqlalchemy.orm import Session
 
 from matching.bulk import Bits, Bulk, Flags, Room, Rows, Weighed, bulk
 from matching.cluster import Limits
+from matching.components import cluster_all
 from matching.counting import with_frequencies
 from matching.model import Model, from_json, to_json
 from matching.patterns import Patterns
@@ -31,7 +31,6 @@ from mdm.jobs import MATCH_ALL, enqueue
 from mdm.jsonio import dumps
 from mdm.stock import Stock, StoredPair, read_pairs, read_stock
 
-RANDOM_PAIRS = 1_000_000
 SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
 ENOUGH_LABELS = 20  # pairs that a person called the same
 
@@ -107,7 +106,7 @@ def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], versi
     model = with_frequencies(entity.model, stock.columns)
     with bulk(model, lay_out(model, stock.columns), room=room) as executor:
         blocked = executor.block()
-        population = executor.random_patterns(RANDOM_PAIRS) if model.u_from == "population" else None
+        population = executor.random_patterns() if model.u_from == "population" else None
         trained = train(model, executor.patterns(), population, executor.possible, version=version)
         labels = _labels(executor, stock, judged)
     if trained.diagnostics.refused is None and labels is not None:

@@ -1,6 +1,9 @@
-"""Matching 1,000,000 persons (70 % unique) in bulk, against plain Splink with the same model and blocking rules.
+"""Matching persons (70 % unique) in bulk, against plain Splink with the same model and blocking rules.
 
-    python -m tests.bench.bulk [--persons 1000000] [--rounds 1] [--out result.json]
+    python -m tests.bench.bulk [--persons 20000] [--rounds 1] [--alone] [--out result.json]
+
+Splink has no cap on the records that share a key, so that its pairs grow with the square of the set: beyond some 50,000 persons let ours run
+`--alone`.
 
 Each contender runs in a process of its own over the same file, one after the other, round by round; seconds and peak memory are of the
 whole process from the file to the groups. Standardising the persons is neither's work and is not counted. Quality is measured on both.
@@ -55,8 +58,9 @@ class _Registry:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--persons", type=int, default=1_000_000)
+    parser.add_argument("--persons", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--alone", action="store_true", help="leave Splink out")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--contender", choices=("ours", "splink"), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
@@ -68,12 +72,15 @@ def main() -> None:
         file = Path(folder, "persons.feather")
         made = write_persons(file, arguments.persons)
         print(f"{arguments.persons:,} persons standardised in {made:.0f} s", flush=True)
-        found = {name: [_run(name, file) for _ in range(arguments.rounds)] for name in ("ours", "splink")}
+        found = {
+            name: [_run(name, file) for _ in range(arguments.rounds)] for name in (("ours",) if arguments.alone else ("ours", "splink"))
+        }
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()}
     for name, row in figures.items():
         print(name, " ".join(f"{key} {value:,.4g}" for key, value in row.items()))
-    ratios = {key: figures["ours"][key] / figures["splink"][key] for key in ("seconds", "peak_mb")}
-    print(f"ours against Splink: {ratios['seconds']:.2f} x the time (goal 1.1), {ratios['peak_mb']:.2f} x the memory (goal 1.2)")
+    ratios = {} if arguments.alone else {key: figures["ours"][key] / figures["splink"][key] for key in ("seconds", "peak_mb")}
+    if ratios:
+        print(f"ours against Splink: {ratios['seconds']:.2f} x the time (goal 1.1), {ratios['peak_mb']:.2f} x the memory (goal 1.2)")
     save(arguments.out, "bulk", {"persons": arguments.persons, "rounds": arguments.rounds}, {**figures, "ratios": ratios})
 
 
