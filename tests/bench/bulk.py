@@ -2,8 +2,8 @@
 
     python -m tests.bench.bulk [--persons 20000] [--rounds 1] [--alone] [--out result.json]
 
-Splink has no cap on the records that share a key, so that its pairs grow with the square of the set: beyond some 50,000 persons let ours run
-`--alone`.
+Splink has no cap on the records that share a key, so that its pairs grow with the square of the set: beyond some 50,000 persons let ours
+run `--alone`.
 
 Each contender runs in a process of its own over the same file, one after the other, round by round; seconds and peak memory are of the
 whole process from the file to the groups. Standardising the persons is neither's work and is not counted. Quality is measured on both.
