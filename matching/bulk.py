@@ -110,9 +110,10 @@ class Bulk:
         return ", ".join(f"c{place} {suffix}".strip() for place in range(len(self.model.comparisons)))
 
     def _splink(self) -> Linker:
-        logging.getLogger("splink").setLevel(logging.ERROR)
         self._api = DuckDBAPI(connection=self._db)
-        return Linker(self._api.register("record"), levels_settings(self.model, self._layout))
+        linker = Linker(self._api.register("record"), levels_settings(self.model, self._layout))
+        logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
+        return linker
 
     def _register_measures(self) -> None:
         """The online scorer's own functions, for measures without a form in SQL."""
