@@ -30,7 +30,8 @@ class Found:
     """What matching found, by the names of the records.
 
     Within one set, links are the pairs of a group; between two, the pairs of the assignment. `candidate_pairs` has left, right, weight
-    (bits) and vetoed of every pair that blocking found. `over_full`: blocking rule -> keys with too many holders, narrowed by a second key.
+    (bits) and vetoed of every pair that blocking found. `over_full`: blocking rule -> keys with too many holders, narrowed by a second key;
+    `left_out`: pairs of such keys that too many hold together as well, so that their records were not compared on their account.
     """
 
     groups: Mapping[str, str] | None
@@ -40,6 +41,7 @@ class Found:
     candidates: int
     candidate_pairs: pa.Table
     over_full: Mapping[str, int]
+    left_out: Mapping[str, int]
     model: Model
     diagnostics: Diagnostics | None
 
@@ -55,7 +57,9 @@ def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool
         groups = [_groups(executor, model, weighed, link) for link in (model.thresholds.link, model.thresholds.review)]
     at_link, at_review = ({name: names[group] for name, group in zip(names, found.tolist(), strict=True)} for found in groups)
     links, reviews = (_named(names, _chosen(weighed, found[weighed.left] == found[weighed.right])) for found in groups)
-    return Found(at_link, at_review, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, model, diagnostics)
+    return Found(
+        at_link, at_review, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, blocked.left_out, model, diagnostics
+    )
 
 
 def link_files(
@@ -70,7 +74,7 @@ def link_files(
         weighed = executor.weigh(model)
     found = _above(weighed, model) if many else _assigned(weighed, model, trained=diagnostics is not None and diagnostics.refused is None)
     links, reviews = (_named(names, pairs) for pairs in found)
-    return Found(None, None, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, model, diagnostics)
+    return Found(None, None, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, blocked.left_out, model, diagnostics)
 
 
 def _trained(executor: Bulk, *, one_to_one: bool = False) -> tuple[Model, Diagnostics]:

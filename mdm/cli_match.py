@@ -131,6 +131,7 @@ def _readable(report: "Report") -> str:
             f"effort     {report.records:,} records, {report.seconds:.1f} s, {report.peak_mb:,.0f} MB",
             f"model      {_model(report)}",
             *(f"too common {rule}: {count} keys" for rule, count in report.over_full.items()),
+            *(f"not compared {rule}: {count} keys too common even together" for rule, count in report.left_out.items()),
             *(f"note       {name} {code}: {count:,}" for code, counts in report.notes.items() for name, count in counts.items()),
         ]
     )

@@ -41,7 +41,8 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Pairwise shares at link and at review. `pairs` were compared; `over_full` counts blocking keys with too many holders.
+    """Pairwise shares at link and at review. `pairs` were compared; `over_full` counts blocking keys with too many holders, which
+    were followed only in twos; `left_out` those twos that have too many holders as well.
 
     seconds  from opening the files to the groups, measuring left out
     peak_mb  of the whole process so far
@@ -61,6 +62,7 @@ class Report:
     records: int
     notes: Mapping[str, Mapping[str, int]]
     over_full: Mapping[str, int]
+    left_out: Mapping[str, int]
     model: ModelUsed
 
 
@@ -117,6 +119,7 @@ def _report(given: Labelled, found: Found, seconds: float) -> Report:
         records=size,
         notes=_by_code(given.notes),
         over_full=found.over_full,
+        left_out=found.left_out,
         model=_model_used(found),
     )
 

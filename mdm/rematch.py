@@ -29,7 +29,7 @@ from mdm.running import Run
 from mdm.stock import Stock, StoredPair, read_pairs, read_stock
 from mdm.systems import registry
 
-PIECE_RECORDS = 30  # within the lock budget of one transaction, and soon done
+PIECE_RECORDS = 20  # with some forty keys each within the lock budget of one transaction, and soon done
 _SAME_WEIGHT = 1e-6
 
 Pair = tuple[UUID, UUID]

@@ -73,6 +73,8 @@ def test_no_decision_is_refused_or_lost(asked):
     assert set(states) == {("done", None)}
     verdicts = asked.run(lambda s: fetch(s, "select count(*) from decision where kind = 'different'"))
     assert verdicts[0][0] == len(apart)
+    weighed = asked.run(lambda s: fetch(s, "select distinct model_version from edge where verdict is null"))
+    assert weighed == [(WEIGHED_ANEW.version,)]
     still = {(task.goldens[0], other) for task in open_reviews(asked) for other in task.goldens[1:]}
     assert not still & set(apart)
     with asked.unit_of_work() as session:

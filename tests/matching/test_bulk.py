@@ -1,0 +1,39 @@
+"""What blocking cannot follow it narrows, and what it cannot narrow it reports."""
+
+from matching.bulk import Room, bulk
+from matching.levels import part, same
+from matching.model import BlockingRule, Comparison, Level, Model, Thresholds
+from matching.table import lay_out
+
+NAME = Comparison("name", ("name",), (Level("same", 0.9, 0.1, (same("name"),)), Level("different", 0.1, 0.9)), "name")
+RULES = tuple(BlockingRule(column, (part(column),), holders_max=5) for column in ("name", "city", "street"))
+MODEL = Model("m-1", 0.0, (NAME,), RULES, Thresholds(review=0.0, link=1.0))
+
+
+def blocked(records):
+    with bulk(MODEL, lay_out(MODEL, records), room=Room("200MB", 1)) as executor:
+        found = executor.block()
+        weighed = executor.weigh(MODEL)
+        return found, set(zip(weighed.left.tolist(), weighed.right.tolist(), strict=True))
+
+
+def test_a_common_key_counts_together_with_a_second_one():
+    """Eight live in one city, eight others in one street of it: only those two who share both meet."""
+    records = [{"city": "salem"} for _ in range(8)] + [{"street": "main"} for _ in range(8)]
+    records += [{"city": "salem", "street": "main"}, {"city": "salem", "street": "main"}]
+    found, pairs = blocked(records)
+    assert found.over_full == {"city": 1, "street": 1}
+    assert found.left_out == {}
+    assert pairs == {(16, 17)}
+
+
+def test_what_is_too_common_even_together_is_reported():
+    found, pairs = blocked([{"city": "salem", "street": "main", "name": str(n)} for n in range(300)])
+    assert found.over_full == {"city": 1, "street": 1}
+    assert sum(found.left_out.values()) == 1
+    assert pairs == set()
+
+
+def test_a_key_that_few_share_is_followed_by_itself():
+    found, pairs = blocked([{"name": "ann"}, {"name": "ann"}, {"name": "bob"}])
+    assert (found.pairs, found.over_full, pairs) == (1, {}, {(0, 1)})
