@@ -7,11 +7,8 @@ stands once. Only weights and row numbers count, never the order of the rows.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Rows = NDArray[np.int64]
-Bits = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from matching.arrays import Bits, Flags, Rows
 
 RUNNER_UPS_MIN = 20  # below it the median runner-up, on which the cut rests, says nothing
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -17,36 +16,30 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW
-from numpy.typing import NDArray
 from splink import DuckDBAPI, Linker
 
+from matching.arrays import Levels, Rows, Weighed
 from matching.frequency import Frequency
 from matching.keys import keys_sql
-from matching.model import Columns, Model, Test
+from matching.model import HOLDERS_MAX, Columns, Model, Test
 from matching.patterns import Patterns
 from matching.score import take
 from matching.sql import function, is_native, level_columns, levels_settings, vetoed_sql, weight_sql
 from matching.table import Records, field
 
-BLOCK_MAX = 200  # records that share one key; larger blocks are narrowed by a second key
 CHUNK_PAIRS = 2_000_000
 RANDOM_PAIRS = 1_000_000
 RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
 _MEMO_MAX = 2_000_000
 _SEED = 1
 
-Rows = NDArray[np.int64]
-Bits = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the executor may use: memory as DuckDB writes it ("4GB"), threads, and where it may spill."""
+    """What the executor may use: memory as DuckDB writes it ("4GB"), beyond which it spills to disk, and threads."""
 
     memory: str = "4GB"
     threads: int = 2
-    spill: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +51,6 @@ class Blocked:
     left_out: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """Pairs as row numbers, left < right, with total weight in bits and whether a veto stands against them."""
-
-    left: Rows
-    right: Rows
-    weights: Bits
-    vetoed: Flags
-
-
 @contextmanager
 def bulk(model: Model, records: Records, *, second: int | None = None, room: Room) -> Iterator["Bulk"]:
     """Records made ready to compare, by row number.
@@ -77,7 +60,7 @@ def bulk(model: Model, records: Records, *, second: int | None = None, room: Roo
     with TemporaryDirectory(prefix="concord-bulk-") as spill, duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{room.memory}'")
         connection.execute(f"set threads = {room.threads}")
-        connection.execute(f"set temp_directory = '{room.spill or spill}'")
+        connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set preserve_insertion_order = false")
         yield Bulk(connection, model, records, second)
 
@@ -97,7 +80,7 @@ class Bulk:
         self._db.unregister("incoming")
         self._register_measures()
         self._linker = self._splink()
-        self._db.execute(f"create table pair (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+        self._make("pair")
 
     @property
     def possible(self) -> float:
@@ -108,6 +91,10 @@ class Bulk:
 
     def _levels(self, suffix: str = "") -> str:
         return ", ".join(f"c{place} {suffix}".strip() for place in range(len(self.model.comparisons)))
+
+    def _make(self, table: str) -> None:
+        """An empty table of compared pairs, in the place of one of that name."""
+        self._db.execute(f"create or replace table {table} (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
 
     def _splink(self) -> Linker:
         self._api = DuckDBAPI(connection=self._db)
@@ -129,13 +116,13 @@ class Bulk:
             self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
         self._is_native = not tests
 
-    def block(self, cap: int = BLOCK_MAX) -> Blocked:
+    def block(self) -> Blocked:
         """Find the pairs to compare and compare them. Called once."""
         self._db.execute("create table held as " + keys_sql(self.model, self._layout))
         self._db.execute(
             "create table block as select key, any_value(rule) rule, least(any_value(most), ?) most, count(*) holders from held"
             " group by key having count(*) > 1",
-            [cap],
+            [HOLDERS_MAX],
         )
         self._narrow()
         over = self._counts("select rule, count(*) from block where holders > most group by rule")
@@ -200,45 +187,42 @@ class Bulk:
 
     def _patterns(self, table: str) -> Patterns:
         found = self._db.execute(f"select {self._levels()}, count(*) as pairs from {table} group by all order by all").fetchnumpy()
-        levels = [np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))]
-        return Patterns(np.stack(levels, axis=1), np.asarray(found["pairs"], dtype=np.float64))
+        return Patterns(self._stacked(found), np.asarray(found["pairs"], dtype=np.float64))
+
+    def _stacked(self, found: Mapping[str, Any]) -> Levels:
+        return np.stack([np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))], axis=1)
 
     def random_patterns(self) -> Patterns:
         """The level vectors of pairs drawn at random, always the same ones: what agreement is worth nothing."""
         pairs = RANDOM_PAIRS if self._is_native else RANDOM_PAIRS_SLOW
-        self._db.execute(f"create or replace table drawn (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
-        left, right = random_pairs(self.size, self._second, pairs)
-        for start in range(0, len(left), CHUNK_PAIRS):
-            self._compare(self._given(left[start : start + CHUNK_PAIRS], right[start : start + CHUNK_PAIRS]), into="drawn")
-        return self._patterns("drawn")
+        return self.patterns_of(*random_pairs(self.size, self._second, pairs))
 
     def patterns_of(self, left: Rows, right: Rows) -> Patterns:
         """The level vectors of given pairs."""
-        self._db.execute(f"create or replace table extra (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
-        self._compare(self._given(np.minimum(left, right), np.maximum(left, right)), into="extra")
+        self._compare_extra(left, right)
         return self._patterns("extra")
 
-    def _given(self, left: Rows, right: Rows) -> str:
-        self._db.register("given", pa.table({"join_key_l": left, "join_key_r": right}))
-        return "select distinct join_key_l, join_key_r from given"
-
-    def levels(self) -> tuple[Rows, Rows, NDArray[np.int16]]:
+    def levels(self) -> tuple[Rows, Rows, Levels]:
         """Every compared pair with the level of each comparison: rows left, rows right, [pairs, comparisons]."""
         found = self._db.execute(f"select l, r, {self._levels()} from pair order by l, r").fetchnumpy()
-        levels = [np.asarray(found[f"c{place}"], dtype=np.int16) for place in range(len(self.model.comparisons))]
-        return np.asarray(found["l"]), np.asarray(found["r"]), np.stack(levels, axis=1)
+        return np.asarray(found["l"]), np.asarray(found["r"]), self._stacked(found)
 
     def weigh(self, model: Model, floor: float | None = None) -> Weighed:
         """The compared pairs at or above `floor` bits by a model of the same comparisons."""
         return self._weighed(model, "pair", floor)
 
     def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
-        """Compare and weigh any pairs, whether blocking met them or not."""
-        self._db.execute(f"create or replace table extra (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
+        """Compare and weigh any pairs, whether blocking met them or not; the answer is in ascending order, the smaller row left."""
+        self._compare_extra(left, right)
+        return self._weighed(model, "extra", None)
+
+    def _compare_extra(self, left: Rows, right: Rows) -> None:
+        self._make("extra")
         low, high = np.minimum(left, right), np.maximum(left, right)
         for start in range(0, len(low), CHUNK_PAIRS):
-            self._compare(self._given(low[start : start + CHUNK_PAIRS], high[start : start + CHUNK_PAIRS]), into="extra")
-        return self._weighed(model, "extra", None)
+            chunk = slice(start, start + CHUNK_PAIRS)
+            self._db.register("given", pa.table({"join_key_l": low[chunk], "join_key_r": high[chunk]}))
+            self._compare("select distinct join_key_l, join_key_r from given", into="extra")
 
     def _weighed(self, model: Model, table: str, floor: float | None) -> Weighed:
         self._share(model)
@@ -254,14 +238,12 @@ class Bulk:
         columns, joins = ["t.n"], []
         for column in sorted(rarity_columns(model)):
             name, counted = field(column), model.frequencies[column]
+            if column not in self._layout.columns:  # nobody has a value, so no level asks for its rarity
+                columns.append(f'1.0 as "{name}"')
+                continue
             self._db.register(f"count_{name}", _counts(counted))
-            columns.append(
-                f'coalesce(count_{name}.count, 1) / {counted.total + 1}.0 as "{name}"'
-                if column in self._layout.columns
-                else f'1.0 as "{name}"'
-            )
-            if column in self._layout.columns:
-                joins.append(f'left join count_{name} on count_{name}.value = t."{name}"')
+            columns.append(f'coalesce(count_{name}.count, 1) / {counted.total + 1}.0 as "{name}"')
+            joins.append(f'left join count_{name} on count_{name}.value = t."{name}"')
         self._db.execute(f"create or replace table share as select {', '.join(columns)} from record t {' '.join(joins)}")
 
     def _counts(self, statement: str) -> dict[str, int]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import combinations
-from math import inf
+
+from matching.model import Model
 
 Pair = tuple[str, str]
 _Waiting = tuple[float, int, int, int, int]  # minus the mean weight, two clusters, their sizes then: others by now, and the entry is stale
@@ -59,21 +60,9 @@ def cluster(
     return Clustering(tuple(names.values()), held)
 
 
-def weakest_bridge(members: Iterable[str], weights: Mapping[Pair, float]) -> tuple[frozenset[str], frozenset[str], float] | None:
-    """Where to cut a cluster, if at all: the two parts that average linkage joins last, and their mean weight; None for a single record.
-
-    Every pair stands in `weights`, clipped as it counts.
-    """
-    groups = [[name] for name in sorted(members)]
-    if len(groups) < 2:
-        return None
-    unlimited = Limits(link=-inf, margin=0.0, clip=inf, max_size=len(groups))
-    linkage = Linkage(_sums(groups, weights, inf), [1] * len(groups), [set() for _ in groups], unlimited)
-    while len(linkage.alive) > 2:
-        linkage.join_best()
-    one, other = linkage.alive
-    names = _names(groups, linkage)
-    return names[one], names[other], linkage.mean(one, other)
+def limits_of(model: Model) -> Limits:
+    """What the machine links by itself."""
+    return Limits(model.thresholds.link, model.margin, model.clip, model.max_cluster)
 
 
 class Linkage:

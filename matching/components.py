@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from matching.arrays import Bits, Flags, Rows, Weighed
 from matching.cluster import Limits, Linkage
 
-Rows = NDArray[np.int64]
-Bits = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-ScoreMissing = Callable[[Rows, Rows], tuple[Bits, Flags]]
+ScoreMissing = Callable[[Rows, Rows], Weighed]
 
 COMPONENT_MAX = 400
 
@@ -53,18 +50,16 @@ def components(left: Rows, right: Rows, size: int) -> Rows:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def cluster_all(  # noqa: PLR0913, PLR0917 - four are the columns of one table of pairs
-    count: int, left: Rows, right: Rows, weights: Bits, vetoed: Flags, limits: Limits, score_missing: ScoreMissing
-) -> Clusters:
+def cluster_all(count: int, pairs: Weighed, limits: Limits, score_missing: ScoreMissing) -> Clusters:
     """Partition rows 0 to count - 1. Each pair stands once, in any order, with a finite weight; those below `link` may be left out.
 
     Vetoed pairs connect too: they never join, yet a rival may be one of them, as it is online. `score_missing` is asked once, for distinct
     pairs in ascending order, the smaller row left, and answers in that order.
     """
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    part, narrowed = _parts(count, low, high, weights, limits.link)
+    low, high = np.minimum(pairs.left, pairs.right), np.maximum(pairs.left, pairs.right)
+    part, narrowed = _parts(count, low, high, pairs.weights, limits.link)
     inside = _Inside(part)
-    scored = inside.fill(low, high, weights, vetoed, score_missing)
+    scored = inside.fill(Weighed(low, high, pairs.weights, pairs.vetoed), score_missing)
     groups = np.arange(count, dtype=np.int64)
     held: list[HeldGroups] = []
     for block in inside.blocks():
@@ -140,17 +135,18 @@ class _Inside:
         total = self._extents[-1].pairs.stop if self._extents else 0
         self._weights, self._vetoed = np.zeros(total), np.zeros(total, dtype=np.bool_)
 
-    def fill(self, low: Rows, high: Rows, weights: Bits, vetoed: Flags, score_missing: ScoreMissing) -> int:
+    def fill(self, known: Weighed, score_missing: ScoreMissing) -> int:
         """Take what is known, ask for the rest; returns how many had to be asked for."""
-        together = self._part[low] == self._part[high]
-        slots = self._slots(low[together], high[together])
-        self._weights[slots], self._vetoed[slots] = weights[together], vetoed[together]
+        known = known.where(self._part[known.left] == self._part[known.right])
+        slots = self._slots(known.left, known.right)
+        self._weights[slots], self._vetoed[slots] = known.weights, known.vetoed
         unknown = np.ones(len(self._weights), dtype=np.bool_)
         unknown[slots] = False
         low, high = self._missing(unknown)
         if len(low):
             slots = self._slots(low, high)
-            self._weights[slots], self._vetoed[slots] = score_missing(low, high)
+            found = score_missing(low, high)
+            self._weights[slots], self._vetoed[slots] = found.weights, found.vetoed
         return len(low)
 
     def blocks(self) -> Iterator[_Block]:

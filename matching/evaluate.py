@@ -12,10 +12,8 @@ import numpy as np
 import pandas as pd
 import recordlinkage
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-Rows = NDArray[np.int64]
+from matching.arrays import Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +110,6 @@ def pairs_across(groups: Rows, second: int) -> Pairs:
     rows = pd.DataFrame({"group": groups, "row": np.arange(len(groups))})
     both = rows[:second].merge(rows[second:], on="group", suffixes=("_left", "_right"))
     return pairs_of(both["row_left"].to_numpy(), both["row_right"].to_numpy())
-
-
-def groups_of(pairs: Pairs, size: int) -> Rows:
-    """The groups that pairs make of rows 0 to size - 1, taken as far as they chain; a row without a pair is alone."""
-    graph = coo_array((np.ones(len(pairs.left), dtype=np.int8), (pairs.left, pairs.right)), shape=(size, size))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
 def are_true(pairs: Pairs, truth: Linkage) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from matching.compare import MEASURES, Value
 from matching.frequency import Frequency
 
 Columns = Mapping[str, Value]
+HOLDERS_MAX = 200  # records that share one key; what is held by more is narrowed by a second key
 
 
 class ModelError(ValueError):
@@ -113,13 +114,13 @@ class BlockingRule:
     """Records that share a key of one rule are compared. `crossed` sorts the parts, so that exchanged fields still meet.
 
     A key that more than `holders_max` records hold is only followed together with a second such key: words of a text are many, and mean
-    something together. The executors have a bound of their own, which no rule can lift.
+    something together. No rule can ask for more than HOLDERS_MAX.
     """
 
     name: str
     parts: tuple[KeyPart, ...]
     crossed: bool = False
-    holders_max: int = 200
+    holders_max: int = HOLDERS_MAX
 
 
 @dataclass(frozen=True, slots=True)

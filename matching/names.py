@@ -1,7 +1,7 @@
 """Do two names name the same? Judged by the words alone, aligned one to one; for lists that give nothing but names.
 
-Both sides keeping words of their own is a conflict, however much else they share. An organisation's name has no word to spare (a branch, a
-fund's number); a person's may lack one, as long as two others have their counterparts.
+Both sides keeping words of their own is a conflict, however much else they share, and an organisation's name has no word to spare: it may
+be a branch, or the number of a fund.
 """
 
 from collections.abc import Sequence
@@ -10,54 +10,36 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 _ALIKE = 0.65  # of a word to its counterpart, as a share of letters
 _ALIGNED = 0.5  # from here on words may stand for each other at all
-_INITIAL = 0.8
 _WHOLE = 0.88  # of the words of both names, sorted: words cut or joined elsewhere
-_WORDS_OF_A_PERSON = 2
 
 
 def same_organisation(left: Sequence[str], right: Sequence[str]) -> float:
     """Every word of either name has its counterpart in the other, near spellings included."""
     if _is_same(left, right):
         return 1.0
-    pairs = _align(left, right, initials=False)
+    pairs = _align(left, right)
     spare = (len(left) - len(pairs), len(right) - len(pairs))
     return float(_alike_as_a_whole(left, right) if all(spare) else not any(spare) and min(pairs) >= _ALIKE)
-
-
-def same_person(left: Sequence[str], right: Sequence[str]) -> float:
-    """Every word of the shorter name has its counterpart in the other, near spellings and initials included."""
-    if _is_same(left, right):
-        return 1.0
-    pairs = _align(left, right, initials=True)
-    spare = (len(left) - len(pairs), len(right) - len(pairs))
-    if all(spare):
-        return float(_alike_as_a_whole(left, right))
-    enough = not any(spare) or len(pairs) >= _WORDS_OF_A_PERSON
-    return float(enough and min(pairs, default=0.0) >= _ALIKE)
 
 
 def _is_same(left: Sequence[str], right: Sequence[str]) -> bool:
     return bool(left) and (sorted(left) == sorted(right) or "".join(left) == "".join(right))
 
 
-def _align(left: Sequence[str], right: Sequence[str], *, initials: bool) -> list[float]:
+def _align(left: Sequence[str], right: Sequence[str]) -> list[float]:
     """How alike the words are that stand for each other: the likest first, each word once."""
-    found = sorted((-_likeness(a, b, initials=initials), sorted((a, b)), i, j) for i, a in enumerate(left) for j, b in enumerate(right))
+    pairs = [
+        (-DamerauLevenshtein.normalized_similarity(a, b), sorted((a, b)), i, j) for i, a in enumerate(left) for j, b in enumerate(right)
+    ]
     used_left: set[int] = set()
     used_right: set[int] = set()
     likeness = []
-    for distance, _, i, j in found:
+    for distance, _, i, j in sorted(pairs):
         if -distance >= _ALIGNED and i not in used_left and j not in used_right:
             used_left.add(i)
             used_right.add(j)
             likeness.append(-distance)
     return likeness
-
-
-def _likeness(left: str, right: str, *, initials: bool) -> float:
-    if initials and left != right and min(len(left), len(right)) == 1 and left[0] == right[0]:
-        return _INITIAL
-    return DamerauLevenshtein.normalized_similarity(left, right)
 
 
 def _alike_as_a_whole(left: Sequence[str], right: Sequence[str]) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Levels
+
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
@@ -14,5 +16,5 @@ class Patterns:
     counts  float64 [patterns]
     """
 
-    levels: NDArray[np.int16]
+    levels: Levels
     counts: NDArray[np.float64]

@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from matching.arrays import Rows, Weighed
 from matching.assign import assign, margins, runner_up_cut
-from matching.bulk import Bits, Bulk, Flags, Room, Rows, Weighed, bulk
-from matching.cluster import Limits
+from matching.bulk import Bulk, Room, bulk
+from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_frequencies
 from matching.model import Columns, Model, Thresholds
 from matching.table import lay_out
-from matching.train import Diagnostics, train_one_to_one
+from matching.train import Diagnostics, Trained, train_one_to_one
 from matching.train import train as train_model
 
 Pair = tuple[str, str]
@@ -56,7 +57,7 @@ def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool
         weighed = executor.weigh(model)
         groups = [_groups(executor, model, weighed, link) for link in (model.thresholds.link, model.thresholds.review)]
     at_link, at_review = ({name: names[group] for name, group in zip(names, found.tolist(), strict=True)} for found in groups)
-    links, reviews = (_named(names, _chosen(weighed, found[weighed.left] == found[weighed.right])) for found in groups)
+    links, reviews = (_named(names, weighed.where(found[weighed.left] == found[weighed.right])) for found in groups)
     return Found(
         at_link, at_review, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, blocked.left_out, model, diagnostics
     )
@@ -78,16 +79,23 @@ def link_files(
 
 
 def _trained(executor: Bulk, *, one_to_one: bool = False) -> tuple[Model, Diagnostics]:
-    model, version = executor.model, f"{executor.model.version}-trained"
-    if one_to_one:
-        left, right, levels = executor.levels()
-        trained = train_one_to_one(model, levels, left, right, version=version)
-    else:
-        population = executor.random_patterns() if model.u_from == "population" else None
-        trained = train_model(model, executor.patterns(), population, executor.possible, version=version)
+    version = f"{executor.model.version}-trained"
+    trained = _trained_one_to_one(executor, version) if one_to_one else train_on(executor, version)
     if trained.diagnostics.refused is not None:
         return trained.model, trained.diagnostics
-    return replace(trained.model, thresholds=TRAINED[model.u_from]), trained.diagnostics
+    return replace(trained.model, thresholds=TRAINED[trained.model.u_from]), trained.diagnostics
+
+
+def _trained_one_to_one(executor: Bulk, version: str) -> Trained:
+    left, right, levels = executor.levels()
+    return train_one_to_one(executor.model, levels, left, right, version=version)
+
+
+def train_on(executor: Bulk, version: str) -> Trained:
+    """The executor's model, trained on its candidates and, where u comes from the population, on random pairs of its records."""
+    model = executor.model
+    population = executor.random_patterns() if model.u_from == "population" else None
+    return train_model(model, executor.patterns(), population, executor.possible, version=version)
 
 
 def _groups(executor: Bulk, model: Model, candidates: Weighed, link: float) -> Rows:
@@ -96,18 +104,12 @@ def _groups(executor: Bulk, model: Model, candidates: Weighed, link: float) -> R
     if not by_machine and model.groups_required:
         model = replace(model, groups_required=())
         candidates = executor.weigh(model)
-    limits = Limits(link, model.margin if by_machine else 0.0, model.clip, model.max_cluster)
+    limits = limits_of(model) if by_machine else replace(limits_of(model), link=link, margin=0.0)
 
-    def missing(left: Rows, right: Rows) -> tuple[Bits, Flags]:
-        scored = executor.score(model, left, right)
-        return scored.weights, scored.vetoed & by_machine
+    def asked(pairs: Weighed) -> Weighed:
+        return pairs if by_machine else replace(pairs, vetoed=np.zeros_like(pairs.vetoed))
 
-    vetoed = candidates.vetoed & by_machine
-    return cluster_all(executor.size, candidates.left, candidates.right, candidates.weights, vetoed, limits, missing).groups
-
-
-def _chosen(weighed: Weighed, mask: Flags) -> Weighed:
-    return Weighed(weighed.left[mask], weighed.right[mask], weighed.weights[mask], weighed.vetoed[mask])
+    return cluster_all(executor.size, asked(candidates), limits, lambda left, right: asked(executor.score(model, left, right))).groups
 
 
 def _named(names: Sequence[str], pairs: Weighed) -> list[Pair]:
@@ -121,12 +123,12 @@ def _table(names: Sequence[str], pairs: Weighed) -> pa.Table:
 
 def _above(weighed: Weighed, model: Model) -> tuple[Weighed, Weighed]:
     link, review = (weighed.weights >= cut for cut in (model.thresholds.link, model.thresholds.review))
-    return _chosen(weighed, link & ~weighed.vetoed), _chosen(weighed, review)
+    return weighed.where(link & ~weighed.vetoed), weighed.where(review)
 
 
 def _assigned(weighed: Weighed, model: Model, *, trained: bool) -> tuple[Weighed, Weighed]:
     """The one-to-one links, and those that a person should look at with them."""
-    pairs = _chosen(weighed, ~weighed.vetoed)
+    pairs = weighed.where(~weighed.vetoed)
     taken = assign(pairs.left, pairs.right, pairs.weights)
     link, review = model.thresholds.link, model.thresholds.review
     cut = runner_up_cut(pairs.left, pairs.right, pairs.weights, taken) if trained else None
@@ -134,4 +136,4 @@ def _assigned(weighed: Weighed, model: Model, *, trained: bool) -> tuple[Weighed
         link, review = cut.link, cut.review
     clear = np.zeros_like(taken)
     clear[taken] = margins(pairs.left, pairs.right, pairs.weights, taken) >= min(model.margin, CLEAR)
-    return _chosen(pairs, taken & clear & (pairs.weights >= link)), _chosen(pairs, taken & (pairs.weights >= review))
+    return pairs.where(taken & clear & (pairs.weights >= link)), pairs.where(taken & (pairs.weights >= review))

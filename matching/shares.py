@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Levels
 from matching.model import Comparison, Model
 
 Floats = NDArray[np.float64]
-Levels = NDArray[np.int16]
 PerLevel = tuple[Floats, ...]  # one array per comparison, one number per level
 
 FLOOR = 1e-7

@@ -159,17 +159,16 @@ def _test(test: Test, layout: Layout) -> str:
 
 def _between(test: Test, left: str, right: str, layout: Layout) -> str:
     """The test from a column of the left side to one of the right side; NULL or false where a side is absent."""
-    l, r = _side(left, "l"), _side(right, "r")  # noqa: E741  the two sides
     values = {"t": test.at_least, "n": ceil(abs(test.at_least))}
     if test.measure in _ON_LISTS:
         return _ON_LISTS[test.measure].format(l=_listed(left, "l", layout), r=_listed(right, "r", layout), **values)
     form = _ON_TEXTS[test.measure]
     if left not in layout.lists and right not in layout.lists:
-        return form.format(l=l, r=r, **values)
-    l, r = _listed(left, "l", layout), _listed(right, "r", layout)  # noqa: E741
+        return form.format(l=_side(left, "l"), r=_side(right, "r"), **values)
+    one, other = _listed(left, "l", layout), _listed(right, "r", layout)
     if test.measure == "exact":
-        return f"list_has_any({l}, {r})"
-    return _ANY_PAIR.format(l=l, r=r, test=form.format(l="x", r="y", **values))
+        return f"list_has_any({one}, {other})"
+    return _ANY_PAIR.format(l=one, r=other, test=form.format(l="x", r="y", **values))
 
 
 def _veto(veto: Veto, layout: Layout) -> str:

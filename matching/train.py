@@ -11,12 +11,12 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.arrays import Levels, Rows
 from matching.assign import assign
 from matching.model import Model
 from matching.patterns import Patterns
 from matching.shares import (
     Floats,
-    Levels,
     PerLevel,
     Shares,
     bits,
@@ -42,7 +42,6 @@ _ROUNDING = 1e-6  # nats per pair
 _WIDE = 10.0  # candidate pairs per record from where most of them cannot be matches
 _FLAT = 0.01  # nats between a comparison's ends that say nothing
 
-Rows = NDArray[np.int64]
 Learn = Callable[[Floats], Shares]  # from the matches expected in every row
 
 
@@ -167,20 +166,6 @@ def reestimate_from_labels(model: Model, same: Patterns, different: Patterns, *,
     reason = "the model explains the decided pairs less well than before" if after < before - _ROUNDING else None
     diagnostics = Diagnostics(1, True, share, agreed, after, before, reason)
     return _trained(model, moved, diagnostics, prior=model.prior, version=version)
-
-
-def thresholds_for(model: Model, patterns: Patterns, precision: float) -> float:
-    """The lowest weight (bits) at and above which the model expects at least this share of matches; infinity where none does.
-
-    It is the model's own expectation, which errs inside groups: to choose a cut with, never to show as a measured precision.
-    """
-    shares = shares_of(model)
-    weights = model.prior + (sum_of_logs(shares.m, patterns.levels) - sum_of_logs(shares.u, patterns.levels)) / np.log(2)
-    cuts, place = np.unique(-weights, return_inverse=True)
-    pairs = np.bincount(place, weights=patterns.counts, minlength=len(cuts))
-    matches = pairs / (1 + np.exp2(cuts))
-    enough = np.cumsum(matches) >= precision * np.cumsum(pairs)
-    return float(-cuts[enough][-1]) if enough.any() else float("inf")
 
 
 def _anybody(levels: Levels) -> Callable[[Shares], Floats]:

@@ -1,6 +1,6 @@
 """Blocking keys -> candidates, bounded, and never cut in silence.
 
-A key held by more than BLOCK_MAX records is not followed by itself; its records still count where they share a second such key (the block
+A key held by more than HOLDERS_MAX records is not followed by itself; its records still count where they share a second such key (the block
 narrowed). What had to be left out is reported to the sender.
 """
 
@@ -13,10 +13,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.model import Model
+from matching.model import HOLDERS_MAX, Model
 from mdm.db import array, fetch
 
-BLOCK_MAX = 200
 CANDIDATES_MAX = 200
 NO_RULES: Mapping[int, int] = MappingProxyType({})
 
@@ -50,9 +49,9 @@ class Blocks:
 
 
 def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] = NO_RULES) -> Blocks:
-    """Read the holders of many keys in one statement, at most BLOCK_MAX + 1 of each. Call it after the locks are taken.
+    """Read the holders of many keys in one statement, at most HOLDERS_MAX + 1 of each. Call it after the locks are taken.
 
-    `rules`: of keys whose rule follows fewer than BLOCK_MAX holders, how many; see `holders_max`.
+    `rules`: of keys whose rule follows fewer than HOLDERS_MAX holders, how many; see `holders_max`.
     """
     wanted = sorted(set(keys))
     if not wanted:
@@ -61,15 +60,15 @@ def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] 
         session,
         "select k.key, array_agg(m.record_id) from unnest(%s::bigint[]) k(key)"
         " cross join lateral (select record_id from match_key where key = k.key limit %s) m group by k.key",
-        (array(wanted), BLOCK_MAX + 1),
+        (array(wanted), HOLDERS_MAX + 1),
     )
     holders = {key: frozenset(records) for key, records in rows}
-    limits = {key: min(BLOCK_MAX, rules.get(key, BLOCK_MAX)) for key in holders}
+    limits = {key: min(HOLDERS_MAX, rules.get(key, HOLDERS_MAX)) for key in holders}
     crowded = {key: limits[key] for key, records in holders.items() if len(records) > limits[key]}
-    return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > BLOCK_MAX), crowded)
+    return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > HOLDERS_MAX), crowded)
 
 
 def holders_max(model: Model, keys: Mapping[int, str]) -> dict[int, int]:
-    """Of keys with the names of their rules: how many holders are followed, where the rule says fewer than BLOCK_MAX."""
-    fewer = {rule.name: rule.holders_max for rule in model.blocking if rule.holders_max < BLOCK_MAX}
+    """Of keys with the names of their rules: how many holders are followed, where the rule says fewer than HOLDERS_MAX."""
+    fewer = {rule.name: rule.holders_max for rule in model.blocking if rule.holders_max < HOLDERS_MAX}
     return {key: fewer[rule] for key, rule in keys.items() if rule in fewer} if fewer else {}

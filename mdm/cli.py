@@ -10,13 +10,14 @@ import signal
 import sys
 import threading
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mdm import cli_explain, cli_match
+from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
 
@@ -131,8 +132,8 @@ def _down(settings: Settings, _: Namespace) -> None:
 def _migrate(settings: Settings, _: Namespace) -> None:
     from mdm.migrate import migrate
 
-    with _database(settings) as database:
-        migrate(database)
+    with database(settings) as found:
+        migrate(found)
 
 
 def _serve(settings: Settings, _: Namespace) -> None:
@@ -176,11 +177,11 @@ def _demo(settings: Settings, _: Namespace) -> None:
 def _seed(settings: Settings, asked: Namespace) -> int:
     from mdm import demo
 
-    with _database(settings) as database:
+    with database(settings) as found:
         if asked.check:
-            return _check_seed(database)
+            return _check_seed(found)
         demo.check_is_demo(settings)
-        demo.seed(database, _say)
+        demo.seed(found, _say)
     return 0
 
 
@@ -209,8 +210,8 @@ def _create_key(settings: Settings, asked: Namespace) -> None:
         audit.record(session, SYSTEM_ACTOR, "key:create", detail={"key": str(key_id), "name": client.name, "role": client.role.value})
         return token
 
-    with _current_database(settings) as database:
-        print(database.run(work))
+    with current_database(settings) as found:
+        print(found.run(work))
 
 
 def _create_user(settings: Settings, asked: Namespace) -> None:
@@ -224,8 +225,8 @@ def _create_user(settings: Settings, asked: Namespace) -> None:
         create_person(session, person, password)
         audit.record(session, SYSTEM_ACTOR, "user:create", detail={"name": person.name, "role": person.role.value})
 
-    with _current_database(settings) as database:
-        database.run(work)
+    with current_database(settings) as found:
+        found.run(work)
     print(password)
 
 
@@ -269,27 +270,6 @@ def _check_broker(settings: Settings) -> None:
     url = settings.broker_url
     if url is not None and url != NO_BROKER and not is_answering(celery_app(url)):
         raise ServiceError(f"the broker at {safe_address(url)} does not answer (MDM_BROKER_URL)")
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator["Database"]:
-    from mdm.db import Database
-    from mdm.embedded import check_database, ensure_postgres
-
-    url = ensure_postgres(settings)
-    check_database(url)
-    with closing(Database(url)) as database:
-        yield database
-
-
-@contextmanager
-def _current_database(settings: Settings) -> Iterator["Database"]:
-    from mdm.migrate import is_current
-
-    with _database(settings) as database:
-        if not is_current(database):
-            raise ServiceError("the database has not been migrated to this version: run `mdm up` or `mdm migrate`")
-        yield database
 
 
 def _say(line: str) -> None:

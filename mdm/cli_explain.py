@@ -2,11 +2,11 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from mdm.cli_shared import current_database, domain
 from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
@@ -29,14 +29,10 @@ def add_parser(commands: Any) -> None:
 
 def run(settings: Settings, asked: Namespace) -> None:
     """Print the explanation; raises UnusableInput for options that cannot be used, NotFound for a record that is not there."""
-    from mdm.db import Database
-    from mdm.embedded import check_database, ensure_postgres
     from mdm.explain import as_json
 
-    entity, left, right = _domain(asked.domain), _record(asked.left), _record(asked.right)
-    url = ensure_postgres(settings)
-    check_database(url)
-    with closing(Database(url)) as database:
+    entity, left, right = domain(asked.domain), _record(asked.left), _record(asked.right)
+    with current_database(settings) as database:
         view = database.run(lambda session: _explain(session, entity, left, right))
     print(json.dumps(as_json(view), indent=2, default=str) if asked.json else _readable(view))
 
@@ -48,14 +44,6 @@ def _explain(session: "Session", entity: "EntityType", left: "Stored", right: "S
     # A terminal keeps what it shows, so it shows no more than a steward's page.
     reader = Reader(replace(SYSTEM_ACTOR, role=Role.STEWARD, grants=frozenset()), uuid4().hex)
     return explain(session, entity, reader, left, right)
-
-
-def _domain(name: str) -> "EntityType":
-    from mdm.entities import ENTITY_TYPES
-
-    if name not in ENTITY_TYPES:
-        raise UnusableInput(f"no such domain: {name}; there are {', '.join(ENTITY_TYPES)}")
-    return ENTITY_TYPES[name]
 
 
 def _record(text: str) -> "Stored":

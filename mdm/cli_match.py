@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdm import cli_models
+from mdm.cli_shared import domain
 from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
-    from mdm.entity import EntityType
     from mdm.labelled import Question
     from mdm.quality import Measured, Report
 
@@ -75,7 +75,7 @@ def _question(asked: Namespace) -> "Question":
 
     _check_truth(asked)
     return Question(
-        domain=_domain(asked.domain),
+        domain=domain(asked.domain),
         files=_files(asked),
         id=asked.id,
         entity=asked.entity,
@@ -84,14 +84,6 @@ def _question(asked: Namespace) -> "Question":
         many=asked.many,
         train=asked.train,
     )
-
-
-def _domain(name: str) -> "EntityType":
-    from mdm.entities import ENTITY_TYPES
-
-    if name not in ENTITY_TYPES:
-        raise UnusableInput(f"no such domain: {name}; there are {', '.join(ENTITY_TYPES)}")
-    return ENTITY_TYPES[name]
 
 
 def _files(asked: Namespace) -> tuple[Path, ...]:
@@ -147,7 +139,7 @@ def _model(report: "Report") -> str:
 def _grade(_: Settings, asked: Namespace) -> None:
     from mdm import grading
 
-    grades = grading.grade(_domain(asked.domain), asked.pairs)
+    grades = grading.grade(domain(asked.domain), asked.pairs)
     if asked.json:
         print(json.dumps(asdict(grades), indent=2))
         return

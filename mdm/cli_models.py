@@ -4,16 +4,15 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mdm.cli_shared import current_database, domain
 from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
     from matching.bulk import Room
-    from mdm.db import Database
     from mdm.learning import Effect
 
 _COLUMNS = ("domain", "version", "active", "created", "activated_by")
@@ -38,13 +37,11 @@ def _command(parser: ArgumentParser, command: Callable[[Settings, Namespace], in
 
 def _train(settings: Settings, asked: Namespace) -> int:
     from mdm.access import SYSTEM_ACTOR
-    from mdm.entities import ENTITY_TYPES
     from mdm.learning import learn
 
-    if asked.domain not in ENTITY_TYPES:
-        raise UnusableInput(f"no such domain: {asked.domain}; there are {', '.join(ENTITY_TYPES)}")
-    with closing(_database(settings)) as database:
-        learned = learn(database, ENTITY_TYPES[asked.domain], SYSTEM_ACTOR, _room(settings))
+    entity = domain(asked.domain)
+    with current_database(settings) as database:
+        learned = learn(database, entity, SYSTEM_ACTOR, _room(settings))
     if asked.json:
         print(json.dumps(asdict(learned), indent=2, default=str))
     elif learned.version is None:
@@ -59,7 +56,7 @@ def _models(settings: Settings, asked: Namespace) -> None:
     from mdm.entities import ENTITY_TYPES
     from mdm.learning import models
 
-    with closing(_database(settings)) as database:
+    with current_database(settings) as database:
         stored = database.run(models)
     active = {line.domain for line in stored if line.active}
     lines = [(line.domain, line.version, line.active, str(line.created_at or ""), line.activated_by or "") for line in stored]
@@ -71,8 +68,8 @@ def _models(settings: Settings, asked: Namespace) -> None:
             )
         )
         return
-    for domain, version, is_active, created, who in sorted(lines):
-        print(f"{domain:<14} {version:<24} {'in use' if is_active else '':<7} {created:<33} {who}")
+    for of, version, is_active, created, who in sorted(lines):
+        print(f"{of:<14} {version:<24} {'in use' if is_active else '':<7} {created:<33} {who}")
 
 
 def _activate(settings: Settings, asked: Namespace) -> int:
@@ -80,7 +77,7 @@ def _activate(settings: Settings, asked: Namespace) -> int:
     from mdm.entities import ENTITY_TYPES
     from mdm.learning import activate, effect_of, find_model
 
-    with closing(_database(settings)) as database:
+    with current_database(settings) as database:
         entity, model = database.run(lambda session: find_model(session, ENTITY_TYPES, asked.version))
         effect = effect_of(database, entity, model, _room(settings))
         _show(effect, as_json=asked.json)
@@ -114,12 +111,3 @@ def _room(settings: Settings) -> "Room":
     from matching.bulk import Room
 
     return Room(f"{settings.match_memory_gb}GB")
-
-
-def _database(settings: Settings) -> "Database":
-    from mdm.db import Database
-    from mdm.embedded import check_database, ensure_postgres
-
-    url = ensure_postgres(settings)
-    check_database(url)
-    return Database(url)

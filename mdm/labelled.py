@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from matching.arrays import Rows
 from matching.compare import Value
-from matching.evaluate import Linkage, Pairs, Rows, pairs_across, pairs_of
+from matching.evaluate import Linkage, Pairs, pairs_across, pairs_of
 from mdm.entity import EntityType
 from mdm.errors import InvalidRecord, UnusableInput
 from mdm.files import Table, read_table

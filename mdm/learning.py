@@ -7,6 +7,7 @@ what is stored up to them; what people have decided stands.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -14,14 +15,16 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
-from matching.bulk import Bits, Bulk, Flags, Room, Rows, Weighed, bulk
-from matching.cluster import Limits
+from matching.arrays import Rows, Weighed
+from matching.bulk import Bulk, Room, bulk
+from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_frequencies
 from matching.model import Model, from_json, to_json
 from matching.patterns import Patterns
+from matching.pipeline import train_on
 from matching.table import lay_out
-from matching.train import Trained, reestimate_from_labels, train
+from matching.train import Trained, reestimate_from_labels
 from mdm import audit
 from mdm.access import Actor
 from mdm.db import Database, execute, fetch
@@ -106,8 +109,7 @@ def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], versi
     model = with_frequencies(entity.model, stock.columns)
     with bulk(model, lay_out(model, stock.columns), room=room) as executor:
         blocked = executor.block()
-        population = executor.random_patterns() if model.u_from == "population" else None
-        trained = train(model, executor.patterns(), population, executor.possible, version=version)
+        trained = train_on(executor, version)
         labels = _labels(executor, stock, judged)
     if trained.diagnostics.refused is None and labels is not None:
         refined = reestimate_from_labels(trained.model, *labels, version=version)
@@ -214,13 +216,8 @@ def _clusters(executor: Bulk, model: Model, weighed: Weighed, verdicts: Mapping[
     told = np.array([verdicts.get(pair, "") for pair in zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)])
     weights = np.where(told == "same", model.clip, weighed.weights)
     vetoed = (weighed.vetoed & (told != "same")) | (told == "different")
-
-    def missing(left: Rows, right: Rows) -> tuple[Bits, Flags]:
-        scored = executor.score(model, left, right)
-        return scored.weights, scored.vetoed
-
-    limits = Limits(model.thresholds.link, model.margin, model.clip, model.max_cluster)
-    return cluster_all(executor.size, weighed.left, weighed.right, weights, vetoed, limits, missing).groups
+    pairs = replace(weighed, weights=weights, vetoed=vetoed)
+    return cluster_all(executor.size, pairs, limits_of(model), partial(executor.score, model)).groups
 
 
 def _pairs(groups: Rows) -> int:

@@ -10,17 +10,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from matching.arrays import Rows
+from matching.components import components
 from matching.evaluate import (
     Agreement,
     Linkage,
     Pairs,
-    Rows,
     agreement,
     are_true,
     b_cubed,
     blocking_recall,
     count_pairs,
-    groups_of,
     pairs_of,
     reduction_ratio,
 )
@@ -41,9 +41,9 @@ class ModelUsed:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Pairwise shares at link and at review. `pairs` were compared; `over_full` counts blocking keys with too many holders, which
-    were followed only in twos; `left_out` those twos that have too many holders as well.
+    """Pairwise shares at link and at review. `pairs` were compared.
 
+    over_full, left_out  blocking keys with too many holders, followed only in twos; twos that have too many holders as well
     seconds  from opening the files to the groups, measuring left out
     peak_mb  of the whole process so far
     notes    values that did not clean, and columns without any: code -> attribute -> how many
@@ -146,7 +146,7 @@ def _linkage(groups: Mapping[str, str] | None, links: Sequence[tuple[str, str]],
 
 
 def _groups(linkage: Linkage, size: int) -> Rows:
-    return groups_of(linkage, size) if isinstance(linkage, Pairs) else linkage
+    return components(linkage.left, linkage.right, size) if isinstance(linkage, Pairs) else linkage
 
 
 def _by_code(notes: Notes) -> dict[str, dict[str, int]]:

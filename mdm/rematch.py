@@ -5,8 +5,8 @@ same locks as a delivery, scores again what is there by then, and settles its co
 and what they did since counts. A person's verdict on a pair is never touched.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from matching.bulk import Room, bulk
 from matching.components import components
-from matching.model import Model
+from matching.model import Columns, Model
 from matching.score import Score, Scorer
 from matching.table import lay_out
 from mdm.db import execute, fetch, lock
@@ -35,35 +35,19 @@ _SAME_WEIGHT = 1e-6
 Pair = tuple[UUID, UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run over everything did: pairs found, pairs that differed from what was stored, transactions."""
+def match_all(run: Run, match_memory_gb: int) -> None:
+    """The job: payload {domain}. It brings edges, golden records and tasks of a domain to what the active model says.
 
-    records: int
-    pairs: int
-    changed: int
-    pieces: int
-
-
-def match_all(run: Run, room: Room) -> None:
-    """The job: payload {domain}. Begun again after a crash it finds what is left to do, because done pairs no longer differ."""
+    Begun again after a crash it finds what is left to do, because done pairs no longer differ.
+    """
     entity = ENTITY_TYPES.get(str(run.mine.payload["domain"]))
     if entity is None:
         raise NotFound("this domain is no longer declared")
-    match_everything(run, entity, room)
-
-
-def match_everything(run: Run, entity: EntityType, room: Room) -> Outcome:
-    """Bring edges, golden records and tasks of a domain to what the active model says."""
-    scorer = run.effect(lambda session: current_scorer(session, entity))
+    scorer = run.effect(partial(current_scorer, entity=entity))
     stock = read_stock(run.database, entity)
-    found = found_pairs(scorer.model, stock, room)
-    changed = changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version)
-    pieces = 0
-    for piece in _pieces(changed, stock):
-        run.effect(lambda session, piece=piece: settle_pairs(session, entity, piece))  # type: ignore[misc]
-        pieces += 1
-    return Outcome(len(stock.ids), len(found), len(changed), pieces)
+    found = found_pairs(scorer.model, stock, Room(f"{match_memory_gb}GB"))
+    for piece in _pieces(changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version), stock):
+        run.effect(partial(settle_pairs, entity=entity, pairs=piece))
 
 
 def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
@@ -73,13 +57,9 @@ def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
         weighed = executor.weigh(model, model.thresholds.review)
     ids = stock.ids
     return {
-        ordered(ids[left], ids[right]): weight
+        (min(ids[left], ids[right]), max(ids[left], ids[right])): weight
         for left, right, weight in zip(weighed.left.tolist(), weighed.right.tolist(), weighed.weights.tolist(), strict=True)
     }
-
-
-def ordered(a: UUID, b: UUID) -> Pair:
-    return (a, b) if a < b else (b, a)
 
 
 def changed_pairs(found: dict[Pair, float], stored: Sequence[StoredPair], stock: Stock, version: str) -> list[Pair]:
@@ -136,7 +116,7 @@ def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) ->
     publish(session, entity.name, settled.happenings)
 
 
-def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: dict) -> dict[Pair, Score]:  # type: ignore[type-arg]
+def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: Mapping[UUID, Columns]) -> dict[Pair, Score]:
     floor = scorer.model.thresholds.review
     found = {
         (low, high): scorer.score_from(columns[low], columns[high], floor) for low, high in pairs if low in columns and high in columns

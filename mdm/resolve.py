@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.cluster import Clustering, Limits, Pair, cluster, connected, pair
+from matching.cluster import Clustering, Pair, cluster, connected, limits_of, pair
 from matching.score import Scorer
 from mdm.db import array, execute, fetch, write
 from mdm.decide import Cut, Group, groups_and_cuts
@@ -123,9 +123,7 @@ def cluster_part(scorer: Scorer, part: set[str], by_name: Mapping[str, Member], 
             elif edge.verdict == "different" or edge.vetoes:
                 apart.add(p)
     _score_the_rest(scorer, sorted(part), by_name, weights, apart)
-    model = scorer.model
-    limits = Limits(model.thresholds.link, model.margin, model.clip, model.max_cluster)
-    return cluster(part, weights, together=frozenset(together), apart=frozenset(apart), limits=limits)
+    return cluster(part, weights, together=frozenset(together), apart=frozenset(apart), limits=limits_of(scorer.model))
 
 
 def _score_the_rest(scorer: Scorer, names: list[str], by_name: Mapping[str, Member], weights: dict[Pair, float], apart: set[Pair]) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import numpy as np
 
-from matching.bulk import Rows
+from matching.arrays import Rows
 from matching.model import Columns
 from mdm.db import Database, connection, fetch, translated
 from mdm.entity import EntityType

@@ -64,11 +64,9 @@ def _handlers(match_memory_gb: int) -> Mapping[str, Handler]:
     """Every kind of job."""
 
     def match_all(run: Run) -> None:
-        # What bulk matching needs takes seconds to load, and most workers never do it.
-        from matching.bulk import Room  # noqa: PLC0415
-        from mdm import rematch  # noqa: PLC0415
+        from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
-        rematch.match_all(run, Room(f"{match_memory_gb}GB"))
+        rematch.match_all(run, match_memory_gb)
 
     return {**HANDLERS, MATCH_ALL: match_all}
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import feather
 
-from matching.bulk import Room, Weighed, bulk
-from matching.cluster import Limits
+from matching.arrays import Weighed
+from matching.bulk import Room, bulk
+from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.model import BlockingRule, KeyPart, Model
 from matching.sql import plain_settings
@@ -146,13 +148,7 @@ def _ours(records: Records) -> tuple[int, Any, dict[str, float]]:
 
 
 def _grouped(executor: Any, weighed: Weighed) -> Any:
-    limits = Limits(MODEL.thresholds.link, MODEL.margin, MODEL.clip, MODEL.max_cluster)
-
-    def missing(left: Any, right: Any) -> Any:
-        scored = executor.score(MODEL, left, right)
-        return scored.weights, scored.vetoed
-
-    return cluster_all(executor.size, weighed.left, weighed.right, weighed.weights, weighed.vetoed, limits, missing).groups
+    return cluster_all(executor.size, weighed, limits_of(MODEL), partial(executor.score, MODEL)).groups
 
 
 def _splink(records: Records) -> tuple[int, Any, dict[str, float]]:

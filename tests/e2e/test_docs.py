@@ -40,10 +40,12 @@ OF_CONCORD = (
     "/readyz",
     "/metrics",
 )
-TIED = re.compile(
-    r"(?:pypi|pythonhosted|npmjs|crates|rubygems)\.(?:org|io|com)\b|\b(?:docker|ghcr|quay)\.io\b|(?:index|registry)[_-]url[ =]+\S*:/"
-    r"|(?<![\w.}>*/])/(?:work|root|home|Users|tmp/v|opt|mnt)/(?![\"'` ])"
+# Hosts that a file may name: standards, and what is nobody's. No mirror or registry is among them.
+KNOWN_HOST = re.compile(
+    r"(?:[a-z0-9-]+\.)*(?:example(?:\.(?:org|com))?|hl7\.org|gs1\.org|nucc\.org|w3\.org|none\.com)|localhost|127\.0\.0\.1|h"
 )
+HOST = re.compile(r"https?://([a-z0-9.-]+)|\b((?:[a-z0-9-]+\.)+(?:org|io))\b", re.IGNORECASE)
+TIED = re.compile(r"(?:index|registry)[_-]url[ =]+\S*:/|(?<![\w.}>*/])/(?:work|root|home|Users|tmp/v|opt|mnt)/(?![\"'` ])")
 
 
 @pytest.fixture(scope="module")
@@ -89,5 +91,18 @@ def test_no_file_names_a_registry_or_a_place_on_one_machine():
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     files = [ROOT / name for name in listed.stdout.splitlines()]
     assert len(files) > 100
-    found = [(path, match[0]) for path in files if path.is_file() for match in TIED.finditer(path.read_text(errors="replace"))]
+    found = [(path, text) for path in files if path.is_file() for text in tied(path.read_text(errors="replace"))]
     assert [f"{path.relative_to(ROOT)}: {text}" for path, text in found] == []
+
+
+def tied(text):
+    """What ties a text to one machine, mirror or registry."""
+    hosts = {match[1] or match[2] for match in HOST.finditer(text)}
+    return [*(match[0] for match in TIED.finditer(text)), *sorted(host for host in hosts if KNOWN_HOST.fullmatch(host.lower()) is None)]
+
+
+def test_hosts_and_places_are_told_from_other_words():
+    assert tied("see https://www.example.org/a, hl7.org and mdm.io_bound") == []
+    assert tied("from https://" + "mirror.acme.net/simple") == ["mirror.acme.net"]
+    assert tied("from packages.acme" + ".io/a") == ["packages.acme" + ".io"]
+    assert tied("in /ho" + "me/ann/x") == ["/home" + "/"]

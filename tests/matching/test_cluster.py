@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.cluster import Clustering, Held, Limits, cluster, connected, pair, weakest_bridge
+from matching.arrays import Weighed
+from matching.cluster import Clustering, Held, Limits, cluster, connected, pair
 from matching.components import COMPONENT_MAX, cluster_all, components
 
 LIMITS = Limits(link=3.0, margin=1.0, clip=10.0, max_size=40)
@@ -96,12 +97,6 @@ def test_connected_follows_paths():
     assert connected([("a", "b"), ("b", "c"), ("x", "y")], ["a"]) == {"a", "b", "c"}
 
 
-def test_weakest_bridge_parts_what_was_joined_last():
-    weights = {("a", "b"): 9.0, ("a", "c"): 2.0, ("a", "d"): 1.0, ("b", "c"): 3.0, ("b", "d"): 2.0, ("c", "d"): 8.0}
-    assert weakest_bridge("abcd", weights) == (frozenset("ab"), frozenset("cd"), 2.0)
-    assert weakest_bridge("a", {}) is None
-
-
 def test_components_number_connected_rows_alike():
     found = components(np.array([0, 3]), np.array([2, 4]), 6)
     assert found[0] == found[2]
@@ -116,11 +111,11 @@ def bulk(count, weights, vetoed, limits, *, blocked=lambda _pair: True):
 
     def score_missing(left, right):
         asked.append(list(zip(left.tolist(), right.tolist(), strict=True)))
-        return np.array([weights[p] for p in asked[-1]]), np.array([p in vetoed for p in asked[-1]])
+        return Weighed(left, right, np.array([weights[p] for p in asked[-1]]), np.array([p in vetoed for p in asked[-1]]))
 
     left, right = np.array(known, dtype=np.int64).reshape(-1, 2).T
     facts = np.array([weights[p] for p in known], dtype=np.float64), np.array([p in vetoed for p in known], dtype=np.bool_)
-    return cluster_all(count, left, right, *facts, limits, score_missing), asked
+    return cluster_all(count, Weighed(left, right, *facts), limits, score_missing), asked
 
 
 def named(p):
@@ -167,10 +162,10 @@ def test_a_component_that_is_too_large_is_narrowed_and_reported():
 
     def score_missing(low, high):
         asked.append(np.stack([low, high]))
-        return np.full(len(low), 9.0), np.zeros(len(low), dtype=np.bool_)
+        return Weighed(low, high, np.full(len(low), 9.0), np.zeros(len(low), dtype=np.bool_))
 
     limits = Limits(3.0, 1.0, 10.0, 2 * half)
-    found = cluster_all(2 * half, left, right, weights, np.zeros(len(left), dtype=np.bool_), limits, score_missing)
+    found = cluster_all(2 * half, Weighed(left, right, weights, np.zeros(len(left), dtype=np.bool_)), limits, score_missing)
     assert (found.components, found.narrowed) == (2, 1)
     assert found.groups.tolist() == [0] * half + [half] * half
     assert found.scored == half * (half - 1) - 2 * (half - 1)

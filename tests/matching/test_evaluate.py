@@ -14,7 +14,6 @@ from matching.evaluate import (
     b_cubed,
     blocking_recall,
     count_pairs,
-    groups_of,
     macro_f1,
     pairs_across,
     pairs_of,
@@ -105,12 +104,6 @@ def test_blocking_recall_is_the_share_of_true_pairs_that_were_compared():
 @pytest.mark.parametrize(("candidates", "sizes", "saved"), [(9, (10,), 0.8), (25, (10, 10), 0.75), (0, (2,), 1.0)])
 def test_the_reduction_ratio_is_the_share_of_pairs_that_were_not_compared(candidates, sizes, saved):
     assert reduction_ratio(candidates, *sizes) == pytest.approx(saved)
-
-
-def test_pairs_chain_into_groups():
-    found = groups_of(pairs((0, 1), (1, 2), (4, 3)), 6)
-    assert within(found) == {(0, 1), (0, 2), (1, 2), (3, 4)}
-    assert len(set(groups_of(pairs(), 3))) == 3
 
 
 def test_only_pairs_across_two_files_count():

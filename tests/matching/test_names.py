@@ -4,7 +4,7 @@ import pytest
 
 from matching.compare import word_agreement
 from matching.frequency import Frequency
-from matching.names import same_organisation, same_person
+from matching.names import same_organisation
 
 COUNTED = Frequency(1023, {"medical": 256, "center": 256, "supplies": 128, "north": 64})
 
@@ -58,28 +58,3 @@ def test_one_organisation(left: str, right: str) -> None:
 )
 def test_two_organisations(left: str, right: str) -> None:
     assert not same_organisation(left.split(), right.split())
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("john smith", "smith john"),
-        ("j c juncker", "jean claude juncker"),
-        ("wladimir putin", "vladimir vladimirovich putin"),
-    ],
-)
-def test_one_person(left: str, right: str) -> None:
-    assert same_person(left.split(), right.split())
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        ("octavian scholz", "olaf scholz"),
-        ("ali saddam hussein rawi", "ali saddam hussein tikriti"),
-        ("michaela", "michaela michelle micheli"),
-        ("", "olaf"),
-    ],
-)
-def test_two_persons(left: str, right: str) -> None:
-    assert not same_person(left.split(), right.split())

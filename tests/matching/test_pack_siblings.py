@@ -70,7 +70,7 @@ def siblings() -> tuple[dict[str, Columns], dict[str, Columns]]:
         for count in rng.sample(COUNTS, PACKS_EACH):
             for side, records in (("left", left), ("right", right)):
                 name = f"{number}/{count}/{side}"
-                records[name] = standard(ITEM, Delivery(SOURCES[0], name, told(rng, product, count))).columns  # type: ignore[no-untyped-call]
+                records[name] = standard(ITEM, Delivery(SOURCES[0], name, told(rng, product, count))).columns
     return left, right
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matching.levels import same
 from matching.model import Comparison, Level, Model, Thresholds
 from matching.patterns import Patterns
-from matching.train import Trained, reestimate_from_labels, thresholds_for, train, train_one_to_one
+from matching.train import Trained, reestimate_from_labels, train, train_one_to_one
 
 M = [[0.80, 0.15, 0.05], [0.70, 0.20, 0.10], [0.90, 0.10], [0.60, 0.25, 0.15]]
 U = [[0.01, 0.04, 0.95], [0.02, 0.08, 0.90], [0.05, 0.95], [0.005, 0.045, 0.95]]
@@ -180,26 +180,6 @@ def test_labels_move_m_and_leave_u():
 def test_many_labels_of_different_pairs_move_u():
     trained = reestimate_from_labels(model_of(), some([[0, 0, 0, 0]], [80]), some([[2, 2, 1, 2]], [3_000]), version="labelled")
     assert trained.model.comparisons[0].levels[0].u == pytest.approx(0.03 / 4)
-
-
-def test_the_lowest_cut_with_the_precision_asked_for():
-    model = model_of(M, U)
-    cut = thresholds_for(model, CANDIDATES, 0.99)
-    totals = np.array([model.prior + sum(weights_of(model, row)) for row in CANDIDATES.levels.tolist()])
-    chances = 1 / (1 + 2.0**-totals)
-
-    def expected(of):
-        return np.average(chances[of], weights=CANDIDATES.counts[of])
-
-    assert expected(totals >= cut - 1e-9) >= 0.99 > expected(totals >= totals[totals < cut - 1e-9].max() - 1e-9)
-
-
-def weights_of(model, row):
-    return [comp.levels[level].weight for comp, level in zip(model.comparisons, row, strict=True)]
-
-
-def test_no_cut_where_nothing_is_precise_enough():
-    assert thresholds_for(model_of(), some([[2, 2, 1, 2]]), 0.99) == float("inf")
 
 
 @pytest.mark.parametrize(

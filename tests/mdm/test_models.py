@@ -67,7 +67,7 @@ def pairs_of(database):
 def match_again(database):
     """Do the job as a worker does it."""
     database.run(lambda s: jobs.enqueue(s, jobs.MATCH_ALL, {"domain": "patient"}, dedupe_key="again", queue="bulk"))
-    hand = Hand(database, "hand", lambda: False, {jobs.MATCH_ALL: lambda run: match_all(run, ROOM)})
+    hand = Hand(database, "hand", lambda: False, {jobs.MATCH_ALL: lambda run: match_all(run, 1)})
     assert hand.drain() >= 1
     states = database.run(lambda s: fetch(s, "select state, error from job where kind = %s", (jobs.MATCH_ALL,)))
     assert set(states) == {("done", None)}

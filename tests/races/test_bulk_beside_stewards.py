@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from matching.bulk import Room
 from matching.model import Thresholds, to_json
 from mdm import jobs, models, tasks
 from mdm.access import SYSTEM_ACTOR
@@ -63,7 +62,7 @@ def test_no_decision_is_refused_or_lost(asked):
     assert len(waiting) > 60
     activate(asked, WEIGHED_ANEW)
     asked.run(lambda s: jobs.enqueue(s, jobs.MATCH_ALL, {"domain": "patient"}, dedupe_key="race", queue="bulk"))
-    hand = Hand(asked, "hand", lambda: False, {jobs.MATCH_ALL: lambda run: match_all(run, Room("500MB", 1))})
+    hand = Hand(asked, "hand", lambda: False, {jobs.MATCH_ALL: lambda run: match_all(run, 1)})
     with ThreadPoolExecutor(STEWARDS + 1) as pool:
         running = pool.submit(hand.drain)
         judged = [pool.submit(judge, asked, task) for task in waiting]
