@@ -26,11 +26,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Records that shall share one golden record: the one they keep (None: a new one) and those merged into it."""
+    """Records that shall share one golden record, and the one they keep (None: a new one)."""
 
     members: frozenset[str]
     keeps: UUID | None
-    absorbs: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +57,35 @@ class Review:
     candidates: tuple[Candidate, ...]
 
 
-def groups_and_cuts(
-    clustering: Clustering, golden_of: Mapping[str, UUID], *, may_part: frozenset[UUID] = frozenset()
-) -> tuple[list[Group], list[Cut]]:
-    """Turn clusters into golden records, joining only; goldens of `may_part` are parted, because a person accepted it."""
+def groups_and_cuts(clustering: Clustering, golden_of: Mapping[str, UUID], together: Iterable[Pair] = ()) -> tuple[list[Group], list[Cut]]:
+    """Turn clusters into golden records, joining only. `together`: pairs that a person joined, which no open cut keeps apart."""
     homes = _homes(golden_of)
-    torn = {g for g, members in homes.items() if g not in may_part and not any(members <= c for c in clustering.clusters)}
-    groups = [Group(frozenset(homes[g]), g) for g in sorted(torn)]
-    taken: set[UUID] = set(torn)
-    for members in clustering.clusters:
-        free = frozenset(m for m in members if golden_of.get(m) not in torn)
-        if free:
-            groups.append(_group(free, golden_of, taken))
-    cuts = [Cut(g, _parts(homes[g], clustering)) for g in sorted(torn)]
+    torn = {g for g, members in homes.items() if not any(members <= c for c in clustering.clusters)}
+    units = [frozenset(homes[g]) for g in sorted(torn)]
+    units += [free for c in clustering.clusters if (free := frozenset(m for m in c if golden_of.get(m) not in torn))]
+    groups = [_group(members, golden_of) for members in _joined(units, together if torn else ())]
+    whole = set(clustering.clusters)
+    cuts = [Cut(g.keeps, parts) for g in groups if g.keeps and g.members not in whole and len(parts := _parts(g.members, clustering)) > 1]
     return groups, cuts
 
 
-def _group(members: frozenset[str], golden_of: Mapping[str, UUID], taken: set[UUID]) -> Group:
-    """The oldest golden record survives (UUIDv7: the smallest id). A parted one stays with the first part that asks."""
-    present = sorted({golden_of[m] for m in members if m in golden_of} - taken)
-    taken.update(present)
-    return Group(members, present[0] if present else None, tuple(present[1:]))
+def _group(members: frozenset[str], golden_of: Mapping[str, UUID]) -> Group:
+    """The oldest golden record survives (UUIDv7: the smallest id)."""
+    present = sorted({golden_of[m] for m in members if m in golden_of})
+    return Group(members, present[0] if present else None)
+
+
+def _joined(units: Sequence[frozenset[str]], together: Iterable[Pair]) -> list[frozenset[str]]:
+    """Units that a pair joins become one."""
+    unit_of = {member: number for number, unit in enumerate(units) for member in unit}
+    found = list(units)
+    for a, b in sorted(together):
+        if a in unit_of and b in unit_of and unit_of[a] != unit_of[b]:
+            kept, gone = sorted((unit_of[a], unit_of[b]))
+            found[kept] |= found[gone]
+            unit_of.update(dict.fromkeys(found[gone], kept))
+            found[gone] = frozenset()
+    return [unit for unit in found if unit]
 
 
 def _homes(golden_of: Mapping[str, UUID]) -> dict[UUID, set[str]]:
@@ -91,6 +98,19 @@ def _homes(golden_of: Mapping[str, UUID]) -> dict[UUID, set[str]]:
 def _parts(members: Iterable[str], clustering: Clustering) -> tuple[frozenset[str], ...]:
     wanted = frozenset(members)
     return tuple(part for c in clustering.clusters if (part := c & wanted))
+
+
+def claims(parts: Sequence[frozenset[UUID]], founders: Mapping[UUID, UUID], survivors: Mapping[UUID, UUID]) -> list[UUID | None]:
+    """The golden id that each part of a parted golden record takes: ids come back to the records that founded them.
+
+    `founders`: golden id -> the record it was made for, of the parted golden record and all that were merged into it; `survivors`: merged
+    id -> what it was merged into, directly. A part that founded several takes the one that the others were merged into; None: a new id.
+    """
+    found: list[UUID | None] = []
+    for part in parts:
+        own = {golden for golden, record in founders.items() if record in part}
+        found.append(min((golden for golden in own if survivors.get(golden) not in own), default=None))
+    return found
 
 
 def reviews(

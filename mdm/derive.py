@@ -55,8 +55,8 @@ def derive(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], *, new: frozenset[UUID]
 ) -> list[Happening]:
     """Bring values, status and crosswalk of these golden records up to their records; `new` ones have nothing stored yet."""
-    versions, happened = _close_versions(session, entity, registry, goldens, new)
-    rows, released = _close_xref(session, entity, registry, goldens, new)
+    rows, released, touched = _close_xref(session, entity, registry, goldens, new)
+    versions, happened = _close_versions(session, entity, registry, goldens, _Known(new, touched))
     if versions:
         write(session, _INSERT_VERSIONS, (dumps(versions).decode(),))
     if rows:
@@ -78,11 +78,19 @@ _INSERT_XREF = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Golden records without anything stored yet, and those whose crosswalk changed, which makes a version of its own."""
+
+    new: frozenset[UUID]
+    touched: frozenset[UUID]
+
+
 def _close_versions(
-    session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
+    session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], about: _Known
 ) -> tuple[list[dict[str, Any]], list[Happening]]:
     """Close the versions that are no longer true; answers the versions to insert, and what happened."""
-    known = _open_versions(session, [g for g in goldens if g not in new])
+    known = _open_versions(session, [g for g in goldens if g not in about.new])
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     happened: list[Happening] = []
@@ -91,11 +99,11 @@ def _close_versions(
         values, provenance = as_json(survivors)
         version, old_values, old_provenance, old_status = known.get(golden_id, (0, None, None, ""))
         status = "active" if any(m.status == "active" for m in members) else "retired"
-        if (values, provenance, status) == (old_values, old_provenance, old_status):
+        if (values, provenance, status) == (old_values, old_provenance, old_status) and golden_id not in about.touched:
             continue
         row = {"golden_id": golden_id, "version": version + 1, "values": values, "provenance": provenance, "status": status}
         (changed if version else fresh).append(row)
-        what = "golden.created" if golden_id in new else "golden.retired" if status == "retired" != old_status else "golden.updated"
+        what = "golden.created" if golden_id in about.new else "golden.retired" if status == "retired" != old_status else "golden.updated"
         happened.append(Happening(what, golden_id, {"version": version + 1}))
     at = _close(session, changed)
     retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
@@ -110,7 +118,7 @@ def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tupl
     rows = fetch(
         session,
         "select g.id, g.version, v.values, v.provenance, g.status from golden_record g"
-        " join golden_version v on v.golden_id = g.id and v.recorded_to is null where g.id = any(%s)",
+        " left join golden_version v on v.golden_id = g.id and v.recorded_to is null where g.id = any(%s)",
         (array(goldens),),
     )
     return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
@@ -128,9 +136,9 @@ def _close(session: Session, changed: list[dict[str, Any]]) -> datetime | None:
 _CLOSE_VERSIONS = (
     "with x as materialized (select *, clock_timestamp() as at from jsonb_to_recordset(%s::jsonb) as x(golden_id uuid, version int,"
     " status text)), written as ("
-    " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id)"
+    " update golden_record g set version = x.version, status = x.status, updated_at = now() from x where g.id = x.golden_id), closed as ("
     " update golden_version v set recorded_to = t.at from x, (select max(at) as at from x) t"
-    " where v.golden_id = x.golden_id and v.recorded_to is null returning t.at"
+    " where v.golden_id = x.golden_id and v.recorded_to is null) select max(at) from x"
 )
 
 
@@ -189,8 +197,8 @@ def _both(a: Holding, b: Holding) -> Holding:
 
 def _close_xref(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
-) -> tuple[list[dict[str, Any]], set[tuple[int, str]]]:
-    """Close the crosswalk rows that are no longer true; answers what to insert, and the values whose claim was given up."""
+) -> tuple[list[dict[str, Any]], set[tuple[int, str]], frozenset[UUID]]:
+    """Close the crosswalk rows that are no longer true; answers what to insert, the values whose claim was given up, whose rows changed."""
     wanted: dict[Place, Holding] = {}
     for golden_id, members in goldens.items():
         wanted.update(holdings(entity, registry, golden_id, members))
@@ -204,7 +212,8 @@ def _close_xref(
             ([r[0] for r in gone.values()],),
         )
     contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
-    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}
+    touched = frozenset({place[0] for place in gone} | {h.golden_id for h in fresh})
+    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}, touched
 
 
 def _content(h: Holding) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.db import fetch
+from mdm.decisions import LATEST, STANDING
 from mdm.derive import as_json, golden_values, holdings
 from mdm.entities import ENTITY_TYPES
 from mdm.members import members_of
@@ -27,6 +28,16 @@ _CHECKS = {
     " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
     "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"
     " (select coalesce(array_agg(m.key order by array_position(r.keys, m.key)), '{}') from match_key m where m.record_id = r.id)",
+    "a redirect that its steps do not give": "with recursive way(id, root) as (select g.id, g.id from golden_record g"
+    " where g.status <> 'merged' union all select r.golden_id, way.root from way join golden_redirect r on r.survivor = way.id"
+    " and r.recorded_to is null) select g.id from golden_record g left join way on way.id = g.id"
+    " where way.root is distinct from coalesce(g.merged_into, g.id)",
+    "an edge whose verdict the standing decisions do not give": "select e.low from edge e full join ("
+    + STANDING
+    + LATEST
+    + ") s on s.low = e.low and s.high = e.high where e.verdict is distinct from s.verdict",
+    "records parted that a person joined": "select e.low from edge e join link a on a.record_id = e.low and a.recorded_to is null"
+    " join link b on b.record_id = e.high and b.recorded_to is null where e.verdict = 'same' and a.golden_id <> b.golden_id",
     "a crosswalk row of a merged golden record": "select x.golden_id from xref x join golden_record g on g.id = x.golden_id"
     " where x.recorded_to is null and g.status = 'merged'",
 }

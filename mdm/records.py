@@ -192,8 +192,10 @@ def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUI
     if updated:
         execute(
             session,
-            "delete from edge where verdict is null and (low = any(%s) or high = any(%s))",
-            (array(updated), array(updated)),
+            "with judged as (update edge set met = false where verdict is not null"
+            " and (low = any(%(r)s::uuid[]) or high = any(%(r)s::uuid[])))"
+            " delete from edge where verdict is null and (low = any(%(r)s::uuid[]) or high = any(%(r)s::uuid[]))",
+            {"r": array(updated)},
         )
     if not pairs:
         return
@@ -202,7 +204,7 @@ def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUI
         session,
         "insert into edge (low, high, weight, evidence, model_version) select x.low, x.high, x.weight, x.evidence, %s"
         " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb) on conflict (low, high) do update"
-        " set weight = excluded.weight, evidence = excluded.evidence, model_version = excluded.model_version",
+        " set weight = excluded.weight, evidence = excluded.evidence, model_version = excluded.model_version, met = true",
         (scorer.model.version, dumps(rows).decode()),
     )
 

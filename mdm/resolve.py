@@ -4,7 +4,7 @@ The partition is a function of the component's edges and decisions alone. The ma
 a task with the cut, so that the present partition differs from the function's only by open proposals.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -33,9 +33,19 @@ class Change:
 
     records: frozenset[UUID]
     alone: tuple[Member, ...] = ()  # new records without any edge: nothing can join them
-    may_part: frozenset[UUID] = frozenset()  # golden records whose cut a person accepted
-    cause: str = "edge"
+    decision_id: UUID | None = None  # of whoever caused it, if a person did
+    # Where a person puts records, before the evidence is asked what joins them: a golden record, or None, as if newly delivered
+    placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
     only_weighed: bool = False  # the records are as they were, another model has weighed them
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A record that went from one golden record to another."""
+
+    record_id: UUID
+    left: UUID
+    joined: UUID
 
 
 @dataclass(slots=True)
@@ -45,12 +55,13 @@ class Settled:
     golden_of: dict[UUID, UUID] = field(default_factory=dict)
     tasks: dict[UUID, UUID] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
 
 
 def settle(session: Session, entity: EntityType, scorer: Scorer, registry: SystemRegistry, change: Change) -> Settled:
     """Derive everything that the change touches. The caller holds the blocking locks and publishes the happenings last."""
     members, edges = _component(session, scorer, change)
-    groups, cuts = _partition(scorer, members, edges, change.may_part)
+    groups, cuts = partition(scorer, members, edges, change.placed)
     return _apply(session, entity, registry, scorer, _Plan(members, edges, groups, cuts, change))
 
 
@@ -63,7 +74,7 @@ def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[U
     locked: set[UUID] = set()
     for _ in range(_LOCK_ROUNDS):
         members = component(session, linked, scorer.model.thresholds.link)
-        goldens = {m.golden_id for m in members.values() if m.golden_id is not None}
+        goldens = {m.golden_id for m in members.values() if m.golden_id is not None} | {g for g in change.placed.values() if g is not None}
         if goldens <= locked:
             return members | alone, edges_at(session, members)
         fetch(session, "select id from golden_record where id = any(%s) order by id for update", (array(sorted(goldens)),))
@@ -71,32 +82,33 @@ def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[U
     raise Busy
 
 
-def _partition(
-    scorer: Scorer, members: Mapping[UUID, Member], edges: Sequence[StoredEdge], may_part: frozenset[UUID]
+def partition(
+    scorer: Scorer, members: Mapping[UUID, Member], edges: Sequence[StoredEdge], placed: Mapping[UUID, UUID | None]
 ) -> tuple[list[Group], list[Cut]]:
+    """Who shares a golden record, by evidence and decisions, given where everybody is; and the cuts to propose."""
     names = {m.id: m.name for m in members.values()}
     by_name = {m.name: m for m in members.values()}
     inside = [e for e in edges if e.low in names and e.high in names]
-    golden_of = {m.name: m.golden_id for m in members.values() if m.golden_id is not None}
+    together = [pair(names[e.low], names[e.high]) for e in inside if e.verdict == "same"]
+    homes = {m.name: home for m in members.values() if (home := placed.get(m.id, m.golden_id)) is not None}
     groups: list[Group] = []
     cuts: list[Cut] = []
-    for part in _parts(by_name, inside, names):
-        found, torn = groups_and_cuts(
-            cluster_part(scorer, part, by_name, inside), {n: g for n, g in golden_of.items() if n in part}, may_part=may_part
-        )
+    for part in _parts(by_name, inside, names, homes):
+        clustering = cluster_part(scorer, part, by_name, inside)
+        found, torn = groups_and_cuts(clustering, {n: g for n, g in homes.items() if n in part}, [p for p in together if p[0] in part])
         groups += found
         cuts += torn
     return groups, cuts
 
 
-def _parts(by_name: Mapping[str, Member], inside: Sequence[StoredEdge], names: Mapping[UUID, str]) -> Iterable[set[str]]:
+def _parts(
+    by_name: Mapping[str, Member], inside: Sequence[StoredEdge], names: Mapping[UUID, str], homes: Mapping[str, UUID]
+) -> Iterable[set[str]]:
     """Connected parts by any edge or a shared golden record."""
     joins = [pair(names[e.low], names[e.high]) for e in inside]
-    homes: dict[UUID, str] = {}
-    for name, member in by_name.items():
-        if member.golden_id is not None:
-            first = homes.setdefault(member.golden_id, name)
-            joins.append(pair(first, name))
+    firsts: dict[UUID, str] = {}
+    for name, home in homes.items():
+        joins.append(pair(firsts.setdefault(home, name), name))
     left = set(by_name)
     while left:
         part = connected(joins, [min(left)])
@@ -149,27 +161,32 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     by_name = {m.name: m for m in plan.members.values()}
     goldens: dict[UUID, list[Member]] = {}
     new: set[UUID] = set()
-    merged: list[tuple[UUID, UUID]] = []
     for group in plan.groups:
         golden_id = group.keeps
         if golden_id is None:
             golden_id = new_golden_id()
             new.add(golden_id)
         goldens[golden_id] = [by_name[name] for name in sorted(group.members)]
-        merged += [(absorbed, golden_id) for absorbed in group.absorbs]
+    change, before = plan.change, {m.golden_id for m in plan.members.values() if m.golden_id is not None}
     settled = Settled(golden_of={m.id: g for g, members in goldens.items() for m in members})
-    moved = {g: members for g, members in goldens.items() if any(m.golden_id != g or m.id in plan.change.records for m in members)}
-    _move_links(session, entity, moved, new, plan.change.cause)
-    settled.happenings += _merge_goldens(session, merged)
+    settled.moves = [Move(m.id, m.golden_id, g) for g, found in goldens.items() for m in found if m.golden_id not in {None, g}]
+    moved = {g: members for g, members in goldens.items() if any(m.golden_id != g or m.id in change.records for m in members)}
+    revived = _known_ids(session, goldens.keys() - before - new)
+    new |= goldens.keys() - before - revived
+    settled.happenings += revive(session, sorted(revived))
+    _move_links(session, entity, moved, new, change.decision_id)
+    merged = _heirs(session, before - goldens.keys(), settled.moves) + _unused(session, change.placed, before, settled.golden_of)
+    settled.happenings += _merge_goldens(session, merged, change.decision_id)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
-    if plan.edges or plan.cuts or any(m.golden_id is not None for m in plan.members.values()):
-        settled.tasks = refresh_reviews(
-            session, entity, scorer.model, Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], plan.change.only_weighed)
-        )
+    if plan.edges or plan.cuts or before:
+        outlook = Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], change.only_weighed)
+        settled.tasks = refresh_reviews(session, entity, scorer.model, outlook)
     return settled
 
 
-def _move_links(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], new: set[UUID], cause: str) -> None:
+def _move_links(
+    session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], new: set[UUID], decision_id: UUID | None
+) -> None:
     """Records go to their golden records, the new ones of which are made here."""
     moving = [(m, g) for g, members in goldens.items() for m in members if m.golden_id != g]
     leaving = [m.id for m, _ in moving if m.golden_id is not None]
@@ -186,16 +203,59 @@ def _move_links(session: Session, entity: EntityType, goldens: Mapping[UUID, Seq
                 "insert into golden_record (id, domain, status) select id, %s, 'active' from unnest(%s::uuid[]) id",
                 (entity.name, array(sorted(new))),
             )
-        rows = [{"r": m.id, "g": g, "c": "new" if g in new and len(goldens[g]) == 1 else cause} for m, g in moving]
+        joined = "edge" if decision_id is None else "decision"
+        rows = [{"r": m.id, "g": g, "c": "new" if g in new and m.golden_id is None and len(goldens[g]) == 1 else joined} for m, g in moving]
         write(
             session,
-            "insert into link (record_id, golden_id, cause, recorded_from) select r, g, c, statement_timestamp()"
+            "insert into link (record_id, golden_id, cause, decision_id, recorded_from) select r, g, c, %s, statement_timestamp()"
             " from jsonb_to_recordset(%s::jsonb) as x(r uuid, g uuid, c text)",
-            (dumps(rows).decode(),),
+            (decision_id, dumps(rows).decode()),
         )
 
 
-def _merge_goldens(session: Session, merged: Sequence[tuple[UUID, UUID]]) -> list[Happening]:
+def _known_ids(session: Session, placed: Collection[UUID]) -> set[UUID]:
+    """Those golden ids that were given out before, and so come back; the others are new."""
+    return {row[0] for row in fetch(session, "select id from golden_record where id = any(%s)", (array(placed),))} if placed else set()
+
+
+def _heirs(session: Session, emptied: Collection[UUID], moves: Sequence[Move]) -> list[tuple[UUID, UUID]]:
+    """Golden records that have no records any more, each with the one that answers in its place: where the record went that founded it."""
+    went: dict[UUID, dict[UUID, UUID]] = {}
+    for move in moves:
+        went.setdefault(move.left, {})[move.record_id] = move.joined
+    found = {golden: next(iter(set(to.values()))) for golden, to in went.items() if golden in emptied and len(set(to.values())) == 1}
+    scattered = [golden for golden in emptied if golden not in found]
+    for golden, record in founders(session, scattered, [r for g in scattered for r in went[g]]).items():
+        found[golden] = went[golden][record]
+    return sorted(found.items())
+
+
+def _unused(
+    session: Session, placed: Mapping[UUID, UUID | None], before: Collection[UUID], golden_of: Mapping[UUID, UUID]
+) -> list[tuple[UUID, UUID]]:
+    """Merged ids that would have come back, had evidence not taken their records elsewhere at once: they answer with where these are."""
+    went = {home: golden_of[record] for record, home in sorted(placed.items()) if home is not None}
+    gone = {home: golden for home, golden in went.items() if home not in before and home not in set(golden_of.values())}
+    rows = fetch(session, "select id, merged_into from golden_record where id = any(%s)", (array(gone),)) if gone else []
+    turned = sorted((row[0], gone[row[0]]) for row in rows if row[1] != gone[row[0]])
+    revive(session, [golden for golden, _ in turned])
+    return turned
+
+
+def founders(session: Session, goldens: Sequence[UUID], records: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of some golden records, which of these records each was made for: the first that ever was in it."""
+    if not goldens:
+        return {}
+    rows = fetch(
+        session,
+        "select distinct on (golden_id) golden_id, record_id from link where golden_id = any(%s) and record_id = any(%s)"
+        " order by golden_id, id",
+        (array(goldens), array(records)),
+    )
+    return dict(rows)
+
+
+def _merge_goldens(session: Session, merged: Sequence[tuple[UUID, UUID]], decision_id: UUID | None) -> list[Happening]:
     """The merged ids answer with their survivor for ever; those that already pointed at them are turned, so that one hop suffices."""
     if not merged:
         return []
@@ -206,6 +266,12 @@ def _merge_goldens(session: Session, merged: Sequence[tuple[UUID, UUID]]) -> lis
         " from unnest(%s::uuid[], %s::uuid[]) m(old, survivor) where g.id = m.old or g.merged_into = m.old",
         (olds, survivors),
     )
+    execute(
+        session,
+        "insert into golden_redirect (golden_id, survivor, decision_id) select m.old, m.survivor, %s"
+        " from unnest(%s::uuid[], %s::uuid[]) m(old, survivor)",
+        (decision_id, olds, survivors),
+    )
     execute(session, "update golden_version set recorded_to = clock_timestamp() where golden_id = any(%s) and recorded_to is null", (olds,))
     execute(
         session,
@@ -213,3 +279,26 @@ def _merge_goldens(session: Session, merged: Sequence[tuple[UUID, UUID]]) -> lis
         (olds,),
     )
     return [Happening("golden.merged", old, {"into": str(survivor)}) for old, survivor in merged]
+
+
+def revive(session: Session, goldens: Sequence[UUID]) -> list[Happening]:
+    """Merged ids that have records again answer for themselves, and so do, through them, those that were merged into them before."""
+    if not goldens:
+        return []
+    wanted = array(goldens)
+    execute(
+        session, "update golden_redirect set recorded_to = clock_timestamp() where golden_id = any(%s) and recorded_to is null", (wanted,)
+    )
+    execute(
+        session,
+        "update golden_record set status = 'active', merged_into = null, updated_at = now() where id = any(%s) and status = 'merged'",
+        (wanted,),
+    )
+    execute(
+        session,
+        "with recursive way(id, root) as (select g, g from unnest(%s::uuid[]) g union all select r.golden_id, way.root from way"
+        " join golden_redirect r on r.survivor = way.id and r.recorded_to is null)"
+        " update golden_record g set merged_into = way.root, updated_at = now() from way where g.id = way.id and g.id <> way.root",
+        (wanted,),
+    )
+    return [Happening("golden.restored", golden, {}) for golden in goldens]

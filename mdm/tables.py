@@ -102,6 +102,7 @@ class SourceRecord(Base):
     clean: Mapped[Json]  # attribute -> normal form(s); identifier system -> normal forms
     columns: Mapped[Json]  # what matching compares
     keys: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))  # the blocking keys in match_key
+    pins: Mapped[Json | None]  # attribute -> what a steward pinned: value, decision, expires_at; see mdm.pins
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
@@ -147,6 +148,7 @@ class Edge(Base):
     evidence: Mapped[Json]
     model_version: Mapped[str]
     verdict: Mapped[str | None] = mapped_column(CheckConstraint("verdict in ('same', 'different')", "verdict"))
+    met: Mapped[bool] = mapped_column(server_default=text("true"))  # by blocking; false: it is here only because it was judged
     __table_args__ = (CheckConstraint("low < high", "ordered"), Index("ix_edge_high", "high"))
 
 
@@ -205,6 +207,7 @@ class Link(Base):
     record_id: Mapped[UUID] = mapped_column(ForeignKey("source_record.id"))
     golden_id: Mapped[UUID] = mapped_column(ForeignKey("golden_record.id"))
     cause: Mapped[str] = mapped_column(CheckConstraint("cause in ('new', 'edge', 'decision')", "cause"))
+    decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id", deferrable=True, initially="DEFERRED"))
     recorded_from: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     recorded_to: Mapped[datetime | None]
     __table_args__ = (
@@ -212,6 +215,7 @@ class Link(Base):
         Index("ix_link_golden_open", "golden_id", postgresql_include=["record_id"], postgresql_where=text("recorded_to is null")),
         Index("ix_link_record_id", "record_id"),
         Index("ix_link_golden_id", "golden_id"),
+        Index("ix_link_decision_id", "decision_id", postgresql_where=text("decision_id is not null")),
     )
 
 

@@ -51,6 +51,8 @@ class Task(Base):
         Index("uq_task_open", "dedupe_key", unique=True, postgresql_where=text("status = 'open'")),
         Index("ix_task_queue", "domain", "kind", "impact", "created_at", postgresql_where=text("status = 'open'")),
         Index("ix_task_goldens", "goldens", postgresql_using="gin", postgresql_where=text("status = 'open'")),
+        Index("ix_task_obsolete", "dedupe_key", postgresql_where=text("status = 'obsolete'")),
+        Index("ix_task_decision_id", "decision_id"),
     )
 
 

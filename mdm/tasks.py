@@ -1,6 +1,6 @@
 """The stewards' work: list it, look at it, settle it. Settling appends a decision and derives identity again, in one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,20 +8,20 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit
+from mdm import audit, identity
 from mdm.access import Actor
 from mdm.candidates import holders_max, read_blocks
 from mdm.db import Row, execute, fetch, lock
-from mdm.decisions import NewDecision, append, judge_pairs
+from mdm.decisions import DIFFERENT, NewDecision, append, said
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.feed import publish
 from mdm.guard import record_keys
+from mdm.identity import Act
+from mdm.ids import new_id
 from mdm.ingest import Writing, store_and_settle
-from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.records import Incoming, delivery_of, read_stored
-from mdm.resolve import Change, settle
 from mdm.standardise import standardise
 from mdm.systems import registry
 
@@ -29,6 +29,7 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different"),
     "cut": ("accept", "reject"),
     "overlay": ("accept", "reject"),
+    "undo": ("keep", "part"),
 }
 
 
@@ -73,16 +74,10 @@ class _Case:
     task: TaskView
     ruling: Ruling
     actor: Actor
+    request_id: str
 
-    def decision(self, kind: str, records: Sequence[UUID], model_version: str, evidence: Mapping[str, object]) -> NewDecision:
-        return NewDecision(
-            kind=kind,
-            records=records,
-            actor=self.actor.name,
-            reason=self.ruling.reason,
-            model_version=model_version,
-            detail={"task": str(self.task.id), **evidence},
-        )
+    def act(self, evidence: Mapping[str, Any]) -> Act:
+        return Act(actor=self.actor, reason=self.ruling.reason, request_id=self.request_id, task=self.task.id, evidence=evidence)
 
 
 _COLUMNS = "id, domain, kind, status, version, impact, detail, goldens, records, created_at, closed_at, decision_id"
@@ -153,7 +148,7 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
         raise Stale(f"this task is now at version {task.version}")
     if ruling.verdict not in VERDICTS.get(task.kind, ()):
         raise Invalid(problems=(FieldProblem("unknown_choice", "/verdict", f"one of {', '.join(VERDICTS.get(task.kind, ()))}"),))
-    decision_id = _ACTS[task.kind](session, entity, _Case(task, ruling, actor))
+    decision_id = _ACTS[task.kind](session, entity, _Case(task, ruling, actor, request_id))
     execute(
         session,
         "update task set status = 'settled', closed_at = now(), version = version + 1, decision_id = %s where id = %s and status = 'open'"
@@ -181,50 +176,34 @@ def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     if ruling.verdict == "same" and ruling.candidate is None and len(candidates) > 1:
         raise Invalid(problems=(FieldProblem("required", "/candidate", "say which candidate it is"),))
     judged = [ruling.candidate] if ruling.candidate is not None else candidates
-    members = members_of(session, [subject, *judged])
-    mine = members.get(subject, [])
-    others = [m for g in judged for m in members.get(g, [])]
-    pairs = [(a.id, b.id) for a in mine for b in others]
+    members = identity.taken_together(session, entity, [subject, *judged], None)
+    act = case.act(case.task.detail)
     if ruling.verdict == "same":
-        pairs = pairs[:1]
-    return _decide_pairs(session, entity, case, ruling.verdict, pairs, [*mine, *others])
+        # The oldest survives, as when the machine joins
+        return identity.say(session, entity, identity.merging(session, min(members), members, "same"), act).decision_id
+    pairs = [(a.id, b.id) for a in members[subject] for golden in judged for b in members[golden]]
+    records = [m.id for found in members.values() for m in found]
+    return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id
 
 
 def _judge_cut(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Accept: part the golden record as the evidence says. Reject: its records stay together, whatever the weights say."""
-    golden_id = case.task.goldens[0]
-    members = members_of(session, [golden_id]).get(golden_id, [])
-    if case.ruling.verdict == "reject":
-        first = members[0]
-        return _decide_pairs(session, entity, case, "same", [(first.id, m.id) for m in members[1:]], members)
-    model = active_scorer(session, entity)
-    _lock_members(session, entity, members)
-    records = [m.id for m in members]
-    decision_id = append(session, entity, case.decision("accept", records, model.model.version, {"cut": case.task.detail}))
-    change = Change(frozenset(records), may_part=frozenset({golden_id}), cause="decision")
-    publish(session, entity.name, settle(session, entity, model, registry(session), change).happenings)
-    return decision_id
+    golden_id, act = case.task.goldens[0], case.act(case.task.detail)
+    if case.ruling.verdict == "accept":
+        parts = [[UUID(record) for record in part] for part in case.task.detail["parts"]]
+        return identity.part_as_proposed(session, entity, golden_id, parts, act).decision_id
+    members = identity.taken_together(session, entity, [golden_id], None)
+    return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
 
 
-def _decide_pairs(
-    session: Session, entity: EntityType, case: _Case, verdict: str, pairs: Sequence[tuple[UUID, UUID]], members: Sequence[Member]
-) -> UUID:
-    model = active_scorer(session, entity)
-    _lock_members(session, entity, members)
-    judge_pairs(session, model, pairs, verdict)
-    records = [m.id for m in members]
-    evidence = {"pairs": [[str(a), str(b)] for a, b in pairs], "evidence": case.task.detail}
-    decision_id = append(session, entity, case.decision(verdict, records, model.model.version, evidence))
-    change = Change(frozenset(records), cause="decision")
-    publish(session, entity.name, settle(session, entity, model, registry(session), change).happenings)
-    return decision_id
-
-
-def _lock_members(session: Session, entity: EntityType, members: Sequence[Member]) -> None:
-    """The same locks as a delivery takes, so that neither overtakes the other."""
-    rows = fetch(session, "select keys from source_record where id = any(%s)", ([m.id for m in members],))
-    keys = sorted({key for row in rows for key in row[0]})
-    lock(session, f"block:{entity.name}", keys[:500])
+def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Keep: what could not be brought back stays as it is. Part: these records are not of this golden record."""
+    kept = {UUID(k["record_id"]) for k in case.task.detail["kept"]}
+    act = case.act(case.task.detail)
+    if case.ruling.verdict == "part":
+        return identity.split(session, entity, case.task.goldens[0], [sorted(kept)], act).decision_id
+    identity.taken_together(session, entity, case.task.goldens, None)
+    return identity.say(session, entity, identity.Saying("keep", sorted(kept), ()), act).decision_id
 
 
 def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
@@ -252,12 +231,22 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
         blocks = read_blocks(session, keys, holders_max(model.model, keys))
         settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=True))
         publish(session, entity.name, settled.happenings)
-    evidence = {"version": version, "evidence": detail.get("evidence", {})}
-    return append(session, entity, case.decision(verdict, [record_id], model.model.version, evidence))
+    decision = NewDecision(
+        id=new_id(),
+        kind=verdict,
+        records=[record_id],
+        actor=case.actor.name,
+        reason=case.ruling.reason,
+        model_version=model.model.version,
+        detail={"task": str(case.task.id), "version": version, "evidence": detail.get("evidence", {})},
+    )
+    append(session, entity, decision)
+    return decision.id
 
 
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
     "overlay": _judge_overlay,
+    "undo": _judge_undo,
 }

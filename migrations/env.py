@@ -3,7 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from mdm.tables_work import Base  # importing it also maps the tables of identity
+import mdm.tables_identity  # noqa: F401  (maps its tables)
+from mdm.tables_work import Base  # importing it also maps the tables of records and golden records
 
 
 def run() -> None:

@@ -1,0 +1,227 @@
+"""What a person says of who is who: merge, split, move. Each is one decision, in one transaction, and can be taken back (`mdm.undo`).
+
+A merge says *same* of one record and each of the others, so that nothing the evidence says later parts them; a split says *different* of
+every pair that it parts. Where several decisions speak of a pair, the latest counts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import audit
+from mdm.access import Actor
+from mdm.db import LOCKS_MAX, Row, array, fetch, lock
+from mdm.decide import claims
+from mdm.decisions import DIFFERENT, SAME, NewDecision, Statement, append, judge, said, standing
+from mdm.entity import EntityType
+from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
+from mdm.feed import publish
+from mdm.ids import new_golden_id, new_id
+from mdm.members import Member, members_of
+from mdm.models import scorer as active_scorer
+from mdm.resolve import Change, Move, Settled, founders, settle
+from mdm.systems import registry
+
+RECORDS_MAX = 200  # of all golden records that one act touches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who acts, why, from which task, if any, and on which version of the golden record that they read (None: not said)."""
+
+    actor: Actor
+    reason: str
+    request_id: str
+    task: UUID | None = None
+    if_match: int | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an act did: its decision, the golden id of every record it touched, and which records moved."""
+
+    decision_id: UUID
+    golden_of: Mapping[UUID, UUID]
+    moves: tuple[Move, ...]
+
+    @property
+    def goldens(self) -> tuple[UUID, ...]:
+        return tuple(sorted({*self.golden_of.values(), *(m.left for m in self.moves), *(m.joined for m in self.moves)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What is to be decided: its kind, the records it is about, what it says of pairs, and where it puts records."""
+
+    kind: str
+    records: Sequence[UUID]
+    statements: Sequence[Statement]
+    placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
+    revokes: UUID | None = None
+
+
+def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequence[UUID], act: Act) -> Done:
+    """All records of `others` belong to `golden_id` from now on; the others answer with it.
+
+    Raises Invalid for a merge with itself, NotFound for an id of no golden record of this domain, Stale for another version, Conflict for
+    a retired or merged one and where a standing decision says that two of their records are different.
+    """
+    if not others or golden_id in others or len(set(others)) != len(others):
+        raise _invalid("merge_with_itself", "/from", "name other golden records, each once")
+    members = taken_together(session, entity, [golden_id, *others], act.if_match)
+    return say(session, entity, merging(session, golden_id, members), act)
+
+
+def merging(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]], kind: str = "merge") -> Saying:
+    """The records of these golden records are one entity. Raises Conflict where a standing decision says otherwise."""
+    first, *rest = [m.id for golden in (golden_id, *(g for g in members if g != golden_id)) for m in members[golden]]
+    _refuse_contradiction(session, [first, *rest])
+    return Saying(kind, [first, *rest], said(SAME, [(first, record) for record in rest]), dict.fromkeys([first, *rest], golden_id))
+
+
+def split(session: Session, entity: EntityType, golden_id: UUID, groups: Sequence[Sequence[UUID]], act: Act) -> Done:
+    """Part a golden record: each group becomes one of its own, and so do, together, the records that no group names.
+
+    A group whose records founded the golden record, or one that was merged into it, takes that id back. Raises Invalid for groups that
+    overlap, are empty, name foreign records or leave nothing, and as `merge` otherwise.
+    """
+    members = taken_together(session, entity, [golden_id], act.if_match)[golden_id]
+    parts = _whole(groups, [m.id for m in members])
+    apart = [(a, b) for one, other in combinations(parts, 2) for a in one for b in other]
+    placed = place_parts(session, golden_id, parts)
+    return say(session, entity, Saying("split", [m.id for m in members], said(DIFFERENT, apart), placed), act)
+
+
+def part_as_proposed(session: Session, entity: EntityType, golden_id: UUID, parts: Sequence[Sequence[UUID]], act: Act) -> Done:
+    """Part a golden record as the evidence does, without saying anything of pairs: later evidence may join them again."""
+    members = taken_together(session, entity, [golden_id], None)[golden_id]
+    placed = place_parts(session, golden_id, _whole(parts, [m.id for m in members]))
+    return say(session, entity, Saying("split", [m.id for m in members], (), placed), act)
+
+
+def move(session: Session, entity: EntityType, golden_id: UUID, records: Sequence[UUID], to: UUID, act: Act) -> Done:
+    """Some records of a golden record belong to another one. Raises as `merge` and `split` do."""
+    if to == golden_id:
+        raise _invalid("merge_with_itself", "/to", "name another golden record")
+    members = taken_together(session, entity, [golden_id, to], act.if_match)
+    moving, staying = _whole([records], [m.id for m in members[golden_id]], pointer="/records")
+    home = [m.id for m in members[to]]
+    _refuse_contradiction(session, [*moving, *home])
+    statements = said(SAME, [(home[0], r) for r in (*moving, *home[1:])]) + said(DIFFERENT, [(a, b) for a in moving for b in staying])
+    placed: dict[UUID, UUID | None] = {**dict.fromkeys([*moving, *home], to), **dict.fromkeys(staying, golden_id)}
+    return say(session, entity, Saying("move", [*moving, *staying, *home], statements, placed), act)
+
+
+def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
+    """Write a decision and derive identity from it. The caller holds the locks of `taken_together`."""
+    model, decision_id = active_scorer(session, entity), new_id()
+    judge(session, model, saying.statements)
+    change = Change(frozenset(saying.records), decision_id=decision_id, placed=saying.placed)
+    settled = settle(session, entity, model, registry(session), change)
+    append(session, entity, _decision(decision_id, saying, act, model.model.version, settled))
+    done = Done(decision_id, settled.golden_of, tuple(settled.moves))
+    audit.record(
+        session, act.actor, f"decision:{saying.kind}", domain=entity.name, subjects=done.goldens, request_id=act.request_id, outcome="done"
+    )
+    publish(session, entity.name, settled.happenings)
+    return done
+
+
+def _decision(decision_id: UUID, saying: Saying, act: Act, model_version: str, settled: Settled) -> NewDecision:
+    moves = [[str(m.record_id), str(m.left), str(m.joined)] for m in settled.moves]
+    task = {} if act.task is None else {"task": str(act.task)}
+    return NewDecision(
+        id=decision_id,
+        kind=saying.kind,
+        records=sorted(saying.records),
+        actor=act.actor.name,
+        reason=act.reason,
+        model_version=model_version,
+        detail={**task, **({"evidence": act.evidence} if act.evidence else {}), "moves": moves},
+        statements=saying.statements,
+        revokes=saying.revokes,
+    )
+
+
+def taken_together(session: Session, entity: EntityType, goldens: Sequence[UUID], if_match: int | None) -> dict[UUID, list[Member]]:
+    """The members of some golden records, locked as a delivery locks them, in the order given; `if_match` is of the first.
+
+    Several of them are to become one: then none may be retired.
+    """
+    before = members_of(session, goldens)
+    lock_records(session, entity, [m.id for members in before.values() for m in members])
+    rows = fetch(session, _GOLDENS, (array(sorted(goldens)), entity.name))
+    known = {row[0]: row for row in rows}
+    for number, golden in enumerate(goldens):
+        _check_usable(known.get(golden), if_match if number == 0 else None, alone=len(goldens) == 1)
+    members = members_of(session, goldens)
+    if sum(map(len, members.values())) > RECORDS_MAX:
+        raise Conflict(f"these golden records have more than {RECORDS_MAX} source records; part them in steps")
+    return {golden: members[golden] for golden in goldens}
+
+
+_GOLDENS: LiteralString = "select id, status, version from golden_record where id = any(%s) and domain = %s order by id for update"
+
+
+def _check_usable(row: Row | None, if_match: int | None, *, alone: bool) -> None:
+    if row is None:
+        raise NotFound("there is no such golden record in this domain")
+    if row[1] == "merged":
+        raise Conflict("a golden record was merged into another meanwhile; read it again")
+    if if_match is not None and if_match != row[2]:
+        raise Stale(f"this golden record is now at version {row[2]}")
+    if row[1] == "retired" and not alone:
+        raise Conflict("a golden record is retired: none of its source records is active")
+
+
+def lock_records(session: Session, entity: EntityType, records: Sequence[UUID]) -> None:
+    """The same locks as a delivery takes, so that neither overtakes the other; beyond their number the golden records' rows guard."""
+    rows = fetch(session, "select keys from source_record where id = any(%s)", (array(records),))
+    lock(session, f"block:{entity.name}", sorted({key for row in rows for key in row[0]})[:LOCKS_MAX])
+
+
+def place_parts(session: Session, golden_id: UUID, parts: Sequence[Sequence[UUID]]) -> dict[UUID, UUID | None]:
+    """The golden id of every record, once these parts are golden records of their own."""
+    rows = fetch(
+        session,
+        "with recursive below(id, survivor) as (select %s::uuid, null::uuid union all select r.golden_id, r.survivor from below"
+        " join golden_redirect r on r.survivor = below.id and r.recorded_to is null) select id, survivor from below",
+        (golden_id,),
+    )
+    survivors = {row[0]: row[1] for row in rows}
+    founded = founders(session, sorted(survivors), [record for part in parts for record in part])
+    homes = [golden or new_golden_id() for golden in claims([frozenset(part) for part in parts], founded, survivors)]
+    return {record: home for part, home in zip(parts, homes, strict=True) for record in part}
+
+
+def _whole(groups: Sequence[Sequence[UUID]], records: Sequence[UUID], pointer: str = "/groups") -> list[list[UUID]]:
+    """The groups, and the records that none of them names as a further first one."""
+    named = [record for group in groups for record in group]
+    if len(set(named)) != len(named) or not all(groups):
+        raise _invalid("overlapping_groups", pointer, "name every record once, and no empty group")
+    if not set(named) <= set(records):
+        raise _invalid("foreign_record", pointer, "name records of this golden record only")
+    rest = [record for record in records if record not in set(named)]
+    parts = [list(group) for group in groups] + ([rest] if rest else [])
+    if len(parts) < 2:
+        raise _invalid("nothing_to_part", pointer, "at least one record must stay and one must go")
+    return parts
+
+
+def _refuse_contradiction(session: Session, records: Sequence[UUID]) -> None:
+    against = standing(session, DIFFERENT, records)
+    if against:
+        problems = tuple(
+            FieldProblem("decided_different", "/from", f"decision {decision} says that two of these records are different; undo it first")
+            for decision in sorted({decision for decision, _ in against})
+        )
+        raise Conflict("a standing decision says that some of these records are different", problems)
+
+
+def _invalid(code: str, pointer: str, message: str) -> Invalid:
+    return Invalid(problems=(FieldProblem(code, pointer, message),))

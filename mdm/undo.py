@@ -1,0 +1,190 @@
+"""Taking a decision back: what is true then is what would be true had it never been made. Later decisions stand.
+
+Not an inverse act but the same derivation over one decision less. The machine never parts what is published; so everybody is first put
+where they would be without the decision (`_homes`), then evidence and the decisions that stand say who belongs together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.db import array, execute, fetch
+from mdm.decisions import SAME, DecisionView, get, standing, unjudge
+from mdm.entity import EntityType
+from mdm.errors import Conflict, NotFound
+from mdm.identity import Act, Done, Saying, lock_records, say
+from mdm.ids import new_id
+from mdm.jsonio import dumps
+from mdm.members import members_of
+from mdm.models import scorer as active_scorer
+
+_IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
+Homes = Mapping[UUID, UUID | None]
+IDENTITY_KINDS = frozenset({"same", "different", "merge", "split", "move", "link-only"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record that is not back where it was before the decision, and why: decisions that stand, or, without any, the evidence."""
+
+    record_id: UUID
+    golden_id: UUID
+    decisions: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What taking back did, and what it could not bring back; `task_id` is the work that this leaves."""
+
+    done: Done
+    kept: tuple[Kept, ...]
+    task_id: UUID | None
+
+
+def undo(session: Session, entity: EntityType, decision_id: UUID, act: Act) -> Undone:
+    """Take back a decision of this domain, not only the last one.
+
+    Raises NotFound, or Conflict for one that was taken back already and for one that cannot be: an undo (decide again instead).
+    """
+    decision = _taken(session, entity, decision_id)
+    handler = _UNDO.get(decision.kind)
+    if handler is None:
+        raise Conflict(f"a decision of kind {decision.kind} cannot be taken back")
+    undone = handler(session, entity, decision, act)
+    _close_leftovers(session, decision_id)
+    return undone
+
+
+def _taken(session: Session, entity: EntityType, decision_id: UUID) -> DecisionView:
+    """The decision, locked. The unique `revokes` would refuse a second undo; the lock lets it be told in words."""
+    if not fetch(session, "select 1 from decision where id = %s and domain = %s for update", (decision_id, entity.name)):
+        raise NotFound("there is no such decision in this domain")
+    decision = get(session, decision_id)
+    if decision.revoked_by is not None:
+        raise Conflict(f"this decision was taken back already, by decision {decision.revoked_by}")
+    return decision
+
+
+def _undo_identity(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    before = _involved(session, entity, decision)
+    scorer = active_scorer(session, entity)
+    unjudge(session, scorer, decision.id)
+    _reopen_tasks(session, decision.id)
+    homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
+    done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
+    kept = _kept(session, decision, before, done)
+    return Undone(done, kept, _conflict_task(session, entity, decision, kept) if kept else None)
+
+
+def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:
+    """Every record of the golden records that hold a record of the decision, with its golden id; all locked."""
+    if "moves" not in decision.detail:
+        raise Conflict("this decision is older than undo: it did not note which records moved")
+    lock_records(session, entity, decision.records)
+    goldens: list[UUID] = []
+    for _ in range(2):  # the second time nothing moves any more
+        rows = fetch(
+            session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),)
+        )
+        goldens = sorted(row[0] for row in rows)
+        fetch(session, "select 1 from golden_record where id = any(%s) order by id for update", (array(goldens),))
+    return {m.id: golden for golden, members in members_of(session, goldens).items() for m in members}
+
+
+_LAST_HOMES: LiteralString = (
+    "with edge_of_time as (select min(id) as first from link where decision_id = %(id)s)"
+    " select distinct on (l.record_id) l.record_id, l.golden_id from link l left join decision d on d.id = l.decision_id"
+    " where l.record_id = any(%(records)s) and case when l.decision_id is null or d.kind = 'undo'"
+    # What the machine worked out before stands; what it did later is worked out again. So with what followed from taking others back.
+    " then l.id < (select first from edge_of_time)"
+    # Decisions stand, earlier and later ones, unless taken back.
+    " else d.id <> %(id)s and not exists (select 1 from decision r where r.revokes = d.id) end"
+    " order by l.record_id, l.id desc"
+)
+
+
+def _homes(session: Session, decision: DecisionView, records: Sequence[UUID]) -> Homes:
+    """Where each record would be without the decision; None: it came later, and evidence alone says where it belongs."""
+    rows = fetch(session, _LAST_HOMES, {"id": decision.id, "records": array(records)})
+    last: dict[UUID, UUID] = dict(rows)
+    living = {golden: _living(session, decision, golden) for golden in set(last.values())}
+    return {record: living[last[record]] if record in last else None for record in records}
+
+
+def _living(session: Session, decision: DecisionView, golden_id: UUID) -> UUID:
+    """The golden id itself, unless another decision, or the machine before this one, merged it away for good."""
+    while True:
+        rows = fetch(
+            session,
+            "select r.survivor from golden_redirect r left join decision d on d.id = r.decision_id where r.golden_id = %s"
+            " and r.recorded_to is null and d.id is distinct from %s and case when d.id is null or d.kind = 'undo'"
+            " then r.recorded_from < %s else not exists (select 1 from decision t where t.revokes = d.id) end",
+            (golden_id, decision.id, decision.created_at),
+        )
+        if not rows:
+            return golden_id
+        golden_id = rows[0][0]
+
+
+def _kept(session: Session, decision: DecisionView, before: Mapping[UUID, UUID], done: Done) -> tuple[Kept, ...]:
+    """Records that the decision had moved, and that neither moved now nor are where it took them from."""
+    left = {UUID(record): UUID(golden) for record, golden, _ in decision.detail["moves"]}
+    found = []
+    for record in sorted(left.keys() & before.keys()):
+        golden = done.golden_of[record]
+        if golden == before[record] != left[record]:
+            mates = [other for other, place in done.golden_of.items() if place == golden]
+            because = {other for other, said in standing(session, SAME, mates) if record in {said.low, said.high}}
+            found.append(Kept(record, golden, tuple(sorted(because))))
+    return tuple(found)
+
+
+def _conflict_task(session: Session, entity: EntityType, decision: DecisionView, kept: Sequence[Kept]) -> UUID:
+    """What taking back could not bring back is for a person to look at."""
+    goldens = sorted({k.golden_id for k in kept})
+    detail = {
+        "decision": str(decision.id),
+        "kept": [{"record_id": str(k.record_id), "golden_id": str(k.golden_id), "decisions": [str(d) for d in k.decisions]} for k in kept],
+    }
+    rows = fetch(
+        session,
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
+        " values (%s, %s, 'undo', %s, %s, %s, %s::jsonb, %s) returning id",
+        (
+            new_id(),
+            entity.name,
+            f"undo:{entity.name}:{decision.id}",
+            goldens,
+            [k.record_id for k in kept],
+            dumps(detail).decode(),
+            _IMPACT,
+        ),
+    )
+    task_id: UUID = rows[0][0]
+    return task_id
+
+
+def _reopen_tasks(session: Session, decision_id: UUID) -> None:
+    """Tasks that the decision settled have no answer any more; those that are still asked open again, as themselves (`mdm.reviews`)."""
+    execute(
+        session,
+        "update task set status = 'obsolete', decision_id = null, version = version + 1 where decision_id = %s and status = 'settled'",
+        (decision_id,),
+    )
+
+
+def _close_leftovers(session: Session, decision_id: UUID) -> None:
+    """Nobody needs to look any more at what taking this decision back would have left."""
+    execute(
+        session,
+        "update task set status = 'obsolete', closed_at = now(), version = version + 1 where kind = 'undo' and status = 'open'"
+        " and detail -> 'kept' @> jsonb_build_array(jsonb_build_object('decisions', jsonb_build_array(%s::text)))",
+        (str(decision_id),),
+    )
+
+
+Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
+_UNDO: dict[str, Handler] = dict.fromkeys(IDENTITY_KINDS, _undo_identity)
