@@ -173,3 +173,19 @@ def standing(session: Session, verdict: str, records: Sequence[UUID]) -> list[tu
         {"r": array(records), "v": verdict},
     )
     return [(row[0], Statement(row[1], row[2], row[3])) for row in rows]
+
+
+def pins_then(session: Session, records: Sequence[UUID], known_at: datetime | None) -> dict[UUID, dict[str, Any]]:
+    """The pins that these records had at a moment (None: have now), in the shape of `source_record.pins`."""
+    rows = fetch(
+        session,
+        "select distinct on (d.records[1], d.detail ->> 'attribute') d.records[1], d.detail, d.id from decision d"
+        " left join decision r on r.revokes = d.id where d.kind = 'pin' and d.records && %(r)s::uuid[]"
+        " and d.created_at <= coalesce(%(at)s, now()) and (r.id is null or r.created_at > %(at)s)"
+        " order by d.records[1], d.detail ->> 'attribute', d.created_at desc, d.id desc",
+        {"r": array(records), "at": known_at},
+    )
+    found: dict[UUID, dict[str, Any]] = {}
+    for record, detail, decision in rows:
+        found.setdefault(record, {})[detail["attribute"]] = {"value": detail["value"], "decision": str(decision)}
+    return found

@@ -17,7 +17,7 @@ from mdm.feed import Happening
 from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.standardise import compared_identifier, local_key
-from mdm.survive import Contribution, Survivor, survive
+from mdm.survive import Contribution, Pin, Survivor, survive
 from mdm.systems import SystemRegistry
 
 Place = tuple[UUID, int, str]  # golden record, identifier system, value
@@ -44,7 +44,15 @@ class Holding:
 def contribution(member: Member, registry: SystemRegistry) -> Contribution:
     values = {k: v if isinstance(v, str) else tuple(v) for k, v in member.attributes.items()}
     kind = registry.kind(member.system)
-    return Contribution(member.id, member.system, kind, member.key, member.status == "active", member.valid_from, values)
+    return Contribution(member.id, member.system, kind, member.key, member.status == "active", member.valid_from, values, pins(member.pins))
+
+
+def pins(stored: Mapping[str, Any] | None) -> dict[str, Pin]:
+    """The pins of a record as it holds them."""
+    return {
+        name: Pin(held["value"] if isinstance(held["value"], str) else tuple(held["value"]), held["decision"])
+        for name, held in (stored or {}).items()
+    }
 
 
 def golden_values(entity: EntityType, members: Iterable[Member], registry: SystemRegistry) -> dict[str, Survivor]:

@@ -1,7 +1,7 @@
 """Reading golden records and their sources: now, as of a date, as known at a moment. Merged ids answer with their survivor and say so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.db import Row, fetch
-from mdm.derive import as_json
+from mdm.decisions import pins_then
+from mdm.derive import as_json, pins
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.jsonio import dumps
@@ -164,7 +165,8 @@ def _at(session: Session, entity: EntityType, golden_id: UUID, asked: UUID | Non
     if not rows:
         raise NotFound("this golden record was not known then")
     systems = registry(session)
-    contributions = [_contribution(row, systems, moment.as_of) for row in rows]
+    pinned = pins_then(session, [row[0] for row in rows], moment.known_at)
+    contributions = [replace(_contribution(row, systems, moment.as_of), pins=pins(pinned.get(row[0]))) for row in rows]
     values, provenance = as_json(survive(entity, contributions))
     status = "active" if any(c.active for c in contributions) else "retired"
     version = _version_then(session, golden_id, moment.known_at)

@@ -63,6 +63,8 @@ class Saying:
     statements: Sequence[Statement]
     placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
     revokes: UUID | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID = field(default_factory=new_id)
 
 
 def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequence[UUID], act: Act) -> Done:
@@ -119,33 +121,36 @@ def move(session: Session, entity: EntityType, golden_id: UUID, records: Sequenc
 
 def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     """Write a decision and derive identity from it. The caller holds the locks of `taken_together`."""
-    model, decision_id = active_scorer(session, entity), new_id()
+    model = active_scorer(session, entity)
     judge(session, model, saying.statements)
-    change = Change(frozenset(saying.records), decision_id=decision_id, placed=saying.placed)
+    change = Change(frozenset(saying.records), decision_id=saying.id, placed=saying.placed)
     settled = settle(session, entity, model, registry(session), change)
-    append(session, entity, _decision(decision_id, saying, act, model.model.version, settled))
-    done = Done(decision_id, settled.golden_of, tuple(settled.moves))
-    audit.record(
-        session, act.actor, f"decision:{saying.kind}", domain=entity.name, subjects=done.goldens, request_id=act.request_id, outcome="done"
-    )
+    done = write_down(session, entity, saying, act, settled)
     publish(session, entity.name, settled.happenings)
     return done
 
 
-def _decision(decision_id: UUID, saying: Saying, act: Act, model_version: str, settled: Settled) -> NewDecision:
+def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled) -> Done:
+    """The decision with what it did, and its audit row."""
     moves = [[str(m.record_id), str(m.left), str(m.joined)] for m in settled.moves]
-    task = {} if act.task is None else {"task": str(act.task)}
-    return NewDecision(
-        id=decision_id,
+    told = {name: value for name, value in (("task", act.task and str(act.task)), ("evidence", act.evidence)) if value}
+    decision = NewDecision(
+        id=saying.id,
         kind=saying.kind,
         records=sorted(saying.records),
         actor=act.actor.name,
         reason=act.reason,
-        model_version=model_version,
-        detail={**task, **({"evidence": act.evidence} if act.evidence else {}), "moves": moves},
+        model_version=active_scorer(session, entity).model.version,
+        detail={**told, **saying.detail, "moves": moves},
         statements=saying.statements,
         revokes=saying.revokes,
     )
+    append(session, entity, decision)
+    done = Done(saying.id, settled.golden_of, tuple(settled.moves))
+    audit.record(
+        session, act.actor, f"decision:{saying.kind}", domain=entity.name, subjects=done.goldens, request_id=act.request_id, outcome="done"
+    )
+    return done
 
 
 def taken_together(session: Session, entity: EntityType, goldens: Sequence[UUID], if_match: int | None) -> dict[UUID, list[Member]]:

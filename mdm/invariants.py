@@ -36,6 +36,12 @@ _CHECKS = {
     + STANDING
     + LATEST
     + ") s on s.low = e.low and s.high = e.high where e.verdict is distinct from s.verdict",
+    "pins that the standing decisions do not give": "with said as (select distinct on (d.records[1], d.detail ->> 'attribute')"
+    " d.records[1] as record, d.detail ->> 'attribute' as attribute, d.id::text as id from decision d where d.kind = 'pin'"
+    " and not exists (select 1 from decision r where r.revokes = d.id)"
+    " order by d.records[1], d.detail ->> 'attribute', d.created_at desc, d.id desc), held as (select r.id as record, p.key as attribute,"
+    " p.value ->> 'decision' as id from source_record r, jsonb_each(r.pins) p where r.pins is not null)"
+    " select record from (select * from said except select * from held union all (select * from held except select * from said)) d",
     "records parted that a person joined": "select e.low from edge e join link a on a.record_id = e.low and a.recorded_to is null"
     " join link b on b.record_id = e.high and b.recorded_to is null where e.verdict = 'same' and a.golden_id <> b.golden_id",
     "a crosswalk row of a merged golden record": "select x.golden_id from xref x join golden_record g on g.id = x.golden_id"

@@ -28,6 +28,7 @@ class Member:
     valid_from: date | None
     valid_to: date | None
     golden_id: UUID | None
+    pins: Mapping[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -36,7 +37,7 @@ class Member:
 
 _MEMBERS: LiteralString = (
     "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns,"
-    " r.valid_from, r.valid_to, l.golden_id"
+    " r.valid_from, r.valid_to, l.golden_id, r.pins"
     " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
 )
 

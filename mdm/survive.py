@@ -5,13 +5,22 @@ Order of arrival never changes the result: what decides is a source's own date, 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
 from mdm.entity import Attribute, EntityType, Survive
 
 Values = str | tuple[str, ...]
+PIN = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a steward said an attribute is, whatever the sources say. It hangs on one of them, and goes where that goes."""
+
+    value: Values
+    decision: str  # of several pins the latest decision's counts: its id is the largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,7 @@ class Contribution:
     active: bool
     since: date | None
     values: Mapping[str, Values]
+    pins: Mapping[str, Pin] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -42,16 +52,35 @@ class Survivor:
 
 
 def survive(entity: EntityType, contributions: Sequence[Contribution]) -> dict[str, Survivor]:
-    """The golden values of one cluster; active records speak before inactive ones."""
+    """The golden values of one cluster: what is pinned first; then active records speak before inactive ones."""
     ranked = sorted(contributions, key=lambda c: (not c.active, c.name))
     speaking = [c for c in ranked if c.active] or ranked
+    pinned = _pinned(ranked)
     winners = {a.group: _best_of_group(entity, a.group, speaking) for a in entity.attributes if a.group}
     result = {}
     for attribute in entity.attributes:
-        survivor = _survivor(entity, attribute, speaking, winners.get(attribute.group or ""))
+        pin = pinned.get(attribute.name)
+        survivor = (
+            _survivor(entity, attribute, speaking, winners.get(attribute.group or "")) if pin is None else _held(attribute, pin, speaking)
+        )
         if survivor is not None:
             result[attribute.name] = survivor
     return result
+
+
+def _pinned(contributions: Sequence[Contribution]) -> dict[str, tuple[Pin, Contribution]]:
+    found: dict[str, tuple[Pin, Contribution]] = {}
+    for c in contributions:
+        for name, pin in c.pins.items():
+            if name not in found or found[name][0].decision < pin.decision:
+                found[name] = pin, c
+    return found
+
+
+def _held(attribute: Attribute, pinned: tuple[Pin, Contribution], speaking: Sequence[Contribution]) -> Survivor:
+    pin, holder = pinned
+    losing = tuple((c.record_id, c.values[attribute.name]) for c in speaking if c.values.get(attribute.name, pin.value) != pin.value)
+    return Survivor(pin.value, holder.record_id, PIN, losing)
 
 
 def _survivor(

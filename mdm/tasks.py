@@ -8,22 +8,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, identity
+from mdm import audit, identity, updates
 from mdm.access import Actor
-from mdm.candidates import holders_max, read_blocks
-from mdm.db import Row, execute, fetch, lock
-from mdm.decisions import DIFFERENT, NewDecision, append, said
+from mdm.db import Row, execute, fetch
+from mdm.decisions import DIFFERENT, said
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
-from mdm.feed import publish
-from mdm.guard import record_keys
 from mdm.identity import Act
-from mdm.ids import new_id
-from mdm.ingest import Writing, store_and_settle
-from mdm.models import scorer as active_scorer
-from mdm.records import Incoming, delivery_of, read_stored
-from mdm.standardise import standardise
-from mdm.systems import registry
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different"),
@@ -207,41 +198,9 @@ def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
 
 
 def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
-    """Accept: the record really is this now. Reject: the delivery was wrong and never becomes current."""
-    verdict, detail = case.ruling.verdict, case.task.detail
-    record_id, version = case.task.records[0], detail["version"]
-    state = "applied" if verdict == "accept" else "rejected"
-    rows = fetch(
-        session,
-        "update source_record_version v set state = %s, recorded_at = clock_timestamp() from source_record r where v.record_id = %s"
-        " and v.version = %s and v.state = 'quarantined' and r.id = v.record_id"
-        " returning r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to",
-        (state, record_id, version),
-    )
-    if not rows:
-        raise Stale("a newer delivery has taken the place of this one")
-    model = active_scorer(session, entity)
-    if verdict == "accept":
-        system, key, *content = rows[0]
-        standard = standardise(entity, delivery_of(system, key, *content), registry(session))
-        keys = record_keys(entity, model.model, standard.columns)
-        stored = read_stored(session, entity, [standard])[system, key]
-        lock(session, f"block:{entity.name}", {*keys, *stored.keys})
-        incoming = Incoming(record_id, standard, stored, standard.columns, keys)
-        blocks = read_blocks(session, keys, holders_max(model.model, keys))
-        settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=True))
-        publish(session, entity.name, settled.happenings)
-    decision = NewDecision(
-        id=new_id(),
-        kind=verdict,
-        records=[record_id],
-        actor=case.actor.name,
-        reason=case.ruling.reason,
-        model_version=model.model.version,
-        detail={"task": str(case.task.id), "version": version, "evidence": detail.get("evidence", {})},
-    )
-    append(session, entity, decision)
-    return decision.id
+    detail = case.task.detail
+    act = case.act(detail.get("evidence", {}))
+    return updates.rule(session, entity, case.task.records[0], detail["version"], case.ruling.verdict, act)
 
 
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm import updates
 from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
@@ -20,6 +21,7 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.members import members_of
 from mdm.models import scorer as active_scorer
+from mdm.pins import unpin
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
 Homes = Mapping[UUID, UUID | None]
@@ -39,7 +41,8 @@ class Kept:
 class Undone:
     """What taking back did, and what it could not bring back; `task_id` is the work that this leaves."""
 
-    done: Done
+    decision_id: UUID
+    goldens: tuple[UUID, ...]
     kept: tuple[Kept, ...]
     task_id: UUID | None
 
@@ -76,7 +79,7 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
     done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
     kept = _kept(session, decision, before, done)
-    return Undone(done, kept, _conflict_task(session, entity, decision, kept) if kept else None)
+    return Undone(done.decision_id, done.goldens, kept, _conflict_task(session, entity, decision, kept) if kept else None)
 
 
 def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:
@@ -186,5 +189,22 @@ def _close_leftovers(session: Session, decision_id: UUID) -> None:
     )
 
 
+def _undo_pin(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    done = unpin(session, entity, decision, act)
+    return Undone(done.decision_id, done.goldens, (), None)
+
+
+def _undo_update(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    _reopen_tasks(session, decision.id)
+    taken_back = updates.take_back(session, entity, decision, act)
+    golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
+    return Undone(taken_back, tuple(row[0] for row in golden), (), None)
+
+
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
-_UNDO: dict[str, Handler] = dict.fromkeys(IDENTITY_KINDS, _undo_identity)
+_UNDO: dict[str, Handler] = {
+    **dict.fromkeys(IDENTITY_KINDS, _undo_identity),
+    "pin": _undo_pin,
+    "accept": _undo_update,
+    "reject": _undo_update,
+}

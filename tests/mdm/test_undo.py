@@ -129,7 +129,7 @@ def test_nothing_is_undone_twice_and_no_undo_is_undone(clean_database, pair):
     done = run(clean_database, merge, PATIENT, smith, [jones])
     undone = run(clean_database, undo, PATIENT, done.decision_id)
     before = picture(clean_database)
-    for decision in (done.decision_id, undone.done.decision_id):
+    for decision in (done.decision_id, undone.decision_id):
         with pytest.raises(Conflict):
             run(clean_database, undo, PATIENT, decision)
     with pytest.raises(NotFound):

@@ -1,0 +1,98 @@
+"""Updates that were held back because they would turn a record into somebody else: accept, reject, and taking either back.
+
+Versions are only ever added: to take an acceptance back the former version is applied once more, and what was accepted waits again.
+"""
+
+from typing import LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.candidates import holders_max, read_blocks
+from mdm.db import Row, fetch, lock
+from mdm.decisions import DecisionView
+from mdm.entity import EntityType
+from mdm.errors import Conflict, Stale
+from mdm.feed import publish
+from mdm.guard import record_keys
+from mdm.identity import Act, Saying, write_down
+from mdm.ingest import Writing, store_and_settle
+from mdm.models import scorer as active_scorer
+from mdm.overlay import quarantine_overlays
+from mdm.records import Incoming, delivery_of, read_stored
+from mdm.resolve import Settled
+from mdm.standardise import standardise
+from mdm.systems import registry
+
+ACCEPT, REJECT = "accept", "reject"
+_FROM_VERSION = "v.raw, v.status, v.valid_from, v.valid_to"
+
+
+def rule(session: Session, entity: EntityType, record_id: UUID, version: int, verdict: str, act: Act) -> UUID:
+    """Accept: the record really is this now. Reject: the delivery was wrong and never becomes current. The decision's id.
+
+    Raises Stale when a newer delivery has taken the place of this one.
+    """
+    rows = fetch(
+        session,
+        "update source_record_version v set state = %s, recorded_at = clock_timestamp() from source_record r where v.record_id = %s"
+        " and v.version = %s and v.state = 'quarantined' and r.id = v.record_id"
+        " returning r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to",
+        ("applied" if verdict == ACCEPT else "rejected", record_id, version),
+    )
+    if not rows:
+        raise Stale("a newer delivery has taken the place of this one")
+    if verdict == ACCEPT:
+        _apply(session, entity, rows[0], versioned=True)
+    saying = Saying(verdict, [record_id], (), detail={"version": version})
+    return write_down(session, entity, saying, act, Settled()).decision_id
+
+
+def take_back(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> UUID:
+    """The update waits for a person again. Raises Conflict when a newer delivery has decided the matter since."""
+    [record_id], version = decision.records, decision.detail["version"]
+    rows = fetch(
+        session,
+        "select r.system, r.key, r.version, (select max(v.version) from source_record_version v where v.record_id = r.id)"
+        " from source_record r where r.id = %s for update",
+        (record_id,),
+    )
+    system, key, current, newest = rows[0]
+    if newest != version or (decision.kind == ACCEPT) != (current == version):
+        raise Conflict("a newer delivery has taken the place of this update; deliver or decide anew")
+    waiting = _version(session, record_id, "v.version = %s", version)
+    if decision.kind == ACCEPT:
+        former = _version(session, record_id, "v.state = 'applied' and v.version < %s", version)
+        _apply(session, entity, (system, key, *former), versioned=False)
+    _hold(session, entity, (system, key, *waiting))
+    return write_down(session, entity, Saying("undo", [record_id], (), revokes=decision.id), act, Settled()).decision_id
+
+
+def _version(session: Session, record_id: UUID, which: LiteralString, version: int) -> Row:
+    statement = f"select {_FROM_VERSION} from source_record_version v where v.record_id = %s and {which} order by v.version desc limit 1"
+    return fetch(session, statement, (record_id, version))[0]
+
+
+def _incoming(session: Session, entity: EntityType, row: Row) -> Incoming:
+    """A version as if it were delivered now, its record's keys locked."""
+    system, key, *content = row
+    model = active_scorer(session, entity)
+    standard = standardise(entity, delivery_of(system, key, *content), registry(session))
+    keys = record_keys(entity, model.model, standard.columns)
+    stored = read_stored(session, entity, [standard])[system, key]
+    lock(session, f"block:{entity.name}", {*keys, *stored.keys})
+    return Incoming(stored.id, standard, stored, standard.columns, keys)
+
+
+def _apply(session: Session, entity: EntityType, row: Row, *, versioned: bool) -> None:
+    model, incoming = active_scorer(session, entity), _incoming(session, entity, row)
+    blocks = read_blocks(session, incoming.keys, holders_max(model.model, incoming.keys))
+    settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=versioned))
+    publish(session, entity.name, settled.happenings)
+
+
+def _hold(session: Session, entity: EntityType, row: Row) -> None:
+    """Quarantine it once more. What the guard would let pass today is applied, as it would be if it were delivered today."""
+    applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), [_incoming(session, entity, row)])
+    if applied:
+        _apply(session, entity, row, versioned=False)
