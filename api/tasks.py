@@ -1,29 +1,26 @@
 """The stewards' queue: tasks of the domains that the reader may read, and their decisions under If-Match."""
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import request
 from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import PreconditionRequired
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
+from api.etag import IF_MATCH, if_match
+from api.identity import UndoneSchema, take_back
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
 from mdm import audit, policy, tasks
 from mdm.access import Verb
-from mdm.errors import NotFound, Stale, UnknownDomain
+from mdm.errors import Conflict, NotFound, UnknownDomain
 
 VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
 STATUSES = ("open", "settled", "obsolete")
 _PAGE_MAX = 200
-_ETAG = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
-_IF_MATCH = {"in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"}, "description": "The task's ETag."}
 
 
 class TaskQuery(Schema):
@@ -80,8 +77,16 @@ def blueprint() -> Any:
         body=TaskDecisionSchema,
         answer=TaskSchema,
         refusals=(409, 412, 428),
-        docs={"parameters": [_IF_MATCH]},
+        docs={"parameters": [IF_MATCH]},
     )
+    undo = Operation(
+        name="undo_task",
+        summary="Take back what was decided of a task; it opens again where its question still stands",
+        access=Access(Verb.DECIDE),
+        answer=UndoneSchema,
+        refusals=(409,),
+    )
+    add(made, "DELETE", "/<task_id>/decision", delete_decision, undo)
     add(made, "GET", "", get_all, listing)
     add(made, "GET", "/<task_id>", get_one, one)
     add(made, "PUT", "/<task_id>/decision", put_decision, decide)
@@ -109,7 +114,7 @@ def get_one(*, task_id: str) -> Answer:
 
 def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    ruling = tasks.Ruling(body["verdict"], _if_match(), body.get("candidate"), body["reason"])
+    ruling = tasks.Ruling(body["verdict"], if_match() or 0, body.get("candidate"), body["reason"])
 
     def work(session: Session) -> tasks.TaskView:
         task = _read(session, wanted)
@@ -119,6 +124,20 @@ def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
 
     view = database().run(work)
     return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+
+
+def delete_decision(*, task_id: str) -> Answer:
+    wanted = uuid_of(task_id)
+
+    def find(session: Session) -> UUID:
+        task = _read(session, wanted)
+        policy.check(actor(), Verb.DECIDE, task.domain)
+        if task.decision_id is None:
+            raise Conflict("nothing was decided of this task")
+        return task.decision_id
+
+    domain = database().run(lambda session: _read(session, wanted)).domain
+    return take_back(concord().entities[domain], find)
 
 
 def _domains(asked: str | None) -> frozenset[str]:
@@ -140,13 +159,3 @@ def _read(session: Session, task_id: UUID) -> tasks.TaskView:
     if concord().entities[task.domain].phi:
         audit.record(session, actor(), "task:read", domain=task.domain, subjects=task.goldens, request_id=request_id(), outcome="answered")
     return task
-
-
-def _if_match() -> int:
-    given = request.headers.get("If-Match")
-    if given is None:
-        raise PreconditionRequired
-    version = _ETAG.fullmatch(given.strip())
-    if version is None:
-        raise Stale
-    return int(version[1])

@@ -82,6 +82,16 @@ class Database:
                 time.sleep(random.uniform(0.005, 0.03) * 2**attempt)
         raise Busy
 
+    def rehearse(self, work: Callable[[Session], T]) -> T:
+        """Do `work` as `run` does, then take all of it back: the answer tells what it would do, the database is as before."""
+
+        def rehearsal(session: Session) -> T:
+            result = work(session)
+            session.rollback()
+            return result
+
+        return self.run(rehearsal)
+
     def check(self) -> None:
         """Raise Unavailable unless a statement works."""
         with self.unit_of_work() as session:

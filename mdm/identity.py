@@ -6,6 +6,7 @@ every pair that it parts. Where several decisions speak of a pair, the latest co
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import combinations
 from typing import Any, LiteralString
 from uuid import UUID
@@ -43,11 +44,12 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an act did: its decision, the golden id of every record it touched, and which records moved."""
+    """What an act did: its decision, the golden id of every record it touched, which records moved, and when it began."""
 
     decision_id: UUID
     golden_of: Mapping[UUID, UUID]
     moves: tuple[Move, ...]
+    began: datetime
 
     @property
     def goldens(self) -> tuple[UUID, ...]:
@@ -122,15 +124,16 @@ def move(session: Session, entity: EntityType, golden_id: UUID, records: Sequenc
 def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     """Write a decision and derive identity from it. The caller holds the locks of `taken_together`."""
     model = active_scorer(session, entity)
+    began = fetch(session, "select clock_timestamp()")[0][0]
     judge(session, model, saying.statements)
     change = Change(frozenset(saying.records), decision_id=saying.id, placed=saying.placed)
     settled = settle(session, entity, model, registry(session), change)
-    done = write_down(session, entity, saying, act, settled)
+    write_down(session, entity, saying, act, settled)
     publish(session, entity.name, settled.happenings)
-    return done
+    return Done(saying.id, settled.golden_of, tuple(settled.moves), began)
 
 
-def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled) -> Done:
+def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled) -> None:
     """The decision with what it did, and its audit row."""
     moves = [[str(m.record_id), str(m.left), str(m.joined)] for m in settled.moves]
     told = {name: value for name, value in (("task", act.task and str(act.task)), ("evidence", act.evidence)) if value}
@@ -146,11 +149,15 @@ def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, s
         revokes=saying.revokes,
     )
     append(session, entity, decision)
-    done = Done(saying.id, settled.golden_of, tuple(settled.moves))
     audit.record(
-        session, act.actor, f"decision:{saying.kind}", domain=entity.name, subjects=done.goldens, request_id=act.request_id, outcome="done"
+        session,
+        act.actor,
+        f"decision:{saying.kind}",
+        domain=entity.name,
+        subjects=sorted(set(settled.golden_of.values())),
+        request_id=act.request_id,
+        outcome="done",
     )
-    return done
 
 
 def taken_together(session: Session, entity: EntityType, goldens: Sequence[UUID], if_match: int | None) -> dict[UUID, list[Member]]:

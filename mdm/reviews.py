@@ -5,7 +5,7 @@ One task per subject, naming every candidate; it closes by itself when its reaso
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -194,18 +194,27 @@ def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted], *, on
         }
         for w in wanted
     ]
-    written = fetch(
-        session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
-        " select x.id, %s, x.kind, x.k, x.goldens, x.records, x.detail, x.impact from jsonb_to_recordset(%s::jsonb)"
-        " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)"
-        " on conflict (dedupe_key) where status = 'open' do update set goldens = excluded.goldens, records = excluded.records,"
-        " detail = excluded.detail, impact = excluded.impact, version = task.version + case when %s and task.kind = 'review'"
-        " and task.goldens[1] = excluded.goldens[1] and task.goldens @> excluded.goldens and excluded.goldens @> task.goldens"
-        " and task.records = excluded.records then 0 else 1 end returning dedupe_key, id",
-        (entity.name, dumps(rows).decode(), only_weighed),
-    )
+    written = fetch(session, _WRITE, {"domain": entity.name, "rows": dumps(rows).decode(), "only_weighed": only_weighed})
     return dict(written)
+
+
+# A question that was dropped and is asked again is the same task, with its history; else a new one.
+_WRITE: LiteralString = (
+    "with x as materialized (select * from jsonb_to_recordset(%(rows)s::jsonb)"
+    " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)), dropped as (select x.k,"
+    " (select t.id from task t where t.dedupe_key = x.k and t.status = 'obsolete' order by t.created_at desc limit 1) as id from x"
+    " where not exists (select 1 from task t where t.dedupe_key = x.k and t.status = 'open')), again as (update task t set status = 'open',"
+    " closed_at = null, goldens = x.goldens, records = x.records, detail = x.detail, impact = x.impact, version = t.version + 1"
+    " from x join dropped d on d.k = x.k where t.id = d.id returning t.dedupe_key, t.id), written as ("
+    " insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
+    " select x.id, %(domain)s, x.kind, x.k, x.goldens, x.records, x.detail, x.impact from x left join dropped d on d.k = x.k"
+    " where d.id is null"
+    " on conflict (dedupe_key) where status = 'open' do update set goldens = excluded.goldens, records = excluded.records,"
+    " detail = excluded.detail, impact = excluded.impact, version = task.version + case when %(only_weighed)s and task.kind = 'review'"
+    " and task.goldens[1] = excluded.goldens[1] and task.goldens @> excluded.goldens and excluded.goldens @> task.goldens"
+    " and task.records = excluded.records then 0 else 1 end returning dedupe_key, id)"
+    " select dedupe_key, id from again union all select dedupe_key, id from written"
+)
 
 
 def _mark_pending(session: Session, goldens: set[UUID]) -> None:

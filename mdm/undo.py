@@ -6,6 +6,7 @@ where they would be without the decision (`_homes`), then evidence and the decis
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -43,6 +44,7 @@ class Undone:
 
     decision_id: UUID
     goldens: tuple[UUID, ...]
+    began: datetime
     kept: tuple[Kept, ...]
     task_id: UUID | None
 
@@ -79,7 +81,7 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
     done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
     kept = _kept(session, decision, before, done)
-    return Undone(done.decision_id, done.goldens, kept, _conflict_task(session, entity, decision, kept) if kept else None)
+    return Undone(done.decision_id, done.goldens, done.began, kept, _conflict_task(session, entity, decision, kept) if kept else None)
 
 
 def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:
@@ -191,14 +193,15 @@ def _close_leftovers(session: Session, decision_id: UUID) -> None:
 
 def _undo_pin(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
     done = unpin(session, entity, decision, act)
-    return Undone(done.decision_id, done.goldens, (), None)
+    return Undone(done.decision_id, done.goldens, done.began, (), None)
 
 
 def _undo_update(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    began = fetch(session, "select clock_timestamp()")[0][0]
     _reopen_tasks(session, decision.id)
     taken_back = updates.take_back(session, entity, decision, act)
     golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
-    return Undone(taken_back, tuple(row[0] for row in golden), (), None)
+    return Undone(taken_back, tuple(row[0] for row in golden), began, (), None)
 
 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]

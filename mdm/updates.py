@@ -45,7 +45,8 @@ def rule(session: Session, entity: EntityType, record_id: UUID, version: int, ve
     if verdict == ACCEPT:
         _apply(session, entity, rows[0], versioned=True)
     saying = Saying(verdict, [record_id], (), detail={"version": version})
-    return write_down(session, entity, saying, act, Settled()).decision_id
+    write_down(session, entity, saying, act, Settled())
+    return saying.id
 
 
 def take_back(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> UUID:
@@ -65,7 +66,9 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
         former = _version(session, record_id, "v.state = 'applied' and v.version < %s", version)
         _apply(session, entity, (system, key, *former), versioned=False)
     _hold(session, entity, (system, key, *waiting))
-    return write_down(session, entity, Saying("undo", [record_id], (), revokes=decision.id), act, Settled()).decision_id
+    saying = Saying("undo", [record_id], (), revokes=decision.id)
+    write_down(session, entity, saying, act, Settled())
+    return saying.id
 
 
 def _version(session: Session, record_id: UUID, which: LiteralString, version: int) -> Row:
