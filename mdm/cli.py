@@ -79,6 +79,7 @@ def _parser() -> ArgumentParser:
     doctor = commands.add_parser("doctor", help="check settings, services and the promises of the data")
     doctor.add_argument("--json", action="store_true", help="one JSON document")
     doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
+    doctor.add_argument("--recompute", action="store_true", help="also work out anew who is who, from records and decisions")
     doctor.set_defaults(command=_doctor)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
@@ -189,7 +190,7 @@ def _doctor(settings: Settings, asked: Namespace) -> int:
     from mdm import doctor, serving
 
     findings = []
-    for finding in doctor.examine(serving.with_urls(settings), deep=asked.deep):
+    for finding in doctor.examine(serving.with_urls(settings), deep=asked.deep, recompute=asked.recompute):
         findings.append(finding)
         if not asked.json:
             _say(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check}: {finding.detail}")

@@ -18,8 +18,10 @@ from mdm.embedded import check_database
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import ConcordError
+from mdm.invariants import violations
 from mdm.members import Member, members_of
 from mdm.migrate import is_current
+from mdm.recompute import misplaced
 from mdm.serving import THREADS_PER_WEB_WORKER
 from mdm.settings import NO_BROKER, Settings
 from mdm.systems import SystemRegistry, registry
@@ -37,7 +39,7 @@ class Finding:
     detail: str
 
 
-def examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
+def examine(settings: Settings, *, deep: bool, recompute: bool = False) -> Iterator[Finding]:
     """Every check, as it is done; without a database the others cannot be asked. The URLs in `settings` are known."""
     url = settings.database_url or ""
     yield Finding("settings", ok=True, detail=f"profile {settings.profile}, home {settings.home}")
@@ -48,7 +50,9 @@ def examine(settings: Settings, *, deep: bool) -> Iterator[Finding]:
         return
     database = Database(url)
     try:
-        yield from _database_checks(database, settings, deep=deep)
+        yield from _database_checks(database, settings, deep=deep or recompute)
+        if recompute:
+            yield from _recomputed(database)
     finally:
         database.close()
 
@@ -81,6 +85,15 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
     yield _counted("xref equals what links and records derive", _sum(database, _wrong_xref))
     if deep:
         yield _counted("golden values equal survivorship", _sum(database, _wrong_values))
+
+
+def _recomputed(database: Database) -> Iterator[Finding]:
+    broken = database.run(violations) if is_current(database) else []
+    yield _counted("links, redirects, verdicts and pins are what decisions derive", len(broken))
+    for entity in ENTITY_TYPES.values():
+        yield _counted(
+            f"{entity.plural.replace('_', ' ')} are where records and decisions say", sum(1 for _ in misplaced(database, entity))
+        )
 
 
 def _durability(session: Session) -> Finding:

@@ -6,31 +6,20 @@ The gate runs two rounds; CONCORD_RACE_ROUNDS=20 runs the number that a release 
 import http.client
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
 from matching.score import Scorer
-from mdm import serving
-from mdm.access import PHI, NewPrincipal, Role, create_client
+from mdm.access import Role
 from mdm.db import fetch
-from mdm.embedded.process import wait_until
 from mdm.entities import ENTITY_TYPES
 from mdm.invariants import violations
-from mdm.migrate import migrate
-from mdm.settings import Settings
 from mdm.standardise import Delivery
-from tests.conftest import register_systems
 from tests.entities.test_every_domain import standard
 from tests.races.test_parallel_create import PEOPLE, TIMES, person
 
-ROOT = Path(__file__).parents[2]
 CLIENTS = 16
 PATIENT = ENTITY_TYPES["patient"]
 PLACES = (
@@ -38,36 +27,6 @@ PLACES = (
     *("knoll", "lake", "moor", "north", "oak", "pond", "quarry", "ridge", "stone", "thorn"),
 )  # one per round
 ROUNDS = int(os.environ.get("CONCORD_RACE_ROUNDS", "2"))
-
-
-@pytest.fixture(scope="module")
-def served(new_database, tmp_path_factory):
-    """A database, the port of two web workers over it, and a key."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
-    database = new_database()
-    migrate(database)
-    register_systems(database)
-    variables = {
-        "MDM_HOME": str(tmp_path_factory.mktemp("home")),
-        "MDM_DATABASE_URL": database.url,
-        "MDM_BROKER_URL": "none",
-        "MDM_PORT": str(port),
-        "MDM_WEB_WORKERS": "2",
-        "MDM_LOG_LEVEL": "CRITICAL",
-    }
-    settings = Settings.from_env(variables)
-    with database.unit_of_work() as session:
-        who = NewPrincipal("race", Role.INTEGRATION, grants=frozenset({PHI}))
-        _, key = create_client(session, settings.key_pepper(), who, created_by="test")
-    server = subprocess.Popen([sys.executable, "-m", "mdm.cli", "serve"], cwd=ROOT, env={"PATH": os.defpath, **variables}, process_group=0)
-    try:
-        assert wait_until(lambda: serving.is_ready(settings), 60)
-        yield database, port, key
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
 
 
 def one_of(round_number, number):
@@ -110,7 +69,7 @@ def put(port, key, round_number, number, time):
 @pytest.mark.race
 @pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_twenty_people_eight_times_at_once_are_twenty(served, round_number):
-    database, port, key = served
+    database, port, key = served.database, served.port, served.key(Role.INTEGRATION)
     places = [((n * 7 + round_number) % PEOPLE, t) for t in range(TIMES) for n in range(PEOPLE)]
     with ThreadPoolExecutor(CLIENTS) as pool:
         answers = list(pool.map(lambda place: put(port, key, round_number, *place), places))

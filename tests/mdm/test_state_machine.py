@@ -1,0 +1,180 @@
+"""Everything that changes identity, in any order: after every step the invariants hold, ids do not churn, and what is undone is undone.
+
+CONCORD_STATE_EXAMPLES sets how many runs each half makes (the gate: 20; all of it: 250), of up to 30 steps.
+"""
+
+import os
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from matching.model import Thresholds, to_json
+from mdm.access import SYSTEM_ACTOR
+from mdm.db import Database, execute, fetch
+from mdm.entities import ENTITY_TYPES
+from mdm.errors import Conflict, Invalid
+from mdm.identity import Act, merge, move, split
+from mdm.ingest import deactivate, deliver_all
+from mdm.invariants import violations
+from mdm.jsonio import dumps
+from mdm.models import current_scorer
+from mdm.pins import NewPin, pin
+from mdm.recompute import misplaced
+from mdm.rematch import settle_pairs
+from mdm.tasks import VERDICTS, Ruling, decide, list_tasks
+from mdm.undo import undo
+from tests.conftest import empty
+from tests.mdm.test_laws import patients
+from tests.mdm.test_undo import picture
+
+PATIENT = ENTITY_TYPES["patient"]
+ACT = Act(actor=SYSTEM_ACTOR, reason="", request_id="test")
+STRICT = replace(PATIENT.model, version="strict", thresholds=Thresholds(review=3.0, link=13.9), clip=14.0)
+EXAMPLES = int(os.environ.get("CONCORD_STATE_EXAMPLES", "20"))
+NUMBER = st.integers(0, 999)
+UNDOABLE = ("same", "different", "merge", "split", "move", "pin", "accept", "reject")
+
+
+class Identity(RuleBasedStateMachine):
+    """Patients of three hospitals, and stewards who are never short of an opinion."""
+
+    database: Database
+
+    @initialize()
+    def begin(self) -> None:
+        empty(self.database)
+        self.database.run(lambda session: current_scorer(session, PATIENT))
+        self.before: dict[frozenset[UUID], UUID] = {}
+
+    @rule(delivery=patients())
+    def deliver(self, delivery: Any) -> None:
+        deliver_all(self.database, PATIENT, SYSTEM_ACTOR, [delivery], "test")
+
+    @precondition(lambda self: self.before)
+    @rule(number=NUMBER)
+    def deactivate(self, number: int) -> None:
+        rows = self.ask("select system, key from source_record order by id")
+        deactivate(self.database, PATIENT, SYSTEM_ACTOR, *rows[number % len(rows)], "test")
+
+    @precondition(lambda self: len(self.before) > 1)
+    @rule(number=NUMBER, undone=st.booleans())
+    def merge(self, number: int, *, undone: bool) -> None:
+        goldens = sorted(self.before.values())
+        kept, gone = goldens[number % len(goldens)], goldens[(number + 1) % len(goldens)]
+        self.act(lambda session: merge(session, PATIENT, kept, [gone], ACT), undone=undone)
+
+    @precondition(lambda self: any(len(members) > 1 for members in self.before))
+    @rule(number=NUMBER, undone=st.booleans())
+    def split(self, number: int, *, undone: bool) -> None:
+        golden, records = self.wide(number)
+        self.act(lambda session: split(session, PATIENT, golden, [records[: 1 + number % (len(records) - 1)]], ACT), undone=undone)
+
+    @precondition(lambda self: len(self.before) > 1 and any(len(members) > 1 for members in self.before))
+    @rule(number=NUMBER, undone=st.booleans())
+    def move(self, number: int, *, undone: bool) -> None:
+        golden, records = self.wide(number)
+        others = sorted(g for g in self.before.values() if g != golden)
+        self.act(lambda session: move(session, PATIENT, golden, records[:1], others[number % len(others)], ACT), undone=undone)
+
+    @precondition(lambda self: self.before)
+    @rule(number=NUMBER, name=st.sampled_from(("Pinned", "Smith")), undone=st.booleans())
+    def pin(self, number: int, name: str, *, undone: bool) -> None:
+        golden = sorted(self.before.values())[number % len(self.before)]
+        self.act(lambda session: pin(session, PATIENT, golden, NewPin("family_name", name), ACT), undone=undone)
+
+    @rule(number=NUMBER)
+    def judge(self, number: int) -> None:
+        with self.database.unit_of_work() as session:
+            tasks = list_tasks(session).items
+        if tasks:
+            task = tasks[number % len(tasks)]
+            verdicts = VERDICTS[task.kind]
+            candidate = task.goldens[1] if task.kind == "review" else None
+            ruling = Ruling(verdicts[number % len(verdicts)], task.version, candidate)
+            self.try_to(lambda session: decide(session, PATIENT, task.id, SYSTEM_ACTOR, ruling, "test"))
+
+    @rule(number=NUMBER)
+    def undo(self, number: int) -> None:
+        """Any decision that stands, not only the last."""
+        rows = self.ask(
+            "select id from decision d where kind = any(%s) and not exists (select 1 from decision r where r.revokes = d.id) order by id",
+            list(UNDOABLE),
+        )
+        if rows:
+            self.try_to(lambda session: undo(session, PATIENT, rows[number % len(rows)][0], ACT))
+
+    @rule()
+    def change_model(self) -> None:
+        """Activate the other model, and weigh anew whatever blocking meets."""
+        model = dumps(to_json(STRICT)).decode()
+        active = self.ask("select active from match_model where version = 'strict'")
+        if active:
+            self.database.run(lambda session: execute(session, "update match_model set active = not active"))
+        else:
+            statement = "insert into match_model (domain, version, model, active) values ('patient', 'strict', %s::jsonb, true)"
+            self.database.run(lambda session: execute(session, statement, (model,)))
+        pairs = self.ask(
+            "select low, high from edge where verdict is null union select a.record_id, b.record_id from match_key a join match_key b"
+            " on a.key = b.key and a.record_id < b.record_id order by 1, 2"
+        )
+        self.database.run(lambda session: settle_pairs(session, PATIENT, [(low, high) for low, high in pairs]))
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        with self.database.unit_of_work() as session:
+            assert violations(session, deep=True) == []
+        assert set(misplaced(self.database, PATIENT)) == set()
+
+    @invariant()
+    def ids_do_not_churn(self) -> None:
+        """Who is together as before has the id of before."""
+        now = {
+            frozenset(records): golden
+            for golden, records in self.ask("select golden_id, array_agg(record_id) from link where recorded_to is null group by golden_id")
+        }
+        assert {golden for members, golden in now.items() if self.before.get(members, golden) != golden} == set()
+        self.before = now
+
+    def act(self, what: Any, *, undone: bool) -> None:
+        """Do something; where it is undone at once, everything is as before, but for ids that a split gave out."""
+        before = picture(self.database)
+        done = self.try_to(what)
+        if done is not None and undone:
+            self.database.run(lambda session: undo(session, PATIENT, done.decision_id, ACT))
+            after = picture(self.database)
+            assert after[1:] == before[1:]
+            given_out = [row for row in after[0] if row not in before[0]]
+            assert {row[0] for row in given_out}.isdisjoint(row[0] for row in before[0])
+            assert {row[1] for row in given_out} <= {"merged"}
+
+    def try_to(self, what: Any) -> Any:
+        try:
+            return self.database.run(what)
+        except (Conflict, Invalid):
+            return None
+
+    def wide(self, number: int) -> tuple[UUID, list[UUID]]:
+        found = sorted((golden, sorted(members)) for members, golden in self.before.items() if len(members) > 1)
+        return found[number % len(found)]
+
+    def ask(self, statement: Any, *params: Any) -> list[Any]:
+        return self.database.run(lambda session: fetch(session, statement, params))
+
+
+@pytest.mark.parametrize("half", [1, 2])
+def test_whatever_happens_nothing_breaks(clean_database, half):
+    machine = type(f"Identity{half}", (Identity,), {"database": clean_database})
+    limits = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        database=None,
+    )
+    run_state_machine_as_test(machine, settings=limits)
