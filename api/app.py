@@ -8,7 +8,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api
 
-from api import auth, docs, errors, explain, golden, health, identity, keys, logging, match, sources, systems, tasks
+from api import auth, docs, errors, explain, golden, health, identity, keys, logging, match, preview, sources, systems, tasks
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
@@ -105,6 +105,6 @@ def domain_blueprint(entity: EntityType) -> Any:
     """Every route of one domain, from its declaration."""
     made = new_blueprint(entity.name, f"/v1/{entity.path}", entity.help)
     schemas = domain_schemas(entity)
-    for module in (sources, match, explain, golden, identity):
+    for module in (sources, match, explain, golden, identity, preview):
         module.add_routes(made, entity, schemas)
     return made

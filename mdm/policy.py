@@ -23,7 +23,7 @@ ROLE_VERBS: Mapping[Role, frozenset[Verb]] = {
 # Where a domain is of patients, these roles do these things only with the PHI grant.
 _CLOSED_WITHOUT_GRANT: Mapping[Role, frozenset[Verb]] = {
     Role.INTEGRATION: frozenset({Verb.READ, Verb.SEARCH, Verb.EXPORT, Verb.UNMASK}),
-    Role.ADMIN: frozenset({Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.EXPORT, Verb.UNMASK}),
+    Role.ADMIN: frozenset({Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.EXPORT, Verb.UNMASK, Verb.CONFIGURE}),
 }
 
 

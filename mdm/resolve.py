@@ -281,6 +281,12 @@ def _merge_goldens(session: Session, merged: Sequence[tuple[UUID, UUID]], decisi
     return [Happening("golden.merged", old, {"into": str(survivor)}) for old, survivor in merged]
 
 
+def redirect(session: Session, turned: Sequence[tuple[UUID, UUID]], decision_id: UUID) -> list[Happening]:
+    """Merged ids answer with another survivor from now on."""
+    revive(session, [golden for golden, _ in turned])
+    return _merge_goldens(session, turned, decision_id)
+
+
 def revive(session: Session, goldens: Sequence[UUID]) -> list[Happening]:
     """Merged ids that have records again answer for themselves, and so do, through them, those that were merged into them before."""
     if not goldens:

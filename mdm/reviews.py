@@ -149,16 +149,17 @@ class _Open:
     dedupe_key: str
     kind: str
     goldens: tuple[UUID, ...]
+    records: tuple[UUID, ...]
     detail: Any
 
 
 def _open_tasks(session: Session, goldens: Sequence[UUID]) -> list[_Open]:
     rows = fetch(
         session,
-        "select id, dedupe_key, kind, goldens, detail from task where goldens && %s and status = 'open' and kind = any(%s)",
+        "select id, dedupe_key, kind, goldens, records, detail from task where goldens && %s and status = 'open' and kind = any(%s)",
         (list(goldens), list(KINDS)),
     )
-    return [_Open(row[0], row[1], row[2], tuple(row[3]), row[4]) for row in rows]
+    return [_Open(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in rows]
 
 
 def _reconcile(
@@ -178,7 +179,7 @@ def _reconcile(
 
 
 def _differs(task: _Open, wanted: Wanted) -> bool:
-    return task.goldens != wanted.goldens or task.detail != wanted.detail
+    return (task.goldens, set(task.records), task.detail) != (wanted.goldens, set(wanted.records), wanted.detail)
 
 
 def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted], *, only_weighed: bool) -> dict[str, UUID]:

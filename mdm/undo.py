@@ -17,12 +17,14 @@ from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
+from mdm.feed import publish
 from mdm.identity import Act, Done, Saying, lock_records, say
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.members import members_of
 from mdm.models import scorer as active_scorer
 from mdm.pins import unpin
+from mdm.resolve import redirect
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
 Homes = Mapping[UUID, UUID | None]
@@ -80,8 +82,22 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     _reopen_tasks(session, decision.id)
     homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
     done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
+    publish(session, entity.name, redirect(session, _turned_back(session, decision.id), done.decision_id))
     kept = _kept(session, decision, before, done)
     return Undone(done.decision_id, done.goldens, done.began, kept, _conflict_task(session, entity, decision, kept) if kept else None)
+
+
+def _turned_back(session: Session, decision_id: UUID) -> list[tuple[UUID, UUID]]:
+    """Ids that were merged before, and that the decision had turned elsewhere: each with the survivor of the former one."""
+    rows = fetch(
+        session,
+        "select r.golden_id, coalesce(s.merged_into, s.id) from golden_redirect r join golden_record g on g.id = r.golden_id"
+        " cross join lateral (select p.survivor from golden_redirect p where p.golden_id = r.golden_id and p.id < r.id"
+        " order by p.id desc limit 1) p join golden_record s on s.id = p.survivor"
+        " where r.decision_id = %s and r.recorded_to is null and g.merged_into <> coalesce(s.merged_into, s.id) order by r.golden_id",
+        (decision_id,),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:

@@ -40,6 +40,7 @@ MAY = {
     "pin_value": frozenset({Role.STEWARD}),
     "unpin_value": frozenset({Role.STEWARD}),
     "list_decisions": READERS,
+    "preview_survivorship": frozenset({Role.ADMIN}),
     "get_decision": READERS,
     "undo_decision": frozenset({Role.STEWARD}),
     "get": READERS,  # the crosswalk's; domain and system stand in path or body, and are checked there
