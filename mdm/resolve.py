@@ -5,7 +5,7 @@ a task with the cut, so that the present partition differs from the function's o
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -98,7 +98,19 @@ def partition(
         found, torn = groups_and_cuts(clustering, {n: g for n, g in homes.items() if n in part}, [p for p in together if p[0] in part])
         groups += found
         cuts += torn
-    return groups, cuts
+    return _as_now(groups, cuts, members.values()) if placed else (groups, cuts)
+
+
+def _as_now(groups: Sequence[Group], cuts: Sequence[Cut], members: Iterable[Member]) -> tuple[list[Group], list[Cut]]:
+    """Who is together as before keeps the id of before, wherever somebody was put meanwhile."""
+    homes: dict[UUID, set[str]] = {}
+    for member in members:
+        if member.golden_id is not None:
+            homes.setdefault(member.golden_id, set()).add(member.name)
+    known = {frozenset(names): golden for golden, names in homes.items()}
+    kept = [replace(group, keeps=known.get(group.members, group.keeps)) for group in groups]
+    now = {group.keeps: as_before.keeps for group, as_before in zip(groups, kept, strict=True)}
+    return kept, [replace(cut, golden_id=now[cut.golden_id] or cut.golden_id) for cut in cuts]
 
 
 def _parts(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
@@ -176,5 +176,6 @@ def test_whatever_happens_nothing_breaks(clean_database, half):
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         database=None,
+        phases=[Phase.generate],  # shrinking costs minutes; what failed can be repeated by its blob
     )
     run_state_machine_as_test(machine, settings=limits)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mdm.access import SYSTEM_ACTOR
@@ -179,8 +179,7 @@ def test_what_a_retired_record_was_merged_with_is_refused(clean_database, pair, 
 
 
 SLOW = settings(
-    max_examples=250,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
