@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +11,18 @@ from sqlalchemy.orm import Session
 
 from mdm import audit
 from mdm.access import Actor
+from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.candidates import holders_max, read_blocks
 from mdm.db import Row, execute, fetch, lock
 from mdm.decisions import NewDecision, append, judge_pairs
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.feed import publish
+from mdm.golden import locate
 from mdm.guard import record_keys
 from mdm.ingest import Writing, store_and_settle
 from mdm.members import Member, members_of
+from mdm.misswork import NO_TARGET
 from mdm.models import scorer as active_scorer
 from mdm.records import Incoming, delivery_of, read_stored
 from mdm.resolve import Change, settle
@@ -29,6 +33,7 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different"),
     "cut": ("accept", "reject"),
     "overlay": ("accept", "reject"),
+    "mapping": ("map", "ignore", "not_ours"),
 }
 
 
@@ -58,12 +63,16 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw."""
+    """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw.
+
+    `until`: the day up to which an ignored miss stays off the work list (None: for good).
+    """
 
     verdict: str
     if_match: int
     candidate: UUID | None = None
     reason: str = ""
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +265,23 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
     return append(session, entity, case.decision(verdict, [record_id], model.model.version, evidence))
 
 
+def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Map: the value belongs to the candidate, or the candidate is what the golden record is called there. Else it is nobody's work."""
+    task, ruling = case.task, case.ruling
+    if ruling.verdict == "map" and task.detail["kind"] == NO_TARGET:
+        subject, candidate = locate(session, entity, task.goldens[0])[0], checked_candidate(session, entity, ruling.candidate)
+        if subject == candidate:
+            raise Conflict("these two are one golden record by now")
+        members = members_of(session, [subject, candidate])
+        mine, others = members[subject], members[candidate]
+        return _decide_pairs(session, entity, case, "same", [(mine[0].id, others[0].id)], [*mine, *others])
+    said = Said(UUID(task.detail["miss"]), ruling.verdict, ruling.candidate, ruling.until)
+    return settle_miss(session, entity, said, partial(case.decision, model_version=active_scorer(session, entity).model.version))
+
+
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
     "overlay": _judge_overlay,
+    "mapping": _judge_mapping,
 }

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+from mdm import tables_misses  # noqa: F401
 from mdm.tables_work import Base  # importing it also maps the tables of identity
 
 

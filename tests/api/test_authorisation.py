@@ -37,6 +37,7 @@ MAY = {
     "lookup": READERS,
     "translate": READERS,
     "validate": READERS,
+    "get_ticket": READERS,
     "create_key": frozenset({Role.ADMIN}),
     "list_keys": frozenset({Role.ADMIN}),
     "revoke_key": frozenset({Role.ADMIN}),
