@@ -103,7 +103,7 @@ class Misses:
             if batch.until <= oldest:
                 self._database.run(partial(misswork.close_known, ids=batch.ids))
                 with self._lock:
-                    self._unverified.remove(batch)
+                    self._unverified = [other for other in self._unverified if other is not batch]
 
     def _ask(self, statement: LiteralString) -> int:
         return int(self._database.run(lambda session: fetch(session, statement))[0][0])

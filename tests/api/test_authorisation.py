@@ -22,6 +22,8 @@ MAY = {
     "get_source": READERS,
     "get_golden": READERS,
     "get_history": READERS,
+    "get_diff": READERS,
+    "get_source_history": READERS,
     "get_sources": READERS,
     "match": READERS,
     "explain": READERS,
@@ -44,7 +46,7 @@ MAY = {
 }
 
 # Of patients, these ask for the grant from clients and administrators.
-PHI_READS = {"get_source", "get_golden", "get_history", "get_sources", "search", "explain"}
+PHI_READS = {"get_source", "get_golden", "get_history", "get_diff", "get_source_history", "get_sources", "search", "explain"}
 
 
 def may(operation: str, domain: str | None, role: Role, *, has_grant: bool) -> bool:
