@@ -12,17 +12,19 @@ from mdm.access import SYSTEM_ACTOR
 from mdm.assertions import unmap
 from mdm.consult import Asker, consult
 from mdm.db import Database, fetch
+from mdm.entities import ENTITY_TYPES
 from mdm.errors import NotFound
 from mdm.feed import publish
 from mdm.ingest import deliver_all
 from mdm.misses import Misses
-from mdm.misswork import Miss
+from mdm.misswork import NO_TARGET, Miss
 from mdm.question import Question
 from mdm.standardise import Delivery
 from mdm.tasks import VERDICTS, Ruling, decide, list_tasks
 from tests.conftest import empty
 from tests.mdm.test_laws import PATIENT, SLOW, patients
 
+DEPARTMENT = ENTITY_TYPES["department"]
 SYSTEMS = ("ehr-north", "ehr-mercy", "billing-north")
 VALUES = (*map(str, range(1, 7)), "01", "77")
 DAY = date(2026, 11, 1)
@@ -119,3 +121,31 @@ def test_the_moment_before_everything_knew_nothing(clean_database, deliver):
     deliver("ehr-north", "1")
     found = answers(clean_database, before, goldens_of(clean_database))
     assert {each and each["outcome"] for each in found.values()} == {None, "unknown_value"}
+
+
+def test_an_id_merged_twice_redirects_as_it_did_then(clean_database, deliver):
+    """Three departments, the third joined to the second, then that one to the first."""
+    names = (("ehr-north", "Cardiology"), ("ehr-mercy", "Laundry"), ("erp-north", "Radiology"))
+    goldens = [deliver(system, "1", domain="department", name=name).golden_id for system, name in names]
+    assert len(set(goldens)) == 3
+    moments = [moment(clean_database)]
+    for subject, candidate, target in ((2, 1, "ehr-mercy"), (1, 0, "ehr-north")):
+        _join(clean_database, goldens[subject], goldens[candidate], target)
+        moments.append(moment(clean_database))
+    with clean_database.unit_of_work() as session:
+        for known_at, survivors in zip(moments, ((0, 1, 2), (0, 1, 1), (0, 0, 0)), strict=True):
+            asked = Question(DEPARTMENT, "concord", ("erp-north",), [str(each) for each in goldens], DAY, known_at)
+            found = consult(session, Asker(SYSTEM_ACTOR, "test"), asked).answers
+            assert [answer["golden_id"] for answer in found] == [str(goldens[place]) for place in survivors]
+            assert [found[2]["outcome"], found[2]["targets"][0]["value"]] == ["found", "1"]
+            view = golden.read(session, DEPARTMENT, goldens[2], known_at=known_at)
+            assert (view.id, view.redirected_from) == (goldens[survivors[2]], None if survivors[2] == 2 else goldens[2])
+
+
+def _join(database: Database, subject: Any, candidate: Any, target: str) -> None:
+    counter = Misses(database)
+    counter.count([Miss("department", "concord", str(subject), NO_TARGET, target)], "flow")
+    counter.write()
+    with database.unit_of_work() as session:
+        [task] = list_tasks(session, kind="mapping").items
+        decide(session, DEPARTMENT, task.id, SYSTEM_ACTOR, Ruling("map", task.version, candidate), "test")
