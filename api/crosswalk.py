@@ -4,21 +4,24 @@ Values of patients stand in bodies only: the GET form of a lookup does not exist
 before Flask sees them; both make their answers with `reply` and `translation`, so that nobody can tell them apart.
 """
 
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 from flask import Flask, Response, current_app
 from marshmallow import Schema, fields, validate
 
 from api.auth import Access
-from api.context import actor, concord, database, request_id
+from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import PROBLEM_TYPE, problem
 from api.routing import Answer as Dumped
 from api.routing import Operation, add, new_blueprint
 from api.schemas import TEXT_MAX, Rows, text
-from mdm import consult
+from mdm import consult, tickets
 from mdm.access import Verb
 from mdm.consult import Asker, Consulted
 from mdm.crosswalk import Answer, Outcome
@@ -29,12 +32,18 @@ from mdm.jsonio import dumps
 from mdm.misses import Misses
 from mdm.question import TARGETS_MAX, VALUES_MAX, Question
 from mdm.standardise import KEY_LENGTH_MAX
+from mdm.tickets import Ticket
 from mdm.validity import Reason
 
 LOOKUP_RULE = "/v1/crosswalk/<string:domain>/<string:system>/<path:value>"
 JSON_TYPE = "application/json"
 ON_MISS = ("report", "ignore")
+HOLD = "hold"
+WAIT_SECONDS_MAX = 20
+_POLL_SECONDS = 0.25
+_WAITING = threading.BoundedSemaphore(2)  # of a process's four threads: whoever waits beyond that is answered at once
 _MISSES = "concord.misses"
+PAST = "The answer is the one that was given then, but for pending_review, which is only ever said of the present."
 _UNKNOWN: Mapping[str, str] = {
     Outcome.UNKNOWN_VALUE: "No golden record holds this value.",
     Outcome.UNKNOWN_SYSTEM: "No identifier system has this code or alias.",
@@ -67,6 +76,9 @@ class LookupQuery(Schema):
 
     to = fields.List(text(shortest=1), load_default=list, validate=validate.Length(max=TARGETS_MAX))
     as_of = fields.Date(load_default=None)
+    known_at = fields.AwareDateTime(
+        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
+    )
     on_miss = fields.String(load_default=ON_MISS[0], validate=validate.OneOf(ON_MISS))
 
 
@@ -78,7 +90,14 @@ class LookupSchema(Schema):
     value = text(KEY_LENGTH_MAX, shortest=1, required=True)
     to = Systems(load_default=list)
     as_of = fields.Date(load_default=None, allow_none=True)
-    on_miss = fields.String(load_default=ON_MISS[0], validate=validate.OneOf(ON_MISS))
+    known_at = fields.AwareDateTime(
+        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
+    )
+    on_miss = fields.String(
+        load_default=ON_MISS[0],
+        validate=validate.OneOf([*ON_MISS, HOLD]),
+        metadata={"description": "hold (by grant): park the question under a ticket, if nothing is found."},
+    )
 
 
 class TranslateSchema(Schema):
@@ -89,6 +108,9 @@ class TranslateSchema(Schema):
     to = Systems(required=True)
     values = Rows(fields.String(), required=True, validate=validate.Length(max=VALUES_MAX))
     as_of = fields.Date(load_default=None, allow_none=True)
+    known_at = fields.AwareDateTime(
+        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
+    )
     on_miss = fields.String(load_default=ON_MISS[0], validate=validate.OneOf(ON_MISS))
 
 
@@ -114,7 +136,7 @@ class FlagsSchema(Schema):
     """Only what applies is present."""
 
     redirected_from = fields.UUID(metadata={"description": "The golden id that was asked for; it was merged into golden_id."})
-    pending_review = fields.Boolean()
+    pending_review = fields.Boolean(metadata={"description": "A review waits for a person now; never said with known_at."})
     inactive = fields.Boolean()
     valid_from = fields.Date()
     valid_to = fields.Date()
@@ -133,6 +155,35 @@ class AnswerSchema(Schema):
     targets = fields.List(fields.Nested(TargetSchema), required=True)
     flags = fields.Nested(FlagsSchema, required=True)
     candidates = fields.List(fields.UUID(), metadata={"description": "The golden records that claim the value."})
+
+
+class HeldSchema(Schema):
+    """A parked question."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["pending", "rejected"]))
+
+
+class HeldAnswerSchema(AnswerSchema):
+    """Nothing was found. Poll the ticket, or wait for the event `crosswalk.resolved` that names it."""
+
+    ticket = fields.Nested(HeldSchema, required=True)
+
+
+class WaitQuery(Schema):
+    """How long to wait for the end of a pending ticket, in seconds; the answer may come sooner while others wait."""
+
+    wait = fields.Float(load_default=0, allow_nan=False, validate=validate.Range(0, WAIT_SECONDS_MAX))
+
+
+class TicketSchema(Schema):
+    """Where a parked question stands. `answer` is there once it is resolved: what the same lookup finds now."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["pending", "resolved", "rejected", "expired"]))
+    created_at = fields.AwareDateTime(required=True)
+    expires_at = fields.AwareDateTime(required=True)
+    answer = fields.Nested(AnswerSchema, required=True, allow_none=True)
 
 
 class TranslatedSchema(AnswerSchema):
@@ -162,13 +213,25 @@ def blueprint() -> Any:
     one = Operation(
         name="get", summary="Look one value up", access=access, query=LookupQuery, answer=AnswerSchema, refusals=(404, 405, 422)
     )
-    lookup = Operation(name="lookup", summary="Look one value up", access=access, body=LookupSchema, answer=AnswerSchema, refusals=(404,))
+    lookup = Operation(
+        name="lookup",
+        summary="Look one value up; with on_miss hold, what nobody knows is parked: 202 and a ticket",
+        access=access,
+        body=LookupSchema,
+        answer=AnswerSchema,
+        also=((HTTPStatus.ACCEPTED, HeldAnswerSchema),),
+        refusals=(404,),
+    )
+    ticket = Operation(
+        name="get_ticket", summary="Where a parked question stands", access=access, query=WaitQuery, answer=TicketSchema, refusals=(404,)
+    )
     many = Operation(
         name="translate", summary="Look many values up", access=access, body=TranslateSchema, answer=TranslationSchema, refusals=(404,)
     )
     verdict = Operation(
         name="validate", summary="Is this code good on this day?", access=access, body=ValidateSchema, answer=VerdictSchema, refusals=(404,)
     )
+    add(made, "GET", "/v1/crosswalk/tickets/<ticket_id>", get_ticket, ticket)
     add(made, "GET", LOOKUP_RULE, get_one, one)
     add(made, "POST", "/v1/crosswalk/lookup", look_up, lookup)
     add(made, "POST", "/v1/crosswalk/translate", translate, many)
@@ -182,20 +245,22 @@ def get_one(query: Mapping[str, Any], domain: str, system: str, value: str) -> D
         return use_post()
     if len(value) > KEY_LENGTH_MAX:
         raise Invalid(problems=(FieldProblem("too_long", "/value", f"at most {KEY_LENGTH_MAX} characters"),))
-    question = Question(entity, system, tuple(query["to"]), (value,), query["as_of"] or today())
+    question = Question(entity, system, tuple(query["to"]), (value,), *_times(query))
     return _response(reply(_consult(question, query["on_miss"]).answers[0]))
 
 
 def look_up(body: Mapping[str, Any]) -> Dumped:
     entity = entity_of(concord().entities, body["domain"])
-    question = Question(entity, body["system"], tuple(body["to"]), (body["value"],), body["as_of"] or today())
+    question = Question(entity, body["system"], tuple(body["to"]), (body["value"],), *_times(body))
+    if body["on_miss"] == HOLD:
+        return _response(_hold(question, body["as_of"]))
     return _response(Reply(HTTPStatus.OK, JSON_TYPE, dumps(_consult(question, body["on_miss"]).answers[0])))
 
 
 def translate(body: Mapping[str, Any]) -> Dumped:
     entity = entity_of(concord().entities, body["domain"])
     _check_texts(body["values"])
-    question = Question(entity, body["source"], tuple(body["to"]), body["values"], body["as_of"] or today())
+    question = Question(entity, body["source"], tuple(body["to"]), body["values"], *_times(body))
     return _response(translation(body["values"], _consult(question, body["on_miss"]).answers))
 
 
@@ -209,9 +274,58 @@ def validate_value(body: Mapping[str, Any]) -> Dumped:
 def _consult(question: Question, on_miss: str) -> Consulted:
     asker = Asker(actor(), request_id())
     found = database().run(lambda session: consult.consult(session, asker, question))
-    if found.missed and on_miss == ON_MISS[0]:
-        misses(current_app, database()).count(question.entity.name, found.system, found.missed)
+    if found.missed and on_miss == ON_MISS[0] and question.known_at is None:
+        misses(current_app, database()).count(found.missed, asker.actor.name, found.targets)
     return found
+
+
+def _times(asked: Mapping[str, Any]) -> tuple[date, datetime | None]:
+    """The day and the moment that are asked about: without a day, the present one, or that of the moment."""
+    known_at = asked["known_at"]
+    return asked["as_of"] or (today() if known_at is None else known_at.astimezone().date()), known_at
+
+
+def _hold(question: Question, as_of: date | None) -> Reply:
+    """Look up and, if nothing is found, park the question. Whatever became known in between is looked up again."""
+    asker = Asker(actor(), request_id())
+    tickets.check_may_hold(asker)
+    if question.known_at is not None:
+        raise Invalid(problems=(FieldProblem("not_with_known_at", "/on_miss", "a question about the past cannot wait for an answer"),))
+    found = _consult(question, ON_MISS[1])
+    if found.missed:
+        held = database().run(lambda session: tickets.hold(session, asker, question, found, as_of))
+        misses(current_app, database()).watch([held.written])
+        if held.ticket is not None:
+            ticket = {"id": held.ticket.id, "status": held.ticket.status}
+            return Reply(HTTPStatus.ACCEPTED, JSON_TYPE, dumps({**found.answers[0], "ticket": ticket}))
+        found = _consult(question, ON_MISS[1])
+    return Reply(HTTPStatus.OK, JSON_TYPE, dumps(found.answers[0]))
+
+
+def get_ticket(query: Mapping[str, Any], *, ticket_id: str) -> Dumped:
+    wanted, asker = uuid_of(ticket_id), Asker(actor(), request_id())
+    ticket = _settled_ticket(asker, wanted, query["wait"])
+    entity = concord().entities.get(ticket.domain)
+    answer = None
+    if ticket.status == "resolved" and entity is not None:
+        answer = database().run(lambda session: tickets.answer(session, asker, entity, ticket, today()))
+    told = {"id": ticket.id, "status": ticket.status, "created_at": ticket.created_at, "expires_at": ticket.expires_at, "answer": answer}
+    return _response(Reply(HTTPStatus.OK, JSON_TYPE, dumps(told)))
+
+
+def _settled_ticket(asker: Asker, ticket_id: UUID, seconds: float) -> Ticket:
+    """The ticket, as soon as it is no longer pending or the time is up; between two looks nothing is held but this thread."""
+    ticket = database().run(lambda session: tickets.read(session, asker, ticket_id))
+    if ticket.status != "pending" or seconds == 0 or not _WAITING.acquire(blocking=False):
+        return ticket
+    deadline = time.monotonic() + seconds
+    try:
+        while ticket.status == "pending" and time.monotonic() < deadline:
+            time.sleep(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0)))
+            ticket = database().run(lambda session: tickets.read(session, asker, ticket_id))
+    finally:
+        _WAITING.release()
+    return ticket
 
 
 def misses(app: Flask, counted_in: Database) -> Misses:

@@ -33,6 +33,7 @@ from mdm.consult import check_scope, missed
 from mdm.crosswalk import answers
 from mdm.errors import ConcordError
 from mdm.jsonio import dumps, loads
+from mdm.misswork import Miss
 from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_COLUMNS, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, cells_of, plan
 from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import SystemRegistry, registry
@@ -41,7 +42,7 @@ from mdm.translation import column_parameters, fits, translation_json
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
-Write = Callable[[Plan, "Line"], tuple[Reply, list[str]]]  # the answer, and what nobody knows
+Write = Callable[[Plan, "Line"], tuple[Reply, list[Miss]]]  # the answer, and what was asked in vain
 
 PREFIX = "/v1/crosswalk/"
 _LOOKUP, _TRANSLATE = "/v1/crosswalk/lookup", "/v1/crosswalk/translate"
@@ -150,7 +151,7 @@ class Hot:
             raise Unusual
         made, unknown = asked.write(planned, self._line())
         if unknown and asked.on_miss == ON_MISS[0]:
-            self._misses.count(entity.name, planned.source, unknown)
+            self._misses.count(unknown, actor.name, planned.targets)
         return made
 
     def _systems(self) -> SystemRegistry:
@@ -321,17 +322,17 @@ def _today() -> date:
 _days: dict[int, date] = {}
 
 
-def _write_get(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+def _write_get(planned: Plan, line: Line) -> tuple[Reply, list[Miss]]:
     found = answers(planned, line.ask(planned.statement, planned.parameters))
     return reply(found[0]), missed(planned, found)
 
 
-def _write_lookup(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+def _write_lookup(planned: Plan, line: Line) -> tuple[Reply, list[Miss]]:
     found = answers(planned, line.ask(planned.statement, planned.parameters))
     return Reply(200, JSON_TYPE, dumps(found[0])), missed(planned, found)
 
 
-def _write_translation(planned: Plan, line: Line) -> tuple[Reply, list[str]]:
+def _write_translation(planned: Plan, line: Line) -> tuple[Reply, list[Miss]]:
     if fits(planned):
         written = translation_json(planned, line.ask(IN_COLUMNS, column_parameters(planned))[0])
         if written is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
+from api.past import LaneSchema, SpanSchema
 from mdm.entity import Attribute, EntityType, Sensitivity
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX
 
@@ -168,6 +169,7 @@ class DomainSchemas:
     sources: Schema
     golden: Schema
     history: Schema
+    source_history: Schema
     page: Schema
 
 
@@ -191,7 +193,8 @@ def domain_schemas(entity: EntityType) -> DomainSchemas:
         source=source(),
         sources=_named(entity, "Sources", {"items": fields.List(fields.Nested(source), required=True)})(),
         golden=_named(entity, "Golden", _golden_fields(shown))(),
-        history=_named(entity, "History", {"items": fields.List(fields.Nested(version), required=True)})(),
+        history=_named(entity, "History", _history_fields(version))(),
+        source_history=_named(entity, "SourceHistory", _lane_fields(entity, shown), LaneSchema)(),
         page=_named(entity, "Page", {"items": fields.List(fields.Nested(hit), required=True), "next": fields.String(allow_none=True)})(),
     )
 
@@ -310,6 +313,20 @@ def _version_fields(shown: type[Schema]) -> dict[str, fields.Field[Any]]:
         "recorded_from": fields.AwareDateTime(required=True),
         "recorded_to": fields.AwareDateTime(allow_none=True),
     }
+
+
+def _history_fields(version: type[Schema]) -> dict[str, fields.Field[Any]]:
+    lanes = fields.List(fields.Nested(LaneSchema), required=True)
+    return {"items": fields.List(fields.Nested(version), required=True), "lanes": lanes}
+
+
+def _lane_fields(entity: EntityType, shown: type[Schema]) -> dict[str, fields.Field[Any]]:
+    said = {
+        "attributes": fields.Nested(shown, required=True),
+        "identifiers": Pairs(fields.Nested(IdentifierSchema), required=True),
+        "notes": fields.List(fields.Nested(NoteSchema), required=True),
+    }
+    return {"versions": fields.List(fields.Nested(_named(entity, "SourceVersion", said, SpanSchema)), required=True)}
 
 
 def _golden_fields(shown: type[Schema]) -> dict[str, fields.Field[Any]]:

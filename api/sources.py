@@ -37,6 +37,12 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
         answer=BatchResultSchema,
     )
     get = Operation(name="get_source", summary=f"What a system says about one {label}", access=read, answer=schemas.source)
+    history = Operation(
+        name="get_source_history",
+        summary=f"Every version of what a system said about one {label}, those held back included",
+        access=read,
+        answer=schemas.source_history,
+    )
     delete = Operation(
         name="delete_source",
         summary=f"A system no longer has this {label}: it turns inactive, nothing is erased",
@@ -47,6 +53,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
     add(blueprint, "POST", "/sources:batch", partial(put_sources, entity, schemas.row), batch)
     add(blueprint, "PUT", _ONE, partial(put_source, entity), put)
     add(blueprint, "GET", _ONE, partial(get_source, entity), get)
+    add(blueprint, "GET", f"{_ONE}/history", partial(get_source_history, entity), history)
     add(blueprint, "DELETE", _ONE, partial(delete_source, entity), delete)
 
 
@@ -71,6 +78,11 @@ def put_sources(entity: EntityType, row_schema: Schema, body: Mapping[str, Any])
 def get_source(entity: EntityType, *, system: str, key: str) -> Answer:
     reader = Reader(actor(), request_id())
     return database().run(lambda session: reading.read_source(session, entity, reader, system, key))
+
+
+def get_source_history(entity: EntityType, *, system: str, key: str) -> Answer:
+    reader = Reader(actor(), request_id())
+    return database().run(lambda session: reading.read_source_history(session, entity, reader, system, key))
 
 
 def delete_source(entity: EntityType, *, system: str, key: str) -> Answer:

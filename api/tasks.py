@@ -14,9 +14,12 @@ from api.etag import IF_MATCH, if_match
 from api.identity import UndoneSchema, take_back
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
-from mdm import audit, policy, tasks
+from mdm import audit, policy, tasks, workbench
 from mdm.access import Verb
 from mdm.errors import Conflict, NotFound, UnknownDomain
+from mdm.misswork import KIND
+from mdm.reading import Reader
+from mdm.systems import GOLDEN
 
 VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
 STATUSES = ("open", "settled", "obsolete")
@@ -58,11 +61,15 @@ class TaskPageSchema(Schema):
 
 
 class TaskDecisionSchema(Schema):
-    """What is true: same or different for a review, accept or reject for a proposed cut or a quarantined update."""
+    """What is true: same or different for a review, accept or reject for a proposed cut or a quarantined update.
+
+    Of a miss: map (the value belongs to the candidate), ignore (not worth mapping), not_ours (no such value can be).
+    """
 
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
     candidate = fields.UUID(metadata={"description": "The golden record that is meant, where a review names several."})
     reason = text(2000, load_default="")
+    until = fields.Date(load_default=None, allow_none=True, metadata={"description": "Until when an ignored miss is no work."})
 
 
 def blueprint() -> Any:
@@ -101,20 +108,26 @@ def get_all(query: Mapping[str, Any]) -> Answer:
             session, domains=domains, kind=query.get("kind"), status=query["status"], limit=query["limit"], cursor=query.get("cursor")
         )
         seen = policy.visible(session, actor(), {golden for task in page.items for golden in task.goldens})
-        return tasks.TaskPage(tuple(task for task in page.items if seen.issuperset(task.goldens)), page.next)
+        return tasks.TaskPage(tuple(task for task in page.items if seen.issuperset(task.goldens) and _in_scope(task)), page.next)
 
     return database().run(work)
 
 
 def get_one(*, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    view = database().run(lambda session: _read(session, wanted))
+    view = database().run(lambda session: _shown(session, wanted))
     return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+
+
+def _shown(session: Session, task_id: UUID) -> tasks.TaskView:
+    """A miss comes with what a steward needs to settle it, made fresh."""
+    task = _read(session, task_id)
+    return task if task.kind != KIND else workbench.shown(session, concord().entities[task.domain], Reader(actor(), request_id()), task)
 
 
 def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    ruling = tasks.Ruling(body["verdict"], if_match() or 0, body.get("candidate"), body["reason"])
+    ruling = tasks.Ruling(body["verdict"], if_match() or 0, body.get("candidate"), body["reason"], body["until"])
 
     def work(session: Session) -> tasks.TaskView:
         task = _read(session, wanted)
@@ -156,6 +169,14 @@ def _read(session: Session, task_id: UUID) -> tasks.TaskView:
     if not policy.can(actor(), Verb.READ, task.domain):
         raise NotFound
     policy.check_visible(session, actor(), task.goldens)
+    if not _in_scope(task):
+        raise NotFound
     if concord().entities[task.domain].phi:
         audit.record(session, actor(), "task:read", domain=task.domain, subjects=task.goldens, request_id=request_id(), outcome="answered")
     return task
+
+
+def _in_scope(task: tasks.TaskView) -> bool:
+    """A miss is the business of those who know the systems that it is about."""
+    asked = (task.detail.get("system"), task.detail.get("target")) if task.kind == KIND else ()
+    return all(policy.in_scope(actor(), system) for system in asked if system is not None and system != GOLDEN)

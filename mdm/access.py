@@ -68,7 +68,8 @@ class Verb(StrEnum):
 
 
 PHI = "phi"  # the grant that opens patient data to a client or an admin
-GRANTS = (PHI, Verb.UNMASK.value)
+HOLD = "hold"  # the grant with which a flow may park a question and wait for a steward
+GRANTS = (PHI, Verb.UNMASK.value, HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Actor:
 
 
 # Command line, seed and workers: whoever reaches these already holds the database.
-SYSTEM_ACTOR = Actor(UUID(int=0), "system", Role.ADMIN, grants=frozenset({PHI, *(verb.value for verb in Verb)}))
+SYSTEM_ACTOR = Actor(UUID(int=0), "system", Role.ADMIN, grants=frozenset({PHI, HOLD, *(verb.value for verb in Verb)}))
 
 
 @dataclass(frozen=True, slots=True)

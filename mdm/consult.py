@@ -12,13 +12,16 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, policy
 from mdm.access import Actor, Verb
-from mdm.crosswalk import Answer, Outcome, answers, unknown_system, unknown_value
+from mdm.crosswalk import Answer, Outcome, answers, miss_of, unknown_system, unknown_value
 from mdm.entity import Sensitivity
 from mdm.errors import Forbidden
 from mdm.identifier_systems import BY_CODE
+from mdm.misswork import Miss
 from mdm.question import Plan, Question, ask, plan
 from mdm.systems import SystemRegistry, registry
 from mdm.validity import Reason, Verdict, validate
+
+_FOUND = Outcome.FOUND.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,11 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """The answers, and what nobody knew: system and normal forms, for the count of misses."""
+    """The answers, and what was asked in vain, into which systems."""
 
     answers: list[Answer]
-    system: str
-    missed: list[str]
+    targets: tuple[str, ...]
+    missed: list[Miss]
 
 
 def consult(session: Session, asker: Asker, question: Question) -> Consulted:
@@ -44,13 +47,13 @@ def consult(session: Session, asker: Asker, question: Question) -> Consulted:
     check_scope(asker.actor, systems, question)
     planned = plan(systems, question)
     if not isinstance(planned, Plan):
-        return Consulted([unknown_system(planned) for _ in question.values], question.source, [])
+        return Consulted([unknown_system(planned) for _ in question.values], (), [])
     found = answers(planned, ask(session, planned))
     if asker.actor.systems is not None:
         found = _visible(session, asker.actor, planned, found)
     if question.entity.phi:
         _record(session, asker, planned, found)
-    return Consulted(found, planned.source, missed(planned, found))
+    return Consulted(found, planned.targets, missed(planned, found))
 
 
 def check_scope(actor: Actor, systems: SystemRegistry, question: Question) -> None:
@@ -74,7 +77,9 @@ def _is_secret(systems: SystemRegistry, name: str) -> bool:
 
 def _visible(session: Session, actor: Actor, planned: Plan, found: list[Answer]) -> list[Answer]:
     """A golden record to which no system in scope contributes does not exist for the actor."""
-    seen = {str(golden) for golden in policy.visible(session, actor, [UUID(golden) for golden in _goldens(found)])}
+    seen = {
+        str(golden) for golden in policy.visible(session, actor, [UUID(golden) for golden in _goldens(found)], planned.question.known_at)
+    }
     return [_as_seen(planned, index, answer, seen) for index, answer in enumerate(found)]
 
 
@@ -107,10 +112,10 @@ def _record(session: Session, asker: Asker, planned: Plan, found: Sequence[Answe
     )
 
 
-def missed(planned: Plan, found: Sequence[Answer]) -> list[str]:
-    """The normal forms that nobody knows, once per time they were asked for."""
-    unknown = Outcome.UNKNOWN_VALUE.value
-    return [key for key, answer in zip(planned.keys, found, strict=True) if answer["outcome"] == unknown and key is not None]
+def missed(planned: Plan, found: Sequence[Answer]) -> list[Miss]:
+    """What was asked in vain, once per time it was asked for."""
+    misses = [miss_of(planned, key, answer) for key, answer in zip(planned.keys, found, strict=True) if answer["outcome"] != _FOUND]
+    return [miss for miss in misses if miss is not None]
 
 
 def verify(session: Session, asker: Asker, question: Question) -> Verdict:

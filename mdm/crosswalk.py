@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, NotRequired, TypedDict
 
+from mdm.misswork import NO_TARGET, Miss
 from mdm.question import (
     ACTIVE,
     FROM,
@@ -26,6 +27,7 @@ from mdm.question import (
     Plan,
     golden_id_of,
 )
+from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import GOLDEN
 
 CANDIDATES_MAX = 50  # of an ambiguous answer; a tax number may belong to hundreds
@@ -155,6 +157,24 @@ def _hint(planned: Plan, value: str) -> str | None:
     if planned.source == GOLDEN:
         return "not_understood" if golden_id_of(value) is None else None
     return None if planned.registry.is_source(planned.source) else planned.registry.value_type(planned.source).read(value).problem
+
+
+def miss_of(planned: Plan, key: str | None, answer: Answer) -> Miss | None:
+    """The miss that an answer is, if it is one that somebody could do something about.
+
+    A longer key than anybody can deliver is no work. Known but without a target is work where the keys of one system were asked for, of
+    reference data, and nothing explains the absence: that a patient was never at some hospital is no gap.
+    """
+    domain = planned.question.entity.name
+    if answer["outcome"] == _UNKNOWN_VALUE:
+        return Miss(domain, planned.source, key) if key is not None and len(key) <= KEY_LENGTH_MAX else None
+    if answer["outcome"] != _NO_TARGET or planned.question.entity.phi or len(planned.targets) != 1 or answer["golden_id"] is None:
+        return None
+    explained = not _EXPLAINED.isdisjoint(answer["flags"]) or not planned.registry.is_source(planned.targets[0])
+    return None if explained else Miss(domain, GOLDEN, answer["golden_id"], NO_TARGET, planned.targets[0])
+
+
+_EXPLAINED = frozenset({"inactive", "not_effective", "target_inactive", "target_not_effective"})
 
 
 def _plain_answer(planned: Plan, cells: Cells) -> Answer:

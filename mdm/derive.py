@@ -16,6 +16,7 @@ from mdm.entity import EntityType
 from mdm.feed import Happening
 from mdm.jsonio import dumps
 from mdm.members import Member
+from mdm.misswork import resolved_by
 from mdm.standardise import compared_identifier, local_key
 from mdm.survive import Contribution, Pin, Survivor, survive
 from mdm.systems import SystemRegistry
@@ -70,13 +71,14 @@ def derive(
     if rows:
         write(session, _INSERT_XREF, (entity.name, dumps(rows).decode()))
     _settle_contests(session, entity, released)
-    return happened
+    return [*happened, *resolved_by(session, entity, rows)] if rows else happened
 
 
 _INSERT_VERSIONS = (
-    'insert into golden_version (golden_id, version, "values", provenance, recorded_from)'
-    ' select x.golden_id, x.version, x."values", x.provenance, coalesce(x.at, statement_timestamp()) from jsonb_to_recordset(%s::jsonb)'
-    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, at timestamptz)'
+    'insert into golden_version (golden_id, version, "values", provenance, status, recorded_from)'
+    ' select x.golden_id, x.version, x."values", x.provenance, x.status, coalesce(x.at, statement_timestamp())'
+    " from jsonb_to_recordset(%s::jsonb)"
+    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, status text, at timestamptz)'
 )
 _INSERT_XREF = (
     "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from)"
@@ -167,11 +169,17 @@ def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str
 def holdings(entity: EntityType, registry: SystemRegistry, golden_id: UUID, members: Iterable[Member]) -> dict[Place, Holding]:
     """The crosswalk rows that a golden record's members derive."""
     found: dict[Place, Holding] = {}
+    members = list(members)
     for member in members:
         for system_id, value, own, exclusive in _identifiers(entity, registry, member):
             h = Holding(golden_id, system_id, value, own, exclusive, member.status, member.valid_from, member.valid_to)
             known = found.get(h.place)
             found[h.place] = h if known is None else _both(known, h)
+    # What a steward said counts like a mention: it is of the golden record, whichever of its records it hangs on, and never exclusive.
+    status = "active" if any(member.status == "active" for member in members) else "inactive"
+    for system, value in (pair for member in members for pair in member.asserted):
+        h = Holding(golden_id, registry.ids[system], value, own=False, exclusive=False, status=status, valid_from=None, valid_to=None)
+        found[h.place] = h if h.place not in found else _both(found[h.place], h)
     return found
 
 

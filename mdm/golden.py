@@ -14,6 +14,7 @@ from mdm.derive import as_json, pins
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.jsonio import dumps
+from mdm.question import SURVIVORS_THEN
 from mdm.standardise import Note
 from mdm.survive import Contribution, survive
 from mdm.systems import SystemRegistry, registry
@@ -110,14 +111,16 @@ def read(
 ) -> GoldenView:
     """One golden record, now or at a moment.
 
-    With `as_of`, values are derived from what its sources said to be true on that date; with `known_at`, from what Concord had been told by
-    then. Raises NotFound, also for a moment before the record was known.
+    With `known_at`, it is what was published at that moment; with `as_of`, values are derived from what its sources, as far as known by
+    then, said to be true on that date. Raises NotFound, also for a moment before the record was known.
     """
     if known_at is not None and known_at.tzinfo is None:
         raise Invalid(problems=(FieldProblem("naive_timestamp", "/known_at", "give the offset from UTC, such as Z"),))
     survivor, asked = locate(session, entity, golden_id) if known_at is None else _located_then(session, entity, golden_id, known_at)
     if as_of is None and known_at is None:
         return _present(session, survivor, asked)
+    if as_of is None and known_at is not None:
+        return _as_stored_then(session, survivor, asked, known_at)
     return _at(session, entity, survivor, asked, _Moment(as_of, known_at))
 
 
@@ -146,14 +149,37 @@ class _Moment:
 
 
 def _located_then(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime) -> tuple[UUID, UUID | None]:
-    """The id itself while it had records of its own at that moment, else the survivor that it points at today."""
+    """The id itself while it had records of its own at that moment, else the survivor that it pointed at then."""
     locate(session, entity, golden_id)
+    rows = fetch(session, _SURVIVOR_THEN, {"ids": [golden_id], "then": known_at})
+    if not rows:
+        raise NotFound("this golden record was not known then")
+    survivor: UUID = rows[0][1]
+    return survivor, golden_id if survivor != golden_id else None
+
+
+_SURVIVOR_THEN = SURVIVORS_THEN.format(ids="%(ids)s", then="%(then)s")
+
+
+def _as_stored_then(session: Session, golden_id: UUID, asked: UUID | None, known_at: datetime) -> GoldenView:
+    """What was published at that moment, to the letter; only `updated_at` is the moment at which it had begun to be true."""
     rows = fetch(
         session,
-        "select 1 from link where golden_id = %s and recorded_from <= %s and (recorded_to is null or recorded_to > %s) limit 1",
-        (golden_id, known_at, known_at),
+        "select g.id, g.domain, v.status, v.version, v.values, v.provenance, v.recorded_from from golden_record g"
+        " join golden_version v on v.golden_id = g.id where g.id = %(id)s and v.recorded_from <= %(then)s"
+        " and (v.recorded_to is null or v.recorded_to > %(then)s)",
+        {"id": golden_id, "then": known_at},
     )
-    return (golden_id, None) if rows else locate(session, entity, golden_id)
+    if not rows:
+        raise NotFound("this golden record was not known then")
+    links = fetch(
+        session,
+        "select record_id from link where golden_id = %(id)s and recorded_from <= %(then)s"
+        " and (recorded_to is null or recorded_to > %(then)s) order by record_id",
+        {"id": golden_id, "then": known_at},
+    )
+    row, held = rows[0], _held_then(session, golden_id, _Moment(None, known_at))
+    return GoldenView(row[0], row[1], asked, row[2], row[3], row[4], row[5], held, tuple(link[0] for link in links), row[6])
 
 
 def _at(session: Session, entity: EntityType, golden_id: UUID, asked: UUID | None, moment: _Moment) -> GoldenView:

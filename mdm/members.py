@@ -29,6 +29,7 @@ class Member:
     valid_to: date | None
     golden_id: UUID | None
     pins: Mapping[str, Any] | None = None
+    asserted: Sequence[tuple[str, str]] = ()  # identifiers that a steward said belong to its golden record: system, value
 
     @property
     def name(self) -> str:
@@ -37,7 +38,9 @@ class Member:
 
 _MEMBERS: LiteralString = (
     "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns,"
-    " r.valid_from, r.valid_to, l.golden_id, r.pins"
+    " r.valid_from, r.valid_to, l.golden_id, r.pins,"
+    " coalesce((select jsonb_agg(jsonb_build_array(a.system, a.value) order by a.system, a.value)"
+    " from identifier_assertion a where a.record_id = r.id and a.recorded_to is null), '[]')"
     " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
 )
 

@@ -1,6 +1,7 @@
 """May they do this now? Deny by default: what no rule of this file allows is forbidden. `check` raises, `can` asks, by one rule."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -61,15 +62,16 @@ def domains(actor: Actor, verb: Verb) -> frozenset[str]:
     return frozenset(name for name in ENTITY_TYPES if can(actor, verb, name))
 
 
-def visible(session: Session, actor: Actor, golden_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Those golden records to which a system in the actor's scope contributes; the others do not exist for them."""
+def visible(session: Session, actor: Actor, golden_ids: Collection[UUID], known_at: datetime | None = None) -> frozenset[UUID]:
+    """Those golden records to which a system in the actor's scope contributes, or did at a moment; the others do not exist for them."""
     if actor.systems is None:
         return frozenset(golden_ids)
     rows = fetch(
         session,
         "select distinct l.golden_id from link l join source_record r on r.id = l.record_id"
-        " where l.golden_id = any(%s) and l.recorded_to is null and r.system = any(%s)",
-        (list(golden_ids), sorted(actor.systems)),
+        " where l.golden_id = any(%s) and r.system = any(%s) and (l.recorded_to is null or l.recorded_to > %s)"
+        " and (%s::timestamptz is null or l.recorded_from <= %s)",
+        (list(golden_ids), sorted(actor.systems), known_at, known_at, known_at),
     )
     return frozenset(row[0] for row in rows)
 

@@ -6,7 +6,7 @@ transaction, and `api/hot.py`, on its own connections; `mdm/crosswalk.py` reads 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -34,11 +34,14 @@ _IS_PLAIN: LiteralString = (
     " and t.status = 'active' and t.valid_from is null and t.valid_to is null"
 )
 # The arrays stand in sub-selects so that the planner cannot see their size: else it would plan every call anew, at six times the cost.
-# A value that one golden record merely mentions is no target where it is another's own key.
+# A value that one golden record merely mentions is no target where it is another's own key, nor beside a key of its own that is in use:
+# a system knows its keys best, and a spelling that a steward mapped is for asking, not for answering.
 _TARGETS: LiteralString = """
    and t.system_id = any((select $3::int[])::int[]) and t.recorded_to is null
    and (t.own or not exists (select 1 from xref o where o.domain = $1 and o.system_id = t.system_id and o.value = t.value
-                             and o.own and o.recorded_to is null))
+                             and o.own and o.recorded_to is null)
+        and not exists (select 1 from xref k where k.golden_id = t.golden_id and k.system_id = t.system_id and k.own
+                        and k.status = 'active' and k.valid_to is null and k.recorded_to is null))
 """
 _ROWS: LiteralString = (
     " from xref s left join xref t on t.golden_id = s.golden_id"
@@ -65,6 +68,45 @@ BY_GOLDEN_ID: LiteralString = (
 """
     + _TARGETS
 )
+# The same as it was known at a moment ($5): the crosswalk's rows of then, and for golden ids the survivor of then, whom their records name:
+# all that a merged golden record had moved on together. Whether a review was pending then, nobody noted.
+_XREF_THEN: LiteralString = """(
+    select domain, system_id, value, golden_id, status, own, false as pending, valid_from, valid_to, null::timestamptz as recorded_to
+      from xref where recorded_to is null and recorded_from <= $5::timestamptz
+    union all
+    select domain, system_id, value, golden_id, status, own, false, valid_from, valid_to, null
+      from xref where recorded_to > $5::timestamptz and recorded_from <= $5::timestamptz)"""
+BY_VALUE_THEN: LiteralString = BY_VALUE.replace("from xref", "from " + _XREF_THEN).replace("join xref", "join " + _XREF_THEN)
+SURVIVORS_THEN: LiteralString = """
+  with recursive walk(id, golden_id) as (
+    select id, id from unnest({ids}::uuid[]) id
+    union
+    select w.id, n.golden_id from walk w
+     cross join lateral (select l.id, l.record_id from link l where l.golden_id = w.golden_id and l.recorded_to <= {then}::timestamptz
+                          order by l.recorded_to desc, l.id desc limit 1) last
+     cross join lateral (select x.golden_id from link x where x.record_id = last.record_id and x.id > last.id order by x.id limit 1) n
+     where not exists (select 1 from link o where o.golden_id = w.golden_id and o.recorded_from <= {then}::timestamptz
+                        and (o.recorded_to is null or o.recorded_to > {then}::timestamptz)))
+  select w.id, w.golden_id from walk w
+   where exists (select 1 from link o where o.golden_id = w.golden_id and o.recorded_from <= {then}::timestamptz
+                  and (o.recorded_to is null or o.recorded_to > {then}::timestamptz))
+"""
+BY_GOLDEN_ID_THEN: LiteralString = (
+    """select g.id, g.survivor, false,
+       t.system_id, t.value, t.status = 'active', to_char(t.valid_from, 'YYYY-MM-DD'), to_char(t.valid_to, 'YYYY-MM-DD'),
+       true, g.status = 'active', false, null, null
+  from (select s.id, s.golden_id as survivor, coalesce(v.status, 'active') as status
+          from ("""
+    + SURVIVORS_THEN.format(ids="(select $4::uuid[])", then="$5")
+    + """) s join golden_record r on r.id = s.id and r.domain = $1 and $2::int is not null
+          left join golden_version v on v.golden_id = s.golden_id and v.recorded_from <= $5::timestamptz
+               and (v.recorded_to is null or v.recorded_to > $5::timestamptz)) g
+  left join """
+    + _XREF_THEN
+    + """ t on t.golden_id = g.survivor
+"""
+    + _TARGETS.replace("from xref", "from " + _XREF_THEN)
+)
 # For a long list of values in one other system: the keys of plain rows and what of their answers' JSON is not the same for all come back as
 # two texts, a line each, the other rows as JSON. Ten thousand rows cost half as much to fetch and to read one by one as to find.
 IN_COLUMNS: LiteralString = (
@@ -85,13 +127,14 @@ IN_COLUMNS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Values of one system, asked for in others; systems by code or alias."""
+    """Values of one system, asked for in others; systems by code or alias. `known_at`: as Concord knew them at that moment, not now."""
 
     entity: EntityType
     source: str
     targets: tuple[str, ...]
     values: Sequence[str]
     as_of: date
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +150,17 @@ class Plan:
 
     @property
     def statement(self) -> LiteralString:
-        return BY_GOLDEN_ID if self.source == GOLDEN else BY_VALUE
+        if self.question.known_at is None:
+            return BY_GOLDEN_ID if self.source == GOLDEN else BY_VALUE
+        return BY_GOLDEN_ID_THEN if self.source == GOLDEN else BY_VALUE_THEN
 
     @property
-    def parameters(self) -> tuple[str, str, str, str]:
+    def parameters(self) -> tuple[str, ...]:
         """As text, which both paths send alike."""
         ids = self.registry.ids
         targets = ",".join([str(ids[code]) for code in self.targets])
-        return self.question.entity.name, str(ids[self.source]), "{" + targets + "}", _array(self.keys)
+        asked = self.question.entity.name, str(ids[self.source]), "{" + targets + "}", _array(self.keys)
+        return asked if self.question.known_at is None else (*asked, self.question.known_at.isoformat())
 
 
 def plan(registry: SystemRegistry, question: Question) -> Plan | list[str]:

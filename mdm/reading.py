@@ -5,7 +5,7 @@ In that order, and here only, so that neither a route nor a page can forget one 
 What lies outside the reader's scope does not exist for them: the answer is the one for what was never there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from matching.explain import Step
-from mdm import audit, golden, mask, policy
+from mdm import audit, golden, history, mask, policy
 from mdm.access import PHI, Actor, Role, Verb
 from mdm.entity import EntityType
 from mdm.errors import NotFound
@@ -69,11 +69,13 @@ def read_golden(
         view,
         values=values,
         provenance=_provenance(entity, reader.actor, view.provenance, values, own),
-        identifiers=tuple(
-            _held(reader.actor, held) for held in view.identifiers if own is None or (held.system, held.value) in own.identifiers
-        ),
+        identifiers=tuple(_held(reader.actor, held) for held in view.identifiers if _is_own(held, own)),
         records=tuple(record for record in view.records if own is None or record in own.records),
     )
+
+
+def _is_own(held: golden.Held, own: Own | None) -> bool:
+    return own is None or (held.system, held.value) in own.identifiers
 
 
 def read_history(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> list[golden.GoldenVersionView]:
@@ -84,6 +86,84 @@ def read_history(session: Session, entity: EntityType, reader: Reader, golden_id
     versions = [_version(entity, reader.actor, version, own) for version in golden.history(session, entity, golden_id)]
     _audit(session, entity, reader, "golden:history", [present.id], {name for version in versions for name in version.values})
     return versions
+
+
+def read_lanes(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> list[history.Lane]:
+    """The records that ever were part of a golden record, those of systems in the reader's scope; what they said stays out."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    return [lane for lane in history.lanes(session, entity, golden_id) if policy.in_scope(reader.actor, lane.system)]
+
+
+def read_source_history(session: Session, entity: EntityType, reader: Reader, system: str, key: str) -> history.Lane:
+    """Every version of a source record, those held back included, masked as the present one is."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    if not policy.in_scope(reader.actor, system):
+        raise NotFound
+    lane = history.lane(session, entity, system, key)
+    fields = {name for version in lane.versions for name in version.attributes}
+    _audit(session, entity, reader, "source:history", list({stay.golden_id for stay in lane.stays}), fields)
+    systems = registry(session)
+    return replace(lane, versions=tuple(_record_version(entity, reader.actor, systems, version) for version in lane.versions))
+
+
+def _record_version(entity: EntityType, actor: Actor, systems: SystemRegistry, version: history.RecordVersion) -> history.RecordVersion:
+    return replace(
+        version,
+        attributes=mask.values(entity, actor, version.attributes),
+        identifiers=_identifiers(actor, systems, version.identifiers),
+    )
+
+
+def read_diff(
+    session: Session, entity: EntityType, reader: Reader, golden_id: UUID, points: tuple[history.Point, history.Point]
+) -> history.Diff:
+    """What differs between two points, compared as it is and told as this reader may see it."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    before, after = history.views(session, entity, golden_id, points)
+    own = _own(session, entity, reader.actor, golden_id)
+    known = history.origins(session, _named(before) | _named(after))
+    seen = {record: origin for record, origin in known.items() if policy.in_scope(reader.actor, origin.system)}
+    changes = tuple(_changes(entity, reader.actor, (before, after), own, seen))
+    _audit(session, entity, reader, "golden:diff", [golden_id], [change.attribute for change in changes])
+    had, has = (frozenset(held for held in view.identifiers if _is_own(held, own)) if view else frozenset() for view in (before, after))
+    were, are = (frozenset(record for record in view.records if record in seen) if view else frozenset() for view in (before, after))
+    return history.Diff(
+        id=golden_id,
+        version_before=before.version if before else None,
+        version_after=after.version if after else None,
+        status_before=before.status if before else None,
+        status_after=after.status if after else None,
+        values=changes,
+        identifiers_added=_told(reader.actor, has - had),
+        identifiers_removed=_told(reader.actor, had - has),
+        records_joined=tuple(seen[record] for record in sorted(are - were)),
+        records_left=tuple(seen[record] for record in sorted(were - are)),
+    )
+
+
+def _changes(
+    entity: EntityType,
+    actor: Actor,
+    sides: tuple[golden.GoldenView | None, golden.GoldenView | None],
+    own: Own | None,
+    seen: Mapping[UUID, history.Origin],
+) -> Iterator[history.Change]:
+    plain = [view.values if view else {} for view in sides]
+    shown = [_values(entity, actor, values, own) for values in plain]
+    source = [view.provenance if view else {} for view in sides]
+    for name in (attribute.name for attribute in entity.attributes):
+        before, after = (side.get(name) for side in shown)
+        if plain[0].get(name) != plain[1].get(name) and not (before is None and after is None):
+            origins = (seen.get(UUID(why[name]["record_id"])) if name in why else None for why in source)
+            yield history.Change(name, before, after, *origins)
+
+
+def _named(view: golden.GoldenView | None) -> set[UUID]:
+    return set() if view is None else {*view.records, *(UUID(why["record_id"]) for why in view.provenance.values())}
+
+
+def _told(actor: Actor, found: Iterable[golden.Held]) -> tuple[golden.Held, ...]:
+    return tuple(_held(actor, held) for held in sorted(found, key=lambda held: (held.system, held.value, held.status)))
 
 
 def read_sources(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> list[golden.SourceView]:
@@ -250,9 +330,13 @@ def _version(entity: EntityType, actor: Actor, version: golden.GoldenVersionView
 
 
 def _source(entity: EntityType, actor: Actor, systems: SystemRegistry, view: golden.SourceView) -> golden.SourceView:
-    # A source may call an identifier system by an alias; what is secret is known by its code.
-    identifiers = tuple((system, mask.identifier(actor, systems.resolve(system) or system, value)) for system, value in view.identifiers)
+    identifiers = _identifiers(actor, systems, view.identifiers)
     return replace(view, attributes=mask.values(entity, actor, view.attributes), identifiers=identifiers)
+
+
+def _identifiers(actor: Actor, systems: SystemRegistry, held: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """A source may call an identifier system by an alias; what is secret is known by its code."""
+    return tuple((system, mask.identifier(actor, systems.resolve(system) or system, value)) for system, value in held)
 
 
 def _hit(session: Session, entity: EntityType, actor: Actor, asked: Question, hit: golden.SearchHit) -> list[golden.SearchHit]:

@@ -194,6 +194,7 @@ class GoldenVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True)
     values: Mapped[Json]
     provenance: Mapped[Json]
+    status: Mapped[str] = mapped_column(CheckConstraint("status in ('active', 'retired')", "status"), server_default="active")
     recorded_from: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     recorded_to: Mapped[datetime | None]
     __table_args__ = (Index("uq_golden_version_open", "golden_id", unique=True, postgresql_where=text("recorded_to is null")),)
@@ -266,6 +267,7 @@ class Xref(Base):
         ),
         Index("uq_xref_holder", "golden_id", "system_id", "value", unique=True, postgresql_where=text("recorded_to is null")),
         Index("ix_xref_history", "domain", "system_id", "value", "recorded_from"),
+        Index("ix_xref_golden_closed", "golden_id", "system_id", postgresql_where=text("recorded_to is not null")),
     )
 
 

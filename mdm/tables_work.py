@@ -1,4 +1,4 @@
-"""The tables around identity: decisions, tasks, misses, events, jobs, access, audit."""
+"""The tables around identity: decisions, tasks, events, jobs, access, audit."""
 
 from datetime import datetime
 from uuid import UUID
@@ -66,18 +66,6 @@ class TaskEvent(Base):
     actor: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     detail: Mapped[Json] = mapped_column(server_default=text("'{}'"))
-
-
-class Miss(Base):
-    """A value that lookups asked for and nobody knows, with how often."""
-
-    __tablename__ = "miss"
-    domain: Mapped[str] = mapped_column(primary_key=True)
-    system: Mapped[str] = mapped_column(KEY_TEXT, primary_key=True)
-    value: Mapped[str] = mapped_column(KEY_TEXT, primary_key=True)
-    count: Mapped[int] = mapped_column(BigInteger)
-    first_seen: Mapped[datetime] = mapped_column(server_default=NOW)
-    last_seen: Mapped[datetime] = mapped_column(server_default=NOW)
 
 
 class Event(Base):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +10,21 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, identity, updates
 from mdm.access import Actor
+from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
 from mdm.decisions import DIFFERENT, said
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
+from mdm.golden import locate
 from mdm.identity import Act
+from mdm.misswork import NO_TARGET
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different"),
     "cut": ("accept", "reject"),
     "overlay": ("accept", "reject"),
     "undo": ("keep", "part"),
+    "mapping": ("map", "ignore", "not_ours"),
 }
 
 
@@ -50,12 +54,16 @@ class TaskPage:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw."""
+    """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw.
+
+    `until`: the day up to which an ignored miss stays off the work list (None: for good).
+    """
 
     verdict: str
     if_match: int
     candidate: UUID | None = None
     reason: str = ""
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +211,24 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
     return updates.rule(session, entity, case.task.records[0], detail["version"], case.ruling.verdict, act)
 
 
+def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Map: the value belongs to the candidate, or the candidate is what the golden record is called there. Else it is nobody's work."""
+    task, ruling = case.task, case.ruling
+    if ruling.verdict == "map" and task.detail["kind"] == NO_TARGET:
+        subject, candidate = locate(session, entity, task.goldens[0])[0], checked_candidate(session, entity, ruling.candidate)
+        if subject == candidate:
+            raise Conflict("these two are one golden record by now")
+        members = identity.taken_together(session, entity, [subject, candidate], None)
+        saying = identity.merging(session, min(members), members, "same")
+        return identity.say(session, entity, saying, case.act(task.detail)).decision_id
+    told = Said(UUID(task.detail["miss"]), ruling.verdict, ruling.candidate, ruling.until)
+    return settle_miss(session, entity, told, case.act({}))
+
+
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
     "overlay": _judge_overlay,
     "undo": _judge_undo,
+    "mapping": _judge_mapping,
 }

@@ -7,8 +7,9 @@ nearly all, are only put in order; the others are answered as everywhere. tests/
 
 from operator import itemgetter
 
-from mdm.crosswalk import Outcome, Rows
+from mdm.crosswalk import Rows, miss_of
 from mdm.jsonio import dumps, loads
+from mdm.misswork import Miss
 from mdm.question import Cells, Plan
 from mdm.systems import GOLDEN
 
@@ -16,7 +17,6 @@ _BEGIN = '{"value":"'
 _AFTER_VALUE = '","outcome":"found","golden_id":"'
 _END = '","valid_from":null,"valid_to":null}],"flags":{}}'
 _CONTROL = bytes(range(32))
-_UNKNOWN = Outcome.UNKNOWN_VALUE.value
 
 
 def fits(planned: Plan) -> bool:
@@ -33,8 +33,8 @@ def _before_target(planned: Plan) -> str:
     return f'","targets":[{{"system":"{planned.targets[0]}","value":"'
 
 
-def translation_json(planned: Plan, columns: Cells) -> tuple[bytes, list[str]] | None:
-    """`{"results": [...]}` in the order of the values, and the normal forms that nobody knows.
+def translation_json(planned: Plan, columns: Cells) -> tuple[bytes, list[Miss]] | None:
+    """`{"results": [...]}` in the order of the values, and what was asked in vain.
 
     None when a value has several rows, some of them plain, or a text needs escaping: then every row must be looked at.
     """
@@ -46,7 +46,7 @@ def translation_json(planned: Plan, columns: Cells) -> tuple[bytes, list[str]] |
     quotes = (_AFTER_VALUE + _before_target(planned)).count('"') * len(keys)
     if not _is_literal("".join(answers).encode(), quotes):
         return None
-    missed: list[str] = []
+    missed: list[Miss] = []
     try:
         body = _BEGIN + (_END + "," + _BEGIN).join(_all_plain(planned, plain)) + _END
     except KeyError:
@@ -67,11 +67,12 @@ def _is_literal(texts: bytes, quotes: int) -> bool:
     return texts.count(b'"') == quotes and b"\\" not in texts and len(texts.translate(None, _CONTROL)) == len(texts)
 
 
-def _one(planned: Plan, rows: Rows, plain: dict[str, str], index: int, missed: list[str]) -> str:
+def _one(planned: Plan, rows: Rows, plain: dict[str, str], index: int, missed: list[Miss]) -> str:
     value, key = planned.question.values[index], planned.keys[index]
     if key is not None and key in plain:
         return '{"value":' + dumps(value).decode()[:-1] + plain[key][len(key) :] + _END
     answer = rows.answer(index)
-    if answer["outcome"] == _UNKNOWN and key is not None:
-        missed.append(key)
+    miss = miss_of(planned, key, answer)
+    if miss is not None:
+        missed.append(miss)
     return dumps({"value": value, **answer}).decode()

@@ -13,18 +13,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import updates
+from mdm.assertions import unmap
 from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.feed import publish
-from mdm.identity import Act, Done, Saying, lock_records, say
+from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.members import members_of
 from mdm.models import scorer as active_scorer
 from mdm.pins import unpin
-from mdm.resolve import redirect
+from mdm.resolve import Settled, redirect
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
 Homes = Mapping[UUID, UUID | None]
@@ -218,6 +219,17 @@ def _undo_update(session: Session, entity: EntityType, decision: DecisionView, a
     taken_back = updates.take_back(session, entity, decision, act)
     golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
     return Undone(taken_back, tuple(row[0] for row in golden), began, (), None)
+
+
+def _undo_mapping(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    began = fetch(session, "select clock_timestamp()")[0][0]
+    _reopen_tasks(session, decision.id)
+    happened = unmap(session, entity, decision.id)
+    saying = Saying("undo", decision.records, (), revokes=decision.id)
+    write_down(session, entity, saying, act, Settled())
+    publish(session, entity.name, happened)
+    golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
+    return Undone(saying.id, tuple(row[0] for row in golden), began, (), None)
 
 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]

@@ -22,6 +22,8 @@ MAY = {
     "get_source": READERS,
     "get_golden": READERS,
     "get_history": READERS,
+    "get_diff": READERS,
+    "get_source_history": READERS,
     "get_sources": READERS,
     "match": READERS,
     "explain": READERS,
@@ -47,13 +49,17 @@ MAY = {
     "lookup": READERS,
     "translate": READERS,
     "validate": READERS,
+    "get_ticket": READERS,
     "create_key": frozenset({Role.ADMIN}),
     "list_keys": frozenset({Role.ADMIN}),
     "revoke_key": frozenset({Role.ADMIN}),
 }
 
 # Of patients, these ask for the grant from clients and administrators.
-PHI_READS = {"get_source", "get_golden", "get_history", "get_sources", "search", "explain", "list_decisions"}
+PHI_READS = {
+    *("get_source", "get_golden", "get_history", "get_diff", "get_source_history", "get_sources"),
+    *("search", "explain", "list_decisions"),
+}
 
 
 def may(operation: str, domain: str | None, role: Role, *, has_grant: bool) -> bool:

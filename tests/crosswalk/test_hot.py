@@ -118,6 +118,9 @@ def _body(chance, source):
         body["as_of"] = day
     wrong = (
         {"on_miss": "ignore"},
+        {"on_miss": "hold"},
+        {"known_at": "2026-03-31T12:00:00Z"},
+        {"known_at": "2026-03-31T12:00:00"},
         {"on_miss": "x"},
         {"extra": 1},
         {"to": 5},
@@ -237,6 +240,19 @@ def test_misses_of_both_paths_are_counted(hot, slow, world, key, value):
         client.get(f"/v1/crosswalk/department/erp/{value}", headers=headers)
     slow.extensions["concord.misses"].write()
     assert world.rows("select count from miss where value = %s", (value,)) == [(6,)]
+
+
+def test_what_is_not_yet_mapped_is_counted_by_both_paths(hot, slow, world, key, value):
+    golden_id = world.golden()
+    world.holds(golden_id, "erp", value)
+    headers, body = key(), {"domain": "department", "from": "erp", "to": "hr", "values": [value, value]}
+    for client in (Client(hot), Client(slow)):
+        client.post("/v1/crosswalk/translate", json=body, headers=headers)
+        client.get(f"/v1/crosswalk/department/erp/{value}?to=hr", headers=headers)
+        client.get(f"/v1/crosswalk/department/erp/{value}?to=hr&to=ehr", headers=headers)
+        client.get(f"/v1/crosswalk/department/erp/{value}?to=us-ein", headers=headers)
+    slow.extensions["concord.misses"].write()
+    assert world.rows("select kind, target, count from miss where value = %s", (str(golden_id),)) == [("no_target", "hr", 6)]
 
 
 def test_json_is_json(hot, key, values):

@@ -7,11 +7,16 @@ import pytest
 
 from mdm.db import Database
 from mdm.misses import DISTINCT_MAX, Misses
+from mdm.misswork import Miss
 
 
 @pytest.fixture
 def misses(world):
     return Misses(world.database)
+
+
+def missed(system, *values):
+    return [Miss("department", system, value) for value in values]
 
 
 def counted(world, system):
@@ -20,13 +25,13 @@ def counted(world, system):
 
 def test_counts_add_up_over_writes(world, misses):
     for _ in range(3):
-        misses.count("department", "sum", ["a", "a", "b"])
+        misses.count(missed("sum", "a", "a", "b"), "flow")
         misses.write()
     assert counted(world, "sum") == {"a": 6, "b": 3}
 
 
 def test_the_writing_thread_writes_within_seconds(world, misses):
-    misses.count("department", "thread", ["a"])
+    misses.count(missed("thread", "a"), "flow")
     deadline = time.monotonic() + 10
     while not counted(world, "thread") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -34,7 +39,7 @@ def test_the_writing_thread_writes_within_seconds(world, misses):
 
 
 def test_counts_of_many_threads_are_all_there(world, misses):
-    threads = [threading.Thread(target=lambda: [misses.count("d", "threads", ["a", "b"]) for _ in range(50)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [misses.count(missed("threads", "a", "b"), "flow") for _ in range(50)]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -53,12 +58,12 @@ def nowhere():
 
 
 def test_memory_is_bounded(nowhere):
-    nowhere.count("department", "bounded", [str(number) for number in range(DISTINCT_MAX + 5)])
+    nowhere.count(missed("bounded", *map(str, range(DISTINCT_MAX + 5))), "flow")
     assert len(nowhere._counts) == DISTINCT_MAX
 
 
 def test_what_cannot_be_written_is_kept(world, nowhere):
-    nowhere.count("department", "kept", ["a", "a"])
+    nowhere.count(missed("kept", "a", "a"), "flow")
     nowhere.write()
     nowhere._database = world.database
     nowhere.write()

@@ -22,6 +22,8 @@ OF_EVERY_DOMAIN = (
     "search",
     "golden/{golden_id}",
     "golden/{golden_id}/history",
+    "golden/{golden_id}/diff",
+    "sources/{system}/{key}/history",
     "golden/{golden_id}/sources",
 )
 OF_CONCORD = (
@@ -31,6 +33,7 @@ OF_CONCORD = (
     "/v1/crosswalk/lookup",
     "/v1/crosswalk/translate",
     "/v1/crosswalk/validate",
+    "/v1/crosswalk/tickets/{ticket_id}",
     "/v1/tasks",
     "/v1/tasks/{task_id}",
     "/v1/tasks/{task_id}/decision",
