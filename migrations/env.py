@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+from mdm import tables_jobs  # noqa: F401  (importing it maps its tables)
 from mdm.tables_work import Base  # importing it also maps the tables of identity
 
 
