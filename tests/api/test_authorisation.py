@@ -37,6 +37,10 @@ MAY = {
     "lookup": READERS,
     "translate": READERS,
     "validate": READERS,
+    "list_jobs": EVERYBODY,  # administrators see all, others what they asked for
+    "get_job": EVERYBODY,
+    "cancel_job": EVERYBODY,
+    "retry_job": frozenset({Role.ADMIN}),
     "create_key": frozenset({Role.ADMIN}),
     "list_keys": frozenset({Role.ADMIN}),
     "revoke_key": frozenset({Role.ADMIN}),

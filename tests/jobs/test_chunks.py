@@ -14,7 +14,7 @@ from mdm.running import Run, TooSlow
 
 @pytest.fixture
 def count_rows(work):
-    """count_rows(fail_at=..., then=...) -> a handler of three chunks of ten rows that leaves a row per chunk; `then` is called after each."""
+    """count_rows(fail_at=..., then=...) -> a handler of three chunks of ten rows, each of which leaves a row and then calls `then`."""
 
     def make(*, fail_at=None, then=lambda _: None):
         def handle(run):
@@ -38,6 +38,10 @@ KEY = "chunks"
 
 def rows_left_by(work):
     return [row[0] for row in work.run(lambda s: fetch(s, "select count from miss where domain = %s order by first_seen, count", (KEY,)))]
+
+
+def claim(work, job_id):
+    return work.run(lambda session: jobs.claim(session, job_id, "w"))
 
 
 def view(work, job_id):
@@ -69,7 +73,7 @@ def test_a_failed_job_goes_on_at_the_chunk(work, job, hand, hasten, count_rows):
 
 def test_a_plan_stands_even_if_the_next_worker_would_cut_otherwise(work, job):
     job_id = job()
-    mine = work.run(lambda session: jobs.claim(session, job_id, "w"))
+    mine = claim(work, job_id)
     work.run(lambda session: plan_once(session, mine, [10, 10]))
     work.run(lambda session: plan_once(session, mine, [5, 5, 5, 5]))
     assert view(work, job_id).chunks.total == 2
@@ -77,7 +81,7 @@ def test_a_plan_stands_even_if_the_next_worker_would_cut_otherwise(work, job):
 
 def test_work_that_is_looked_for_anew_keeps_the_numbers_of_what_is_done(work, job):
     job_id = job()
-    mine = work.run(lambda session: jobs.claim(session, job_id, "w"))
+    mine = claim(work, job_id)
     work.run(lambda session: plan_anew(session, mine, [10, 10]))
     run = Run(work, mine, lambda: False)
     with pytest.raises(ZeroDivisionError):
@@ -87,7 +91,7 @@ def test_work_that_is_looked_for_anew_keeps_the_numbers_of_what_is_done(work, jo
 
 
 def test_a_chunk_has_a_bounded_number_of_rows(work, job):
-    mine = work.run(lambda session, job_id=job(): jobs.claim(session, job_id, "w"))
+    mine = claim(work, job())
     with pytest.raises(ValueError, match="at most"):
         work.run(lambda session: plan_once(session, mine, [ROWS_MAX + 1]))
 
@@ -141,7 +145,7 @@ def test_a_concluding_effect_that_fails_leaves_the_job_to_be_tried_again(work, j
 
 def test_an_effect_that_takes_longer_than_its_lease_allows_is_undone(work, job, monkeypatch, count_rows):
     monkeypatch.setattr("mdm.running.EFFECT_SECONDS_MAX", 0.05)
-    mine = work.run(lambda session, job_id=job(): jobs.claim(session, job_id, "w"))
+    mine = claim(work, job())
 
     def slowly(session):
         execute(session, "insert into miss (domain, system, value, count) values (%s, 's', 'late', 1)", (KEY,))
