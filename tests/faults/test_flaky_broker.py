@@ -42,19 +42,20 @@ def drain(crew, database, die):
         crew.start("--concurrency", "2")
     begun_at, killed = time.monotonic(), {}
     submitting = crew.submit(COUNT)
-    next_kill = time.monotonic() + 3
+    next_kill, revived = time.monotonic() + 3, 0
     while submitting.poll() is None or open_jobs(database):
         assert time.monotonic() - begun_at < GIVE_UP_SECONDS, "it did not end"
         if die is not None and time.monotonic() > next_kill:
             what = crew.kill_one(die)
             killed[what] = killed.get(what, 0) + 1
             next_kill = time.monotonic() + die.uniform(*KILL_SECONDS)
+        revived += crew.revive()
         if not FULL:
             crew.lapse_dead()
         time.sleep(0.2)
     seconds = time.monotonic() - begun_at
     crew.end()
-    return seconds, killed
+    return seconds, {**killed, "revived": revived}
 
 
 def open_jobs(database):

@@ -26,6 +26,7 @@ class Crew:
             "MDM_LOG_LEVEL": "CRITICAL",
         }
         self._options = list(options)
+        self._log = Path(home) / "log"
         self._running, self._all = [], []
 
     def start(self, *arguments):
@@ -43,6 +44,14 @@ class Crew:
         )
         self._all.append(process)
         return process
+
+    def revive(self):
+        """Start anew what ended by itself, as a supervisor does: a busy machine may refuse a start. How many."""
+        gone = [place for place, (process, _) in enumerate(self._running) if process.poll() is not None]
+        for place in gone:
+            arguments = self._running[place][1]
+            self._running[place] = (self._spawn("worker", *arguments), arguments)
+        return len(gone)
 
     def kill_one(self, die: random.Random, parent_share=0.25):
         """SIGKILL to a child of a worker, or to a worker itself, which is started anew; in words, None while none is at work yet."""
