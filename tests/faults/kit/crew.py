@@ -39,9 +39,8 @@ class Crew:
 
     def _spawn(self, *words):
         command = [sys.executable, "-m", "tests.faults.kit.work", *self._options, *words]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=self._environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
-        )
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=self._environ, stdout=log, stderr=log, process_group=0)
         self._all.append(process)
         return process
 
