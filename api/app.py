@@ -8,7 +8,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api
 
-from api import auth, docs, errors, explain, golden, health, identity, keys, logging, match, preview, sources, systems, tasks
+from api import auth, docs, errors, explain, golden, health, identity, jobs, keys, logging, match, preview, sources, systems, tasks
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
@@ -82,6 +82,7 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         systems.blueprint(),
         tasks.blueprint(),
         identity.blueprint(),
+        jobs.blueprint(),
         keys.blueprint(),
         health.blueprint(),
     ):

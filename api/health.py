@@ -1,15 +1,17 @@
 """Is it alive, is it ready, how is it doing. Open to everybody, hence without names, versions and values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app, request
 from marshmallow import Schema, fields
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from api.context import database
 from api.errors import problem
 from api.logging import route_template, seconds_since_start
 from api.routing import new_blueprint
+from mdm import canary
 from mdm.db import DatabaseError
 from mdm.errors import Busy, Unavailable
 from mdm.migrate import is_current
@@ -32,8 +34,15 @@ class Metrics:
         labels = ("method", "route", "status")
         self._requests = Counter("concord_requests", "Requests answered", labels, registry=self.registry)
         self._seconds = Histogram("concord_request_seconds", "Time to answer", labels[:2], registry=self.registry, buckets=_SECONDS)
+        self._canaries = Gauge("mdm_canary_age_seconds", "Since the queue was last heard to be served", ("queue",), registry=self.registry)
         # Finding the children by their labels takes longer than counting; there are as many as routes and statuses, hence few.
         self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def show_canaries(self, ages: Mapping[str, float]) -> None:
+        """The workers' health, as the database knows it; an empty mapping takes former figures away."""
+        self._canaries.clear()
+        for queue, seconds in ages.items():
+            self._canaries.labels(queue).set(seconds)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request answered; the hot routes in front of Flask call it too."""
@@ -91,5 +100,9 @@ def readyz() -> Any:
 
 
 def show_metrics() -> Any:
-    """Counts and times of this process, for Prometheus."""
+    """Counts and times of this process, and the age of each queue's canary, for Prometheus."""
+    try:
+        metrics().show_canaries(database().run(canary.ages))
+    except (Unavailable, Busy, DatabaseError):  # no figure is honest, an old one is not
+        metrics().show_canaries({})
     return Response(generate_latest(metrics().registry), content_type=CONTENT_TYPE_LATEST)

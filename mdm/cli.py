@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_explain, cli_match
+from mdm import cli_explain, cli_jobs, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -72,6 +72,7 @@ def _parser() -> ArgumentParser:
     worker = commands.add_parser("worker", help="run jobs, until stopped")
     worker.add_argument("--once", action="store_true", help="do what is due and end, for a system timer")
     worker.add_argument("--concurrency", type=int, default=2, choices=range(1, 65), metavar="N", help="jobs at the same time (2)")
+    worker.add_argument("--queue", action="append", metavar="Q", help="only this queue; may be repeated")
     worker.set_defaults(command=_worker)
     seed = commands.add_parser("seed", help="load the demo world into an empty database")
     seed.add_argument("--check", action="store_true", help="compare what is there with the known truth, per domain")
@@ -81,6 +82,7 @@ def _parser() -> ArgumentParser:
     doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
     doctor.add_argument("--recompute", action="store_true", help="also work out anew who is who, from records and decisions")
     doctor.set_defaults(command=_doctor)
+    cli_jobs.add_parser(commands)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
     match = commands.add_parser("match", help="the models: how well they do, on files and on what is stored")
@@ -148,18 +150,22 @@ def _serve(settings: Settings, _: Namespace) -> None:
 
 
 def _worker(settings: Settings, asked: Namespace) -> None:
-    from mdm import logs, worker
+    from mdm import jobs, logs, worker
 
+    queues = tuple(asked.queue or jobs.QUEUES)
+    if not set(queues) <= set(jobs.QUEUES):
+        raise UnusableInput(f"the queues are {', '.join(jobs.QUEUES)}")
     found = _resolved(settings)
     logs.configure(found.log_level)
-    url, broker = found.database_url or "", found.broker_url or NO_BROKER
+    broker = found.broker_url or NO_BROKER
+    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, asked.concurrency, queues)
     if asked.once:
-        print(worker.work_once(url, found.match_memory_gb))
+        print(worker.work_once(place))
     elif broker == NO_BROKER:
-        worker.work_without_broker(url, _stop_event(), found.match_memory_gb)
+        worker.work_without_broker(place, _stop_event())
     else:
         _check_broker(found)
-        worker.work_with_broker(url, broker, asked.concurrency, found.match_memory_gb)
+        worker.work_with_broker(place)
 
 
 def _stop_event() -> threading.Event:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm.canary import STALE_SECONDS, ages
 from mdm.db import LOCKS_MAX, Database, execute, fetch, safe_address
 from mdm.derive import golden_values, holdings
 from mdm.doorbell import celery_app, is_answering
@@ -21,6 +22,7 @@ from mdm.errors import ConcordError
 from mdm.invariants import violations
 from mdm.members import Member, members_of
 from mdm.migrate import is_current
+from mdm.oversight import PROMISES
 from mdm.recompute import misplaced
 from mdm.serving import THREADS_PER_WEB_WORKER
 from mdm.settings import NO_BROKER, Settings
@@ -80,7 +82,8 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
     yield database.run(lambda session: _lock_slots(session, settings))
     if not current:
         return
-    for name, statement in _BROKEN.items():
+    yield database.run(_canaries)
+    for name, statement in (*_BROKEN.items(), *PROMISES.items()):
         yield _counted(name, database.run(partial(_count, statement)))
     yield _counted("xref equals what links and records derive", _sum(database, _wrong_xref))
     if deep:
@@ -107,6 +110,13 @@ def _lock_slots(session: Session, settings: Settings) -> Finding:
     slots = fetch(session, "select current_setting('max_locks_per_transaction')::int * current_setting('max_connections')::int / 2")[0][0]
     wanted = settings.web_workers * THREADS_PER_WEB_WORKER * LOCKS_MAX
     return Finding("lock slots", wanted <= slots, f"{wanted} wanted at most, {slots} may be used")
+
+
+def _canaries(session: Session) -> Finding:
+    """Alive but not consuming is the failure that a process list does not show."""
+    old = {queue: age for queue, age in ages(session).items() if age > STALE_SECONDS}
+    named = ", ".join(f"{queue} for {age:,.0f} s" for queue, age in old.items())
+    return Finding("queues", not old, f"no worker has served {named}" if old else "every queue that workers know is served")
 
 
 def _count(statement: LiteralString, session: Session) -> int:

@@ -5,6 +5,7 @@ A bell that is lost costs seconds, never the job: the sweeper rings again, and w
 
 import queue
 import threading
+from collections.abc import Mapping
 from uuid import UUID
 
 from celery import Celery
@@ -12,7 +13,7 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from mdm.jobs import RUNG
+from mdm.jobs import BULK, RUNG
 
 TASK = "concord.run_job"
 WAITING_MAX = 1_000
@@ -27,6 +28,8 @@ def celery_app(broker_url: str) -> Celery:
     return app
 
 
+# Bulk work may take six hours, any other a quarter of one: the bell says so, whatever else its worker serves.
+_BULK_LIMITS: Mapping[str, int] = {"soft_time_limit": 21_540, "time_limit": 21_600}
 _SETTINGS: dict[str, object] = {
     "task_acks_late": False,
     "task_reject_on_worker_lost": False,
@@ -110,7 +113,7 @@ class Doorbell:
 def send(app: Celery, job_id: UUID, to: str) -> bool:
     """Ring once; False when the broker is away."""
     try:
-        app.send_task(TASK, args=[str(job_id)], queue=to)
+        app.send_task(TASK, args=[str(job_id)], queue=to, **(_BULK_LIMITS if to == BULK else {}))
     except (OperationalError, OSError):
         return False
     return True

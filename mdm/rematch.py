@@ -17,6 +17,7 @@ from matching.components import components
 from matching.model import Columns, Model
 from matching.score import Score, Scorer
 from matching.table import lay_out
+from mdm.chunks import Tally, do_chunks, plan_anew
 from mdm.db import execute, fetch, lock
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
@@ -38,16 +39,19 @@ Pair = tuple[UUID, UUID]
 def match_all(run: Run, match_memory_gb: int) -> None:
     """The job: payload {domain}. It brings edges, golden records and tasks of a domain to what the active model says.
 
-    Begun again after a crash it finds what is left to do, because done pairs no longer differ.
+    Begun again after a crash it looks anew for what is left to do: done pairs no longer differ, and deliveries went on.
     """
     entity = ENTITY_TYPES.get(str(run.mine.payload["domain"]))
     if entity is None:
         raise NotFound("this domain is no longer declared")
     scorer = run.effect(partial(current_scorer, entity=entity))
+    run.tell("reading")
     stock = read_stock(run.database, entity)
+    run.tell("comparing")
     found = found_pairs(scorer.model, stock, Room(f"{match_memory_gb}GB"))
-    for piece in _pieces(changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version), stock):
-        run.effect(partial(settle_pairs, entity=entity, pairs=piece))
+    pieces = list(_pieces(changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version), stock))
+    first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
+    do_chunks(run, "settling", lambda session, no: settle_pairs(session, entity, pieces[no - first]))
 
 
 def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
@@ -95,7 +99,7 @@ def _pieces(changed: Sequence[Pair], stock: Stock) -> Iterator[list[Pair]]:
     yield piece
 
 
-def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) -> None:
+def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) -> Tally:
     """Score these pairs as their records are now, store or drop their edges, and settle who is who."""
     records = sorted({record for pair in pairs for record in pair})
     keys = fetch(session, "select keys from source_record where id = any(%s) and status = 'active'", (records,))
@@ -114,6 +118,7 @@ def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) ->
         )
     settled = settle(session, entity, scorer, registry(session), Change(frozenset(records), only_weighed=True))
     publish(session, entity.name, settled.happenings)
+    return Tally(len(pairs))
 
 
 def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: Mapping[UUID, Columns]) -> dict[Pair, Score]:

@@ -97,30 +97,38 @@ class FeedPosition(Base):
 
 
 class Job(Base):
-    """Durable work. The row is the truth, the message that names it only a bell."""
+    """Durable work. The row is the truth, the message that names it only a bell. Its chunks stand in `tables_jobs.py`."""
 
     __tablename__ = "job"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     queue: Mapped[str] = mapped_column(server_default="interactive")
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
     dedupe_key: Mapped[str]
     state: Mapped[str] = mapped_column(
-        CheckConstraint("state in ('queued', 'running', 'done', 'quarantined')", "state"), server_default="queued"
+        CheckConstraint("state in ('queued', 'running', 'done', 'failed', 'quarantined', 'cancelled')", "state"), server_default="queued"
     )
     payload: Mapped[Json]
+    progress: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     run_at: Mapped[datetime] = mapped_column(server_default=NOW)
-    attempt: Mapped[int] = mapped_column(server_default=text("0"))
+    attempt: Mapped[int] = mapped_column(CheckConstraint("attempt between 0 and max_attempts", "attempt"), server_default=text("0"))
     max_attempts: Mapped[int] = mapped_column(server_default=text("5"))
     fence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     lease_until: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
     worker: Mapped[str | None]
     error: Mapped[str | None]
+    created_by: Mapped[str | None]
+    request_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     finished_at: Mapped[datetime | None]
     __table_args__ = (
         Index("uq_job_live", "dedupe_key", unique=True, postgresql_where=text("state in ('queued', 'running')")),
-        Index("ix_job_due", "queue", "run_at", postgresql_where=text("state = 'queued'")),
+        Index("ix_job_due", "queue", "priority", "run_at", postgresql_where=text("state = 'queued'")),
         Index("ix_job_lease", "lease_until", postgresql_where=text("state = 'running'")),
+        Index("ix_job_creator", "created_by", "id", postgresql_where=text("created_by is not null")),
+        Index("ix_job_ended", "finished_at", postgresql_where=text("state in ('done', 'failed', 'cancelled')")),
     )
 
 

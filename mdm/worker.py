@@ -7,26 +7,32 @@ import ctypes
 import multiprocessing.sharedctypes
 import os
 import secrets
+import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
+from billiard import active_children
 from celery import Celery, signals
 from sqlalchemy.orm import Session
 
 from mdm import jobs
+from mdm.canary import send_canaries
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
-from mdm.jobs import MATCH_ALL
+from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sequencer import has_unnumbered
 
 SWEEP_SECONDS = 10.0
 POLL_SECONDS = 1.0
+STOP_SECONDS = 25.0  # a job that finds no end of a chunk by then is left to its lease
+BULK_KILOBYTES = 6_000_000
 Ring = Callable[[UUID, str], object]
 _log = structlog.get_logger("concord.worker")
 
@@ -44,20 +50,34 @@ class Flag:
         return self._value.value
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how a worker works. Without a broker `broker_url` is not looked at."""
+
+    database_url: str
+    broker_url: str
+    match_memory_gb: int
+    concurrency: int = 1
+    queues: Sequence[str] = QUEUES
+
+
 class Hands:
     """The hand of whichever process asks: database connections do not survive a fork."""
 
-    def __init__(self, database_url: str, is_stopping: Callable[[], bool], match_memory_gb: int) -> None:
-        self._database_url = database_url
+    def __init__(self, place: Place, is_stopping: Callable[[], bool]) -> None:
+        self._place = place
         self._is_stopping = is_stopping
-        self._handlers = _handlers(match_memory_gb)
+        self._handlers = _handlers(place.match_memory_gb)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
         if self._made is None or self._made[0] != os.getpid():
-            name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-            self._made = os.getpid(), Hand(Database(self._database_url), name, self._is_stopping, self._handlers)
+            self._made = os.getpid(), self.another(self._place.queues)
         return self._made[1]
+
+    def another(self, queues: Sequence[str]) -> Hand:
+        name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
 
 
 def _handlers(match_memory_gb: int) -> Mapping[str, Handler]:
@@ -77,50 +97,67 @@ def sweep(database: Database, ring: Ring) -> None:
     if swept is None:
         return
     if swept.returned or swept.quarantined:
-        _log.warning("swept", returned=swept.returned, quarantined=swept.quarantined)
+        _log.warning("swept", returned=swept.returned, quarantined=swept.quarantined, cancelled=swept.cancelled)
     for job_id, queue in [*swept.due, *database.run(_begin_standing_jobs)]:
         ring(job_id, queue)
 
 
 def _begin_standing_jobs(session: Session) -> list[tuple[UUID, str]]:
-    if not has_unnumbered(session):
-        return []
-    return [(jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed")]
+    begun = send_canaries(session)
+    if has_unnumbered(session):
+        begun.append((jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed"))
+    return begun
 
 
 def _no_bell(_job_id: UUID, _queue: str) -> None:
     """There is no broker: the same process looks into the table."""
 
 
-def work_once(database_url: str, match_memory_gb: int) -> int:
+def work_once(place: Place) -> int:
     """A round of the sweeper and everything that is due, for a system timer; how many jobs were done."""
-    hand = Hands(database_url, lambda: False, match_memory_gb).here()
+    hand = Hands(place, lambda: False).here()
     sweep(hand.database, _no_bell)
     return hand.drain()
 
 
-def work_without_broker(database_url: str, stop: threading.Event, match_memory_gb: int) -> None:
-    """Look into the table every second until told to stop."""
-    hand = Hands(database_url, stop.is_set, match_memory_gb).here()
-    _every(SWEEP_SECONDS, lambda: sweep(hand.database, _no_bell), stop)
+def work_without_broker(place: Place, stop: threading.Event) -> None:
+    """Look into the table every second until told to stop, with as many hands as wanted; of several, one never takes up bulk work."""
+    hands = Hands(place, stop.is_set)
+    _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, _no_bell), stop)
+    further = [threading.Thread(target=_look, args=(hands.another(place.queues), stop), daemon=True) for _ in range(1, place.concurrency)]
+    for thread in further:
+        thread.start()
+    light = [queue for queue in place.queues if queue != BULK]
+    _look(hands.another(light) if further and light else hands.here(), stop)
+    for thread in further:
+        thread.join(STOP_SECONDS)
+
+
+def _look(hand: Hand, stop: threading.Event) -> None:
     hand.drain()
     while not stop.wait(POLL_SECONDS):
         hand.drain()
 
 
-def work_with_broker(database_url: str, broker_url: str, concurrency: int, match_memory_gb: int) -> None:
+def work_with_broker(place: Place) -> None:
     """A Celery worker with the sweeper beside it, until a signal ends it."""
-    stopping = Flag()
-    hands = Hands(database_url, stopping.is_up, match_memory_gb)
-    app = worker_app(broker_url, hands)
-    signals.worker_shutting_down.connect(lambda **_: stopping.up(), weak=False)
-    stop = threading.Event()
+    stopping, stop = Flag(), threading.Event()
+    hands = Hands(place, stopping.is_up)
+    app = worker_app(place.broker_url, hands)
+    if list(place.queues) == [BULK]:
+        app.conf.update(worker_max_memory_per_child=BULK_KILOBYTES)
+
+    def begin_to_stop(**_: Any) -> None:
+        stopping.up()
+        threading.Thread(target=_end_by_force, args=(stop,), daemon=True).start()
+
+    signals.worker_shutting_down.connect(begin_to_stop, weak=False)
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
     worker = app.Worker(
         pool="prefork",
-        concurrency=concurrency,
-        queues=list(jobs.QUEUES),
+        concurrency=place.concurrency,
+        queues=list(place.queues),
         loglevel="WARNING",
         quiet=True,
         without_mingle=True,
@@ -131,17 +168,28 @@ def work_with_broker(database_url: str, broker_url: str, concurrency: int, match
     stop.set()
 
 
+def _end_by_force(ended: threading.Event) -> None:
+    """Celery would wait for a job for ever."""
+    if ended.wait(STOP_SECONDS):
+        return
+    for child in active_children():
+        os.kill(child.pid, signal.SIGKILL)
+    os._exit(0)
+
+
 def worker_app(broker_url: str, hands: Hands) -> Celery:
     """The Celery application with its one task, which never raises: retries belong to the table."""
     app = celery_app(broker_url)
 
-    @app.task(name=TASK, max_retries=0, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery ships no types
-    def run_job(job_id: str) -> None:
+    @app.task(name=TASK, bind=True, max_retries=0, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery ships no types
+    def run_job(task: Any, job_id: str) -> None:
         try:
             known = UUID(job_id)
         except (ValueError, TypeError, AttributeError):  # not one of our messages
             return
-        hands.here().take(known)
+        hand = hands.here()
+        hand.take(known)
+        hand.help_out(str(task.request.delivery_info["routing_key"]))
 
     return app
 

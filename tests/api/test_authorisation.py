@@ -50,6 +50,10 @@ MAY = {
     "translate": READERS,
     "validate": READERS,
     "get_ticket": READERS,
+    "list_jobs": EVERYBODY,  # administrators see all, others what they asked for
+    "get_job": EVERYBODY,
+    "cancel_job": EVERYBODY,
+    "retry_job": frozenset({Role.ADMIN}),
     "create_key": frozenset({Role.ADMIN}),
     "list_keys": frozenset({Role.ADMIN}),
     "revoke_key": frozenset({Role.ADMIN}),

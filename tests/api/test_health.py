@@ -1,11 +1,13 @@
 """Alive, ready, counted; and what happens when the database is gone."""
 
 import json
+import re
 
 import pytest
 import structlog
 
 from mdm.access import new_token
+from mdm.db import execute
 from mdm.logs import configure
 
 
@@ -36,6 +38,15 @@ def test_requests_are_counted_by_route_template(client, key):
     text = client.get("/metrics").text
     assert 'concord_requests_total{method="GET",route="/v1/payers/sources/<system>/<path:key>",status="404"}' in text
     assert "SECRET-KEY" not in text
+
+
+def test_the_age_of_each_queues_canary_is_shown_while_the_database_knows_it(database, client, nowhere):
+    database.run(lambda s: execute(s, "insert into canary values ('bulk', now() - interval '90 s') on conflict (queue) do nothing"))
+    age = re.search(r'mdm_canary_age_seconds\{queue="bulk"\} ([0-9.]+)', client.get("/metrics").text)
+    assert float(age[1]) >= 90
+    assert nowhere.get("/metrics").status_code == 200
+    assert "queue=" not in nowhere.get("/metrics").text
+    database.run(lambda s: execute(s, "delete from canary"))
 
 
 def test_private_answers_are_not_stored(client, key):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+JOB = "insert into job (id, kind, dedupe_key, payload, state, lease_until, attempt, run_at) values (gen_random_uuid(), 'k', 'k', '{}', "
 DAMAGE = {
     "every active record has one open link to an active golden record": (
         "update link set recorded_to = now() where id = (select min(id) from link)"
@@ -14,6 +15,11 @@ DAMAGE = {
         " update golden_record r set status = 'merged', merged_into = case when r.id = g.ids[1] then g.ids[2] else g.ids[1] end from g"
     ),
     "xref equals what links and records derive": "update xref set value = '36-0000000' where id = (select min(id) from xref)",
+    "no job runs on a lease that ran out": JOB + "'running', now() - interval '1 minute', 1, now())",
+    "no job waits for longer than 15 minutes": JOB + "'queued', null, 0, now() - interval '16 minutes')",
+    "no job is tried more often than it may be": ("alter table job drop constraint ck_job_attempt; " + JOB + "'queued', null, 6, now())"),
+    "no job is quarantined": JOB + "'quarantined', null, 5, now())",
+    "queues": "insert into canary values ('bulk', now() - interval '5 minutes')",
     "golden values equal survivorship": 'update golden_version set values = \'{"name": "somebody else"}\' where recorded_to is null',
 }
 

@@ -18,7 +18,7 @@ def work_database(new_database):
 @pytest.fixture
 def work(work_database):
     """The database without a job in it."""
-    work_database.run(lambda session: execute(session, "delete from job"))
+    work_database.run(lambda session: execute(session, "truncate job, canary cascade"))
     return work_database
 
 

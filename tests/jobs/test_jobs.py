@@ -3,11 +3,12 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from mdm import jobs
-from mdm.db import execute, fetch
+from mdm.db import DatabaseError, execute, fetch
 from mdm.jobs import Claim, LeaseLost
 from mdm.running import Run
 
@@ -167,6 +168,73 @@ def test_an_unknown_kind_waits_for_a_newer_worker(work, job, hand, row):
     job_id = job(kind="invented_tomorrow")
     hand().take(job_id)
     assert row(job_id)[:2] == ("queued", 0)
+
+
+def test_an_unknown_version_waits_for_a_newer_worker_and_a_known_one_does_not(work, hand, row):
+    job_id = work.run(lambda session: jobs.enqueue(session, "noop", {}, dedupe_key="k", version=2))
+    hand(noop=lambda _: None).take(job_id)
+    assert row(job_id)[:2] == ("queued", 0)
+    work.run(lambda session: execute(session, "update job set run_at = now()"))
+    hand(**{"noop:2": lambda _: None}).take(job_id)
+    assert row(job_id)[:2] == ("done", 1)
+
+
+def test_of_one_queue_the_lowest_priority_goes_first_then_the_longest_due(work, hand):
+    for key, priority in (("usual", 0), ("later", 5), ("sooner", -5), ("usual too", 0)):
+        work.run(lambda session, k=key, p=priority: jobs.enqueue(session, "noop", {"key": k}, dedupe_key=k, priority=p))
+    done = []
+    hand(noop=lambda run: done.append(run.mine.payload["key"])).drain()
+    assert done == ["sooner", "usual", "usual too", "later"]
+
+
+def test_a_delayed_job_waits(work, hand):
+    work.run(lambda session: jobs.enqueue(session, "noop", {}, dedupe_key="k", delay_seconds=60))
+    assert hand(noop=lambda _: None).drain() == 0
+
+
+def test_whoever_heard_a_bell_also_does_what_nobody_was_called_for(work, job, hand, hasten, row):
+    unheard, fresh, elsewhere = job(key="a"), job(key="b"), job(key="c", queue="feed")
+    for job_id in (unheard, elsewhere):
+        hasten(job_id)
+    hand(noop=lambda _: None).help_out("interactive")
+    assert [row(job_id)[0] for job_id in (unheard, fresh, elsewhere)] == ["done", "queued", "queued"]
+
+
+def test_a_poison_job_is_given_up_while_others_go_on(work, job, hand, row, hasten):
+    def fails(_):
+        raise ZeroDivisionError
+
+    poison, others = job(kind="poison"), [job(key=f"k{n}") for n in range(5)]
+    for _ in range(6):
+        hasten(poison)
+        hand(noop=lambda _: None, poison=fails).drain()
+    assert [row(job_id)[0] for job_id in (poison, *others)] == ["quarantined", *["done"] * 5]
+
+
+def test_the_database_refuses_an_attempt_too_many(work, job):
+    job()
+    with pytest.raises(DatabaseError, match="ck_job_attempt"):
+        work.run(lambda session: execute(session, "update job set attempt = max_attempts + 1"))
+
+
+def test_the_heart_beats_on_a_connection_of_its_own(work, job, hand, monkeypatch):
+    """A job that holds every connection of its process keeps its lease."""
+    monkeypatch.setattr(jobs, "HEARTBEAT_SECONDS", 0.05)
+    lease = "select max(heartbeat_at) from job"
+
+    def greedy(run):
+        before = run.database.run(lambda session: fetch(session, lease))
+        with ExitStack() as held:
+            sessions = [held.enter_context(run.database.unit_of_work()) for _ in range(8)]
+            for session in sessions:
+                fetch(session, "select 1")
+            time.sleep(0.5)
+            fetch(sessions[0], "select 1")
+        assert run.database.run(lambda session: fetch(session, lease)) > before
+
+    job_id = job()
+    hand(noop=greedy).take(job_id)
+    assert work.run(lambda session: fetch(session, "select state, error from job where id = %s", (job_id,))) == [("done", None)]
 
 
 def test_a_stopping_worker_gives_back_between_two_effects(work, job, hand, row):

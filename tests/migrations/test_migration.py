@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mdm import tables_identity, tables_misses  # noqa: F401  (mapped by importing them)
+from mdm import tables_identity, tables_jobs, tables_misses  # noqa: F401  (mapped by importing them)
 from mdm.migrate import config, is_current, migrate
 from mdm.tables_work import Base
 
