@@ -1,29 +1,25 @@
 """The stewards' queue: tasks of the domains that the reader may read, and their decisions under If-Match."""
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import request
 from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import PreconditionRequired
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
+from api.preconditions import etag, if_match, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
 from mdm import audit, policy, tasks
 from mdm.access import Verb
-from mdm.errors import NotFound, Stale, UnknownDomain
+from mdm.errors import NotFound, UnknownDomain
 
 VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
 STATUSES = ("open", "settled", "obsolete")
 _PAGE_MAX = 200
-_ETAG = re.compile(r'(?:W/)?"?([0-9]{1,9})"?')
-_IF_MATCH = {"in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"}, "description": "The task's ETag."}
 
 
 class TaskQuery(Schema):
@@ -80,7 +76,7 @@ def blueprint() -> Any:
         body=TaskDecisionSchema,
         answer=TaskSchema,
         refusals=(409, 412, 428),
-        docs={"parameters": [_IF_MATCH]},
+        docs={"parameters": [if_match_parameter("the task")]},
     )
     add(made, "GET", "", get_all, listing)
     add(made, "GET", "/<task_id>", get_one, one)
@@ -104,12 +100,12 @@ def get_all(query: Mapping[str, Any]) -> Answer:
 def get_one(*, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
     view = database().run(lambda session: _read(session, wanted))
-    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+    return view, HTTPStatus.OK, etag(view.version)
 
 
 def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    ruling = tasks.Ruling(body["verdict"], _if_match(), body.get("candidate"), body["reason"])
+    ruling = tasks.Ruling(body["verdict"], if_match(), body.get("candidate"), body["reason"])
 
     def work(session: Session) -> tasks.TaskView:
         task = _read(session, wanted)
@@ -118,7 +114,7 @@ def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
         return tasks.decide(session, entity, wanted, actor(), ruling, request_id())
 
     view = database().run(work)
-    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+    return view, HTTPStatus.OK, etag(view.version)
 
 
 def _domains(asked: str | None) -> frozenset[str]:
@@ -140,13 +136,3 @@ def _read(session: Session, task_id: UUID) -> tasks.TaskView:
     if concord().entities[task.domain].phi:
         audit.record(session, actor(), "task:read", domain=task.domain, subjects=task.goldens, request_id=request_id(), outcome="answered")
     return task
-
-
-def _if_match() -> int:
-    given = request.headers.get("If-Match")
-    if given is None:
-        raise PreconditionRequired
-    version = _ETAG.fullmatch(given.strip())
-    if version is None:
-        raise Stale
-    return int(version[1])

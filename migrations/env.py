@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from mdm.tables_work import Base  # importing it also maps the tables of identity
+from mdm.tables_mapping import Base  # importing it also maps the tables of identity and of work
 
 
 def run() -> None:
