@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.auth import Access
 from api.context import database
 from api.mapping_rules import by_whom, readable, rule_shown
-from api.mapping_schemas import CompareQuery, ComparisonSchema, NoteSchema, ReleaseSchema, ReleasesSchema
+from api.mapping_schemas import CompareQuery, ComparisonSchema, ReleaseNoteSchema, ReleaseSchema, ReleasesSchema
 from api.preconditions import if_match, if_match_parameter
 from api.routing import Answer, Operation, add
 from mdm.access import Verb
@@ -26,7 +26,7 @@ def add_routes(made: Any, at: str) -> None:
         name="release_mapping",
         summary="Freeze the approved rules under the next number",
         access=approving,
-        body=NoteSchema,
+        body=ReleaseNoteSchema,
         answer=ReleaseSchema,
         status=HTTPStatus.CREATED,
         refusals=(412, 428),
@@ -44,7 +44,7 @@ def add_routes(made: Any, at: str) -> None:
         name="roll_back_mapping",
         summary="Answer as a former release did, as a new release",
         access=approving,
-        body=NoteSchema,
+        body=ReleaseNoteSchema,
         answer=ReleaseSchema,
         status=HTTPStatus.CREATED,
         refusals=(412, 428),

@@ -208,13 +208,10 @@ class ApprovedSchema(Schema):
     revision = fields.Integer(required=True)
 
 
-class NoteSchema(Schema):
+class ReleaseNoteSchema(Schema):
     """What a release is for."""
 
     note = text(REASON_MAX, load_default="")
-
-    class Meta:
-        register = False  # api.schemas has a NoteSchema too
 
 
 class ReleaseSchema(Schema):
@@ -321,7 +318,9 @@ class ConflictsSchema(Schema):
 class ResolveSchema(Schema):
     """One question, or up to a thousand as `items` of inputs and as_of; a bare list is taken as well."""
 
-    inputs = fields.Dict(keys=fields.String(), values=fields.Raw(), metadata={"description": "Texts, golden ids, or {system, value}."})
+    inputs = fields.Dict(
+        keys=fields.String(), values=fields.Raw(allow_none=True), metadata={"description": "Texts, golden ids, or {system, value}."}
+    )
     as_of = fields.Date(load_default=None, allow_none=True, metadata={"description": "The day for which the answer is wanted: today."})
     known_at = fields.AwareDateTime(load_default=None, allow_none=True, metadata={"description": "As Concord would have answered then."})
     items = Rows(fields.Dict(), validate=validate.Length(1, ASKS_MAX))

@@ -159,16 +159,17 @@ class Index:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self.rules = tuple(sorted(rules, key=_usefulness))
         self._met: dict[Shape, dict[Values, list[Rule]]] = {}
-        self._near: dict[tuple[Shape, int], dict[Values, list[Rule]]] = {}
+        near: dict[tuple[Shape, int], dict[Values, list[Rule]]] = {}
         for rule in self.rules:
-            self._add(rule)
+            self._add(rule, near)
+        self._near = sorted(((shape, place, rules) for (shape, place), rules in near.items()), key=lambda each: (-len(each[0]), *each[:2]))
 
-    def _add(self, rule: Rule) -> None:
+    def _add(self, rule: Rule, near: dict[tuple[Shape, int], dict[Values, list[Rule]]]) -> None:
         shape = rule.shape
         values = tuple(rule.conditions[name] for name in shape)
         self._met.setdefault(shape, {}).setdefault(values, []).append(rule)
         for place in range(len(shape)):
-            alike = self._near.setdefault((shape, place), {}).setdefault(values[:place] + values[place + 1 :], [])
+            alike = near.setdefault((shape, place), {}).setdefault(values[:place] + values[place + 1 :], [])
             if len(alike) < OTHERS_MAX:
                 alike.append(rule)
 
@@ -178,10 +179,14 @@ class Index:
             for values in _keys(shape, inputs, also):
                 yield from rules.get(values, ())
 
-    def near(self, inputs: Inputs, also: Also = NOTHING) -> Iterator[Other]:
-        """Rules that miss by one condition, a few of each kind."""
-        for (shape, place), rules in self._near.items():
+    def near(self, inputs: Inputs, also: Also = NOTHING, *, beyond: int = 0) -> Iterator[Other]:
+        """Rules of more than `beyond` conditions that miss by one, a few of each kind; one that agrees in nothing is not near."""
+        for shape, place, rules in self._near:
+            if len(shape) <= beyond:
+                continue
             name, rest = shape[place], shape[:place] + shape[place + 1 :]
+            if not rest and name in inputs:
+                continue
             for values in _keys(rest, inputs, also):
                 for rule in rules.get(values, ()):
                     if name not in inputs:
@@ -206,11 +211,15 @@ def _keys(shape: Shape, inputs: Inputs, also: Also) -> Iterable[Values]:
 
 
 def answer(index: Index, tie_break: Sequence[str], inputs: Inputs, moment: Moment, also: Also = NOTHING) -> Choice:
-    """What the set answers to the inputs, with at most OTHERS_MAX of the rules that did not."""
+    """What the set answers to the inputs, with at most OTHERS_MAX of the rules that did not.
+
+    Of rules whose conditions are not met, those are named that would have answered before the one that did.
+    """
     choice = choose(index.met(inputs, also), tie_break, moment)
     others = list(choice.others[:OTHERS_MAX])
     if len(others) < OTHERS_MAX:
-        for other in index.near(inputs, also):
+        beyond = 0 if choice.rule is None else len(choice.rule.conditions)
+        for other in index.near(inputs, also, beyond=beyond):
             others.append(other)
             if len(others) == OTHERS_MAX:
                 break

@@ -90,7 +90,7 @@ def test_nobody_approves_a_rule_of_their_own(approved_rule):
 @pytest.mark.parametrize("change", ["update mapping_rule set outputs = '{}'", "delete from mapping_rule"])
 def test_a_rule_that_was_approved_is_never_rewritten(clean_database, approved_rule, change):
     rule_id = approved_rule("2026-01-01")
-    with pytest.raises(DBAPIError, match="rewritten|append-only"), clean_database.engine.begin() as connection:
+    with pytest.raises(DBAPIError, match=r"rewritten|append-only"), clean_database.engine.begin() as connection:
         connection.execute(text(change + " where id = :id"), {"id": rule_id})
 
 
