@@ -15,7 +15,7 @@ REASON_MAX = 500
 NAME_MAX = 40
 STATUSES = ("draft", "approved", "retired")
 ON_MISS = ("report", "ignore")
-_TERM_KEYS = {"system", "value"}
+TERM_KEYS = {"system", "value"}
 _PLAIN = {"type": "string", "maxLength": VALUE_LENGTH_MAX}
 _KEY = {"type": "object", "required": ["system", "value"], "properties": {"system": _PLAIN, "value": _PLAIN}, "additionalProperties": False}
 
@@ -30,7 +30,7 @@ class Term(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             return self._text.deserialize(value, attr, data, **kwargs)
-        if set(value) != _TERM_KEYS:
+        if set(value) != TERM_KEYS:
             raise ValidationError("a text, or system and value")
         return {name: self._text.deserialize(each, attr, data, **kwargs) for name, each in value.items()}
 

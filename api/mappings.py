@@ -17,6 +17,7 @@ from api.context import actor, database
 from api.crosswalk import JSON_TYPE, misses, today
 from api.mapping_schemas import (
     ON_MISS,
+    TERM_KEYS,
     ConflictsSchema,
     CoverageSchema,
     DayQuery,
@@ -32,7 +33,7 @@ from api.routing import Answer, Operation, add, new_blueprint
 from mdm.access import Verb
 from mdm.errors import FieldProblem
 from mdm.jsonio import dumps
-from mdm.mapping import VALUE_LENGTH_MAX
+from mdm.mapping import VALUE_LENGTH_MAX, Given
 from mdm.mapping_answers import Answered, Ask, one_snapshot, resolve
 from mdm.mapping_asks import Asks
 from mdm.mapping_reports import conflicts, coverage
@@ -158,24 +159,16 @@ def _read_ask(item: object, day: date) -> Ask:
     """A question of a list: what is wrong with its shape is its own answer and does not stop the others."""
     if not isinstance(item, dict) or not isinstance(item.get("inputs"), dict):
         return Ask({}, day, (FieldProblem("required", "/inputs", "an object of inputs"),))
-    problems = [
-        FieldProblem("unknown_field", "", "inputs and as_of; known_at holds for the whole request") for name in item if name not in _ITEM
-    ]
-    inputs = {}
+    problems = [FieldProblem("unknown_field", "", "inputs and as_of; known_at is said once") for name in item if name not in _ITEM]
+    inputs: dict[str, Given] = {}
     for name, value in item["inputs"].items():
-        if value is None:
-            continue
-        if isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= VALUE_LENGTH_MAX:
+        if _is_tidy(value) or (isinstance(value, dict) and value.keys() == TERM_KEYS and all(map(_is_tidy, value.values()))):
             inputs[name] = value  # nearly every one, without the schema's share of the time
-            continue
-        try:
-            inputs[name] = (
-                value
-                if isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= 40
-                else _TERM.deserialize(value)
-            )
-        except ValidationError:
-            problems.append(FieldProblem("wrong_type", "/inputs", "a text of at most 200 characters, or {system, value}"))
+        elif value is not None:
+            try:
+                inputs[name] = _TERM.deserialize(value)
+            except ValidationError:
+                problems.append(FieldProblem("wrong_type", "/inputs", "a text of at most 200 characters, or {system, value}"))
     given = item.get("as_of")
     try:
         as_of = day if given is None else date.fromisoformat(given)
@@ -183,6 +176,10 @@ def _read_ask(item: object, day: date) -> Ask:
         as_of = day
         problems.append(FieldProblem("wrong_type", "/as_of", "a date such as 2026-03-31"))
     return Ask(inputs, as_of, tuple(problems))
+
+
+def _is_tidy(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and len(value) <= VALUE_LENGTH_MAX
 
 
 _ITEM = frozenset({"inputs", "as_of"})

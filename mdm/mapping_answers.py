@@ -3,6 +3,7 @@
 A process remembers a set's rules under the set's stamp, which it reads again for every request: an answer is never older than its question.
 """
 
+import gc
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -129,6 +130,9 @@ def load(session: Session, code: str) -> Loaded:
         if len(_remembered) >= _REMEMBERED_MAX:
             _remembered.clear()
         _remembered[place] = stamp, loaded
+        # Thousands of rules that live until the set changes: a full collection that walked them all would hold up an answer by 0.1 s.
+        # They have no cycles, so they go when they are forgotten.
+        gc.freeze()
     return loaded
 
 

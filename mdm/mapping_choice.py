@@ -101,7 +101,7 @@ def choose(met: Iterable[Rule], tie_break: Sequence[str], moment: Moment) -> Cho
             out.append(Other(rule, why))
     if not standing:
         return Choice(None, (), tuple(out))
-    if len(standing) == 1:
+    if len(standing) == 1:  # nearly every question
         return Choice(standing[0][1], (), tuple(out))
     return _among(standing, out)
 

@@ -7,7 +7,7 @@ survivor.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import LiteralString
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -24,8 +24,7 @@ from mdm.systems import GOLDEN, SystemRegistry, registry
 UNKNOWN_VALUE, UNKNOWN_SYSTEM, AMBIGUOUS_VALUE = "unknown_value", "unknown_system", "ambiguous_value"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A key of a system (code or alias), as it is meant on a day: keys are given to somebody else years later."""
 
     domain: str
