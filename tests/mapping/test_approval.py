@@ -1,7 +1,9 @@
 """Rules from draft to retirement: two persons, all or nothing, nothing rewritten."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from threading import Barrier
 from uuid import UUID
 
 import pytest
@@ -200,3 +202,21 @@ def test_events_and_audit_tell_of_rules_by_their_ids(rules):
         ("mapping.retired", "mapping", rule, {"set": "posting"}),
     ]
     assert [tuple(act) for act in acts] == [("mapping:draft", "ann"), ("mapping:approve", "bob"), ("mapping:retire", "bob")]
+
+
+def test_of_two_approvals_at_once_that_clash_one_is_refused(rules):
+    for number in range(10):
+        drafts = [rules.draft({"department": str(number)}, account) for account in "12"]
+        start = Barrier(2)
+
+        def approve_one(draft, start=start):
+            start.wait()
+            try:
+                return rules.approve(draft).approved
+            except Conflict as refused:
+                return refused.problems[0].code
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(approve_one, drafts))
+        assert done.count("overlap") == 1
+        assert rules.one({"department": str(number)})["outcome"] == "found"
