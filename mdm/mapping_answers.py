@@ -244,14 +244,14 @@ def _not_understood(name: str, domain: str | None, value: Given, understood: Und
 
 def _refused(problems: Iterable[FieldProblem]) -> Answer:
     shown: list[ProblemShown] = [{"code": p.code, "pointer": p.pointer, "message": p.message} for p in problems]
-    return {"outcome": Outcome.INVALID_INPUT.value, "outputs": None, "splits": [], "rule": None, "others": [], "problems": shown}
+    return {"outcome": Outcome.INVALID_INPUT, "outputs": None, "splits": [], "rule": None, "others": [], "problems": shown}
 
 
 def _shown(choice: Choice) -> Answer:
     rule = choice.rule
     outcome = Outcome.FOUND if rule is not None else Outcome.AMBIGUOUS if choice.tied else Outcome.NO_RULE
     return {
-        "outcome": outcome.value,
+        "outcome": outcome,
         "outputs": None if rule is None else outputs_of(rule.splits),
         "splits": [] if rule is None else _shares(rule.splits),
         "rule": None if rule is None else _rule_shown(rule),
@@ -273,7 +273,7 @@ def _day(day: date | None) -> str | None:
 
 
 def _other(other: Other) -> OtherShown:
-    shown: OtherShown = {"rule": other.rule.id, "reason": other.why.value}
+    shown: OtherShown = {"rule": other.rule.id, "reason": other.why}
     return shown if other.input is None else {**shown, "input": other.input}
 
 
