@@ -8,7 +8,24 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api
 
-from api import auth, docs, errors, explain, golden, health, identity, jobs, keys, logging, match, preview, sources, systems, tasks
+from api import (
+    auth,
+    docs,
+    errors,
+    explain,
+    golden,
+    health,
+    identity,
+    jobs,
+    keys,
+    logging,
+    mappings,
+    match,
+    preview,
+    sources,
+    systems,
+    tasks,
+)
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
@@ -79,6 +96,7 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         api.register_blueprint(domain_blueprint(entity))
     for blueprint in (
         crosswalk_blueprint(),
+        mappings.blueprint(),
         systems.blueprint(),
         tasks.blueprint(),
         identity.blueprint(),

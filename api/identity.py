@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
-from api.etag import IF_MATCH, if_match
+from api.preconditions import if_match, if_match_given, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas, Values, text
 from mdm import audit, decisions, golden, identity, pins, policy
@@ -178,7 +178,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
             body=body,
             answer=answer,
             refusals=refusals,
-            docs={"parameters": [{**IF_MATCH, "required": False}]},
+            docs={"parameters": [if_match_parameter("the golden record; a rehearsal needs none", required=False)]},
         )
         add(blueprint, method, f"/golden/<golden_id>{rule}", partial(handler, entity), operation)
     unpin = Operation(name="unpin_value", summary="Take a pin back", access=decide, query=ReasonQuery, answer=UndoneSchema, refusals=(409,))
@@ -232,7 +232,7 @@ def pin(entity: EntityType, body: Mapping[str, Any], *, golden_id: str, attribut
 def _do(entity: EntityType, body: Mapping[str, Any], goldens: Sequence[UUID], what: Callable[[Session, Act], Done]) -> Answer:
     """One act, for good or as a rehearsal, on golden records that exist for whoever asks."""
     dry_run: bool = body["dry_run"]
-    act = Act(actor=actor(), reason=body["reason"], request_id=request_id(), if_match=if_match(required=not dry_run))
+    act = Act(actor=actor(), reason=body["reason"], request_id=request_id(), if_match=if_match_given() if dry_run else if_match())
 
     def work(session: Session) -> tuple[Done, Effect | None, UUID]:
         policy.check_visible(session, actor(), goldens)

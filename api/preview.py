@@ -18,14 +18,14 @@ from mdm.reading import Reader
 _KINDS_MAX = 20
 
 
-class RulesSchema(Schema):
+class SurvivorshipSchema(Schema):
     """Rules instead of the declared ones."""
 
     survive = fields.Dict(keys=text(), values=fields.String(validate=validate.OneOf([rule.value for rule in Survive])), load_default=dict)
     authorities = fields.Dict(keys=text(), values=fields.List(text(), validate=validate.Length(max=_KINDS_MAX)), load_default=dict)
 
 
-class SampleSchema(Schema):
+class SurvivorshipSampleSchema(Schema):
     """A golden value that would change."""
 
     golden_id = fields.UUID(required=True)
@@ -34,13 +34,13 @@ class SampleSchema(Schema):
     after = fields.Raw(required=True, allow_none=True)
 
 
-class PreviewSchema(Schema):
+class SurvivorshipPreviewSchema(Schema):
     """How many golden records were looked at, the newest first; how many would change, per attribute; and some of them."""
 
     looked_at = fields.Integer(required=True)
     golden_records = fields.Integer(required=True)
     attributes = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    samples = fields.List(fields.Nested(SampleSchema), required=True)
+    samples = fields.List(fields.Nested(SurvivorshipSampleSchema), required=True)
 
 
 def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> None:
@@ -49,8 +49,8 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
         name="preview_survivorship",
         summary="What other survivorship rules would change in the stored golden records",
         access=Access(Verb.CONFIGURE, entity.name),
-        body=RulesSchema,
-        answer=PreviewSchema,
+        body=SurvivorshipSchema,
+        answer=SurvivorshipPreviewSchema,
     )
     add(blueprint, "POST", "/survivorship/preview", partial(post_preview, entity), operation)
 

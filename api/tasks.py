@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
-from api.etag import IF_MATCH, if_match
 from api.identity import UndoneSchema, take_back
+from api.preconditions import etag, if_match, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
 from mdm import audit, policy, tasks, workbench
@@ -84,7 +84,7 @@ def blueprint() -> Any:
         body=TaskDecisionSchema,
         answer=TaskSchema,
         refusals=(409, 412, 428),
-        docs={"parameters": [IF_MATCH]},
+        docs={"parameters": [if_match_parameter("the task")]},
     )
     undo = Operation(
         name="undo_task",
@@ -116,7 +116,7 @@ def get_all(query: Mapping[str, Any]) -> Answer:
 def get_one(*, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
     view = database().run(lambda session: _shown(session, wanted))
-    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+    return view, HTTPStatus.OK, etag(view.version)
 
 
 def _shown(session: Session, task_id: UUID) -> tasks.TaskView:
@@ -127,7 +127,7 @@ def _shown(session: Session, task_id: UUID) -> tasks.TaskView:
 
 def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    ruling = tasks.Ruling(body["verdict"], if_match() or 0, body.get("candidate"), body["reason"], body["until"])
+    ruling = tasks.Ruling(body["verdict"], if_match(), body.get("candidate"), body["reason"], body["until"])
 
     def work(session: Session) -> tasks.TaskView:
         task = _read(session, wanted)
@@ -136,7 +136,7 @@ def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
         return tasks.decide(session, entity, wanted, actor(), ruling, request_id())
 
     view = database().run(work)
-    return view, HTTPStatus.OK, {"ETag": f'"{view.version}"'}
+    return view, HTTPStatus.OK, etag(view.version)
 
 
 def delete_decision(*, task_id: str) -> Answer:

@@ -6,8 +6,6 @@ A value may become known while its miss is being written: a delivery that looked
 So each written miss is looked at once more when every transaction that ran at that moment has ended; then nobody can have overlooked it.
 """
 
-import atexit
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,13 +15,13 @@ from uuid import UUID
 import structlog
 
 from mdm import misswork
+from mdm.batched import Batched
 from mdm.db import Database, DatabaseError, fetch
 from mdm.errors import Busy, Unavailable
 from mdm.misswork import Counted, Miss
 
 DISTINCT_MAX = 10_000  # beyond this, questions not yet seen go uncounted until the next write
 WRITE_AT = 1_000
-WRITE_SECONDS = 1.0
 _PIECE = 500  # misses written in one transaction
 
 
@@ -35,27 +33,25 @@ class _Unverified:
     until: int
 
 
-class Misses:
-    """Counts of one process. Safe among threads; the writing thread starts with the first miss, hence after any fork."""
+class Misses(Batched):
+    """The misses of one process."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__()
         self._database = database
         self._counts: dict[Miss, Counted] = {}
         self._unverified: list[_Unverified] = []
-        self._lock = threading.Lock()
-        self._full = threading.Event()
-        self._writer: threading.Thread | None = None
 
     def count(self, missed: Iterable[Miss], client: str, targets: Iterable[str] = ()) -> None:
         """Add one miss per question, asked by this client for these target systems."""
         asked = tuple(targets)
-        with self._lock:
+        with self.lock:
             for miss in missed:
                 self._add(Counted(miss, 1, {client}, set(asked)))
-            if self._writer is None and self._counts:
-                self._start()
-            if len(self._counts) >= WRITE_AT:
-                self._full.set()
+            if self._counts:
+                self.begin()
+        if len(self._counts) >= WRITE_AT:
+            self.hurry()
 
     def _add(self, counted: Counted) -> None:
         known = self._counts.get(counted.miss)
@@ -66,7 +62,7 @@ class Misses:
 
     def write(self) -> None:
         """Write what was counted, now; what cannot be written is kept for the next time."""
-        with self._lock:
+        with self.lock:
             counts, self._counts = self._counts, {}
         # Sorted, so that two processes that write the same questions lock their rows in one order.
         left = [counts[miss] for miss in sorted(counts)]
@@ -88,13 +84,12 @@ class Misses:
         if not ids:
             return
         until = self._ask("select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        with self._lock:
+        with self.lock:
             self._unverified.append(_Unverified(ids, until))
-            if self._writer is None:
-                self._start()
+            self.begin()
 
     def _verify(self) -> None:
-        with self._lock:
+        with self.lock:
             waiting = list(self._unverified)
         if not waiting:
             return
@@ -102,24 +97,13 @@ class Misses:
         for batch in waiting:
             if batch.until <= oldest:
                 self._database.run(partial(misswork.close_known, ids=batch.ids))
-                with self._lock:
+                with self.lock:
                     self._unverified = [other for other in self._unverified if other is not batch]
 
     def _ask(self, statement: LiteralString) -> int:
         return int(self._database.run(lambda session: fetch(session, statement))[0][0])
 
     def _keep(self, left: Sequence[Counted]) -> None:
-        with self._lock:
+        with self.lock:
             for counted in left:
                 self._add(counted)
-
-    def _start(self) -> None:
-        self._writer = threading.Thread(target=self._write_for_ever, name="misses", daemon=True)
-        self._writer.start()
-        atexit.register(self.write)
-
-    def _write_for_ever(self) -> None:
-        while True:
-            self._full.wait(WRITE_SECONDS)
-            self._full.clear()
-            self.write()

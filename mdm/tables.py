@@ -283,33 +283,3 @@ class MatchModel(Base):
     activated_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     __table_args__ = (Index("uq_match_model_active", "domain", unique=True, postgresql_where=text("active")),)
-
-
-class MappingSet(Base):
-    """A table of rules from several inputs to several outputs, with the columns that rules may name."""
-
-    __tablename__ = "mapping_set"
-    code: Mapped[str] = mapped_column(primary_key=True)
-    label: Mapped[str]
-    inputs: Mapped[list[str]]
-    outputs: Mapped[list[str]]
-    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
-
-
-class MappingRule(Base):
-    """One rule: the inputs it asks for (the others are any), what it answers, and when it is in force.
-
-    Two approved rules with equal conditions never overlap in time: the exclusion constraint in the migration reads `conditions_hash`.
-    """
-
-    __tablename__ = "mapping_rule"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    set_code: Mapped[str] = mapped_column(ForeignKey("mapping_set.code"))
-    conditions: Mapped[Json]
-    conditions_hash: Mapped[int] = mapped_column(BigInteger)
-    outputs: Mapped[Json]
-    status: Mapped[str] = mapped_column(CheckConstraint("status in ('draft', 'approved', 'retired')", "status"))
-    valid_from: Mapped[date | None]
-    valid_to: Mapped[date | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
-    __table_args__ = (Index("ix_mapping_rule_set", "set_code", "conditions_hash"),)

@@ -44,11 +44,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class MappingRow:
-    """One rule of a mapping set, in local codes; an input that is left out matches any value. Dates are inclusive."""
+    """One rule of a mapping set; an input that is left out matches any value. Dates are inclusive.
+
+    Inputs are plain texts, or (system, local key) of what a domain holds; `splits` are (share in per cent, outputs).
+    """
 
     set: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
+    inputs: dict[str, str | Identifier]
+    splits: tuple[tuple[str, dict[str, str]], ...]
     valid_from: date | None = None
     valid_to: date | None = None
 

@@ -14,10 +14,10 @@ from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ingest import deliver_all
-from mdm.mapping import put_rules
 from mdm.standardise import Delivery as Incoming
 from mdm.systems import put_system
 from seed.delivery import Delivery, SystemSpec
+from seed.load_mappings import load_mappings
 from seed.world import SYSTEMS, World, build_world
 
 REQUEST_ID = "seed"
@@ -34,10 +34,10 @@ class Progress:
 
 
 def load_world(database: Database, world: World, report: Callable[[Progress], None]) -> int:
-    """Register the systems, deliver every record, write the mapping rules; the number of rows that were refused."""
+    """Register the systems, deliver every record, write the mapping sets; the number of rows that were refused."""
     _register(database, world.systems)
     refused = deliver_world(database, world.deliveries, report)
-    _write_rules(database, world)
+    load_mappings(database, world)
     return refused
 
 
@@ -50,7 +50,7 @@ def load_demo(database: Database, report: Callable[[Progress], None]) -> int:
         refused = deliver_world(database, [d for d in world.deliveries if d.domain == "patient"], report)
         report(Progress("other domains, in a second process", 0, 0))
         refused += beside.result()
-    _write_rules(database, world)
+    load_mappings(database, world)
     return refused
 
 
@@ -66,11 +66,6 @@ def _register(database: Database, systems: Iterable[SystemSpec]) -> None:
     with database.unit_of_work() as session:
         for s in systems:
             put_system(session, s.code, name=s.name, kind=s.kind, organization=s.organization, aliases=s.aliases)
-
-
-def _write_rules(database: Database, world: World) -> None:
-    with database.unit_of_work() as session:
-        put_rules(session, world.mappings)
 
 
 def deliver_world(database: Database, deliveries: Sequence[Delivery], report: Callable[[Progress], None]) -> int:

@@ -69,7 +69,9 @@ def build_world(random_seed: int = 2026, patients: int | None = None) -> World:
         *_seeded(random_seed, "item", items),
         *_seeded(random_seed, "patient", lambda rng: febrl_patients(rng, patients)),
     ]
-    return World(SYSTEMS, tuple(one.delivery for one in told), _truth(told), mappings(planned, centers), tuple(replacements(centers)))
+    deliveries = tuple(one.delivery for one in told)
+    rules = _seeded(random_seed, "mapping", lambda rng: mappings(rng, planned, centers, deliveries))
+    return World(SYSTEMS, deliveries, _truth(told), rules, tuple(replacements(centers)))
 
 
 def _seeded(random_seed: int, subject: str, make: Callable[[Random], Made]) -> Made:

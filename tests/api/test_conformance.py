@@ -56,9 +56,9 @@ def served(database, tmp_path_factory):
 
 def role_for(case) -> Role:
     """Whoever may call it, so that most cases get past the door."""
-    if case.path.startswith("/v1/tasks"):
+    if case.path.startswith(("/v1/tasks", "/v1/mappings/{set_code}/")):
         return Role.STEWARD
-    if case.path.startswith(("/v1/keys", "/v1/jobs")) or (case.path.startswith("/v1/systems") and case.method == "PUT"):
+    if case.path.startswith(("/v1/keys", "/v1/jobs")) or (case.path.startswith(("/v1/systems", "/v1/mappings")) and case.method == "PUT"):
         return Role.ADMIN
     return Role.INTEGRATION
 

@@ -1,6 +1,9 @@
 """The upgraded schema is the mapped one, there is one head, and history cannot be rewritten."""
 
+from datetime import date
+
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -8,8 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from mdm import tables_identity, tables_jobs, tables_misses  # noqa: F401  (mapped by importing them)
+from mdm.access import SYSTEM_ACTOR
+from mdm.mapping_answers import Ask, resolve
 from mdm.migrate import config, is_current, migrate
-from mdm.tables_work import Base
+from mdm.tables_mapping import Base
 
 
 def test_upgraded_schema_equals_the_mapped_tables(database):
@@ -56,15 +61,54 @@ def test_a_redirect_to_a_merged_record_is_refused_by_the_database(database):
         connection.execute(text(statement), {"into": merged})
 
 
-def test_equal_approved_rules_may_not_overlap(database):
+@pytest.fixture
+def approved_rule(database):
+    """approved_rule(valid_from) -> the id of a rule that is in the table as approved, all with equal conditions."""
     insert = (
-        "insert into mapping_rule (id, set_code, conditions, conditions_hash, outputs, status, valid_from)"
-        " values (gen_random_uuid(), 's', '{}', 7, '{}', 'approved', :d)"
+        "insert into mapping_rule (id, set_code, conditions, conditions_hash, written, outputs, status, valid_from, author, approved_by)"
+        " values (gen_random_uuid(), 's', '{}', 7, '{}', '[]', 'approved', :d, 'ann', :by) returning id"
     )
-    with database.engine.begin() as connection:
+
+    def make(valid_from, approved_by="bob"):
+        with database.engine.begin() as connection:
+            connection.execute(text("insert into mapping_set (code) values ('s') on conflict do nothing"))
+            return connection.execute(text(insert), {"d": valid_from, "by": approved_by}).scalar_one()
+
+    return make
+
+
+def test_equal_approved_rules_may_not_overlap(approved_rule):
+    approved_rule("2026-01-01")
+    with pytest.raises(DBAPIError, match="no_overlap"):
+        approved_rule("2026-02-01")
+
+
+def test_nobody_approves_a_rule_of_their_own(approved_rule):
+    with pytest.raises(DBAPIError, match="two_persons"):
+        approved_rule("1999-01-01", approved_by="ann")
+
+
+@pytest.mark.parametrize("change", ["update mapping_rule set outputs = '{}'", "delete from mapping_rule"])
+def test_a_rule_that_was_approved_is_never_rewritten(clean_database, approved_rule, change):
+    rule_id = approved_rule("2026-01-01")
+    with pytest.raises(DBAPIError, match=r"rewritten|append-only"), clean_database.engine.begin() as connection:
+        connection.execute(text(change + " where id = :id"), {"id": rule_id})
+
+
+def test_mapping_rules_of_before_go_on_answering(new_database):
+    old = new_database()
+    with old.engine.begin() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        command.upgrade(made, "0003")
+        connection.execute(text("insert into mapping_set (code, label, inputs, outputs) values ('s', 'Old', '{department}', '{account}')"))
         connection.execute(
-            text("insert into mapping_set (code, label, inputs, outputs) values ('s', 's', '{}', '{}') on conflict do nothing")
+            text(
+                "insert into mapping_rule (id, set_code, conditions, conditions_hash, outputs, status) values"
+                """ (gen_random_uuid(), 's', '{"department": "4410"}', 7, '{"account": "401100"}', 'approved')"""
+            )
         )
-        connection.execute(text(insert), {"d": "2026-01-01"})
-    with pytest.raises(DBAPIError, match="no_overlap"), database.engine.begin() as connection:
-        connection.execute(text(insert), {"d": "2026-02-01"})
+    migrate(old)
+    with old.unit_of_work() as session:
+        answered = resolve(session, SYSTEM_ACTOR, "s", [Ask({"department": "4410"}, date(2026, 1, 1))])
+    assert answered.answers[0]["outputs"] == {"account": "401100"}

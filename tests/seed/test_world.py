@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from datetime import date
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from stdnum import ean
 
 from mdm.entities import ENTITY_TYPES
 from seed.delivery import Delivery
+from seed.load_mappings import SETS, _references
 from seed.numbers import npi_is_valid
 from seed.world import SYSTEMS, build_world
 
@@ -212,13 +214,19 @@ def test_the_reorganisation_replaces_closed_cost_centers_on_the_next_day(world):
 
 
 def test_mapping_rules_name_codes_that_exist(world):
-    departments = {one.key for one in of(world, "department")}
-    centers = {one.key for one in of(world, "cost_center", "erp-north")}
-    accounts = {one.key for one in of(world, "account", "erp-north")}
+    known = {(one.domain, one.system, one.key) for one in world.deliveries}
+    assert {rule.set for rule in world.mappings} == set(SETS)
     for rule in world.mappings:
-        assert rule.inputs["department"] in departments
-        assert rule.outputs["cost_center"] in centers
-        assert rule.outputs.get("account", "112100") in accounts
+        assert _references(SETS[rule.set], rule) <= known
+
+
+def test_mapping_rules_have_the_flaws_that_such_tables_have(world):
+    turned = [rule for rule in world.mappings if rule.valid_to == date(2026, 6, 30)]
+    expired = [rule for rule in world.mappings if rule.valid_to == date(2025, 12, 31)]
+    split = [rule for rule in world.mappings if len(rule.splits) > 1]
+    assert min(len(turned), len(expired)) > 20
+    assert split
+    assert all(sum(Decimal(share) for share, _ in rule.splits) == 100 for rule in world.mappings)
 
 
 def test_equal_conditions_of_mapping_rules_never_overlap_in_time(world):

@@ -1,0 +1,202 @@
+"""How far a mapping set reaches, and what is wrong with it: coverage of what is asked and of golden records, conflicts of its rules."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.access import Actor, Verb
+from mdm.db import fetch
+from mdm.mapping_answers import Loaded, load
+from mdm.mapping_choice import Index, Inputs, Moment, Rule, answer, as_approved, obstacle
+from mdm.mapping_conflicts import Standing
+from mdm.mapping_sets import Definition, Output, check_open, get_set
+from mdm.mapping_terms import survivors
+from mdm.systems import registry
+
+ASKED_MAX = 10_000  # the combinations asked for most often
+LISTED_MAX = 100
+CONFLICTS_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A combination that is asked for and has no answer."""
+
+    inputs: Inputs
+    outcome: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Of the combinations asked for: how many are answered, and what share of the questions that is."""
+
+    combinations: int
+    answered: int
+    questions: int
+    questions_answered: int
+    open: tuple[Open, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Of a domain's active golden records: those answered with this input alone, those that a rule names with others, the rest."""
+
+    input: str
+    domain: str
+    records: int
+    answered: int
+    named: int
+    open: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    as_of: date
+    asked: Asked
+    inputs: tuple[Reached, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One conflict: its kind, the rules, from which day (None: any), and the input or output with the value that is at fault."""
+
+    kind: str
+    rules: tuple[str, ...]
+    day: date | None = None
+    name: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """Findings, the worst kinds first; `cut` when there may be more."""
+
+    items: tuple[Finding, ...]
+    cut: bool
+
+
+def coverage(session: Session, actor: Actor, code: str, as_of: date) -> Coverage:
+    """What the rules in force on that day answer."""
+    loaded = load(session, code)
+    check_open(actor, Verb.READ, loaded.present)
+    moment = Moment(as_of)
+    now = _now(session, loaded.named)
+    rules = [as_approved(rule, rule.valid_to, now) for rule in loaded.index.rules if obstacle(rule, moment) is None]
+    asked = _asked(session, code, Index(rules), loaded.present, moment)
+    domains = {each.name: each.domain for each in loaded.present.inputs if each.domain is not None}
+    return Coverage(as_of, asked, tuple(_reached(session, rules, name, domain, moment) for name, domain in domains.items()))
+
+
+def _now(session: Session, values: Collection[str]) -> dict[str, str]:
+    """Golden ids -> those that they stand for today."""
+    return {golden_id: survivor for golden_id, (survivor, _) in survivors(session, values, None).items()}
+
+
+def _asked(session: Session, code: str, index: Index, definition: Definition, moment: Moment) -> Asked:
+    rows = fetch(
+        session, "select inputs, count from mapping_ask where set_code = %s order by count desc, inputs_hash limit %s", (code, ASKED_MAX)
+    )
+    golden = [each.name for each in definition.inputs if each.domain is not None]
+    now = _now(session, {inputs[name] for inputs, _ in rows for name in golden if name in inputs})
+    unanswered: list[Open] = []
+    for asked, count in rows:
+        inputs = {name: now.get(value, value) for name, value in asked.items()}
+        choice = answer(index, definition.tie_break, inputs, moment)
+        if choice.rule is None:
+            unanswered.append(Open(inputs, "ambiguous" if choice.tied else "no_rule", count))
+    total, without = sum(count for _, count in rows), sum(each.count for each in unanswered)
+    return Asked(len(rows), len(rows) - len(unanswered), total, total - without, tuple(unanswered[:LISTED_MAX]))
+
+
+def _reached(session: Session, rules: Sequence[Rule], name: str, domain: str, moment: Moment) -> Reached:
+    ids = [row[0] for row in fetch(session, "select id from golden_record where domain = %s and status = 'active' order by id", (domain,))]
+    spoken = {rule.conditions[name] for rule in rules if name in rule.conditions}
+    index = Index(rule for rule in rules if set(rule.conditions) <= {name})
+    rest = [each for each in ids if answer(index, (), {name: str(each)}, moment).rule is None]
+    without = [each for each in rest if str(each) not in spoken]
+    return Reached(name, domain, len(ids), len(ids) - len(rest), len(rest) - len(without), tuple(without[:LISTED_MAX]))
+
+
+def conflicts(session: Session, actor: Actor, code: str, today: date) -> Conflicts:
+    """Overlaps and ties among approved rules, and of each draft with them; values that no longer are what rules take them for."""
+    check_open(actor, Verb.READ, get_set(session, code).definition)
+    loaded = load(session, code)
+    rules = [rule for rule in loaded.index.rules if rule.status != "retired"]
+    found: list[Finding] = []
+    now = _now(session, loaded.named)
+    approved = [as_approved(rule, rule.valid_to, now) for rule in rules]
+    standing = Standing(approved, loaded.present.tie_break)
+    for finding in (*_value_findings(session, loaded, rules, Moment(today)), *_clashes(standing, approved)):
+        found.append(finding)
+        if len(found) == CONFLICTS_MAX:
+            break
+    return Conflicts(tuple(found), len(found) == CONFLICTS_MAX or standing.was_cut)
+
+
+def _clashes(standing: Standing, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Each pair once, approved rules first."""
+    seen: set[frozenset[str]] = set()
+    for rule in rules:
+        for clash in standing.clashes(rule):
+            pair = frozenset((clash.rule.id, clash.against.id))
+            if pair not in seen:
+                seen.add(pair)
+                yield Finding(clash.kind, (clash.rule.id, clash.against.id), clash.day)
+
+
+def _value_findings(session: Session, loaded: Loaded, rules: Sequence[Rule], today: Moment) -> list[Finding]:
+    definition = loaded.present
+    held: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        for each in definition.inputs:
+            if each.domain is not None and each.name in rule.conditions:
+                held.setdefault((each.name, rule.conditions[each.name]), []).append(rule)
+    found = _golden_findings(session, held, "input")
+    for output in definition.outputs:
+        targets: dict[tuple[str, str], list[Rule]] = {}
+        for rule in rules:
+            for value in {split.values.get(output.name) for split in rule.splits} - {None}:
+                targets.setdefault((output.name, value or ""), []).append(rule)
+        if output.system is not None:
+            found += _key_findings(session, output, targets, today)
+        elif output.domain is not None:
+            found += _golden_findings(session, targets, "target")
+    return found
+
+
+def _golden_findings(session: Session, held: Mapping[tuple[str, str], Sequence[Rule]], what: str) -> list[Finding]:
+    """Golden records that were merged or retired since a rule named them."""
+    ids = sorted({value for _, value in held})
+    rows = fetch(session, "select id::text, status from golden_record where id = any(%s::text[]::uuid[]) and status <> 'active'", (ids,))
+    status: dict[str, str] = {row[0]: row[1] for row in rows}
+    return [_finding(f"{what}_{status[value]}", name, value, rules) for (name, value), rules in held.items() if value in status]
+
+
+_KEYS: LiteralString = (
+    "select value, bool_or(status = 'active' and (valid_to is null or valid_to >= %s)) from xref"
+    " where domain = %s and system_id = %s and value = any(%s) and recorded_to is null group by value"
+)
+
+
+def _key_findings(session: Session, output: Output, targets: Mapping[tuple[str, str], Sequence[Rule]], today: Moment) -> list[Finding]:
+    """Keys of a system that are gone, inactive or expired, though a rule that is in force today answers with them."""
+    values = sorted({value for _, value in targets})
+    rows = fetch(session, _KEYS, (today.as_of, output.domain, registry(session).ids[output.system or ""], values))
+    known: dict[str, bool] = {row[0]: row[1] for row in rows}
+    found: list[Finding] = []
+    for (name, value), rules in targets.items():
+        current = [rule for rule in rules if obstacle(as_approved(rule, rule.valid_to, {}), today) is None]
+        if value not in known:
+            found.append(_finding("target_unknown", name, value, rules))
+        elif not known[value] and current:
+            found.append(_finding("target_inactive", name, value, current))
+    return found
+
+
+def _finding(kind: str, name: str, value: str, rules: Sequence[Rule]) -> Finding:
+    return Finding(kind, tuple(rule.id for rule in rules[:LISTED_MAX]), None, name, value)
