@@ -8,7 +8,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api
 
-from api import auth, docs, errors, explain, golden, health, keys, logging, match, sources, systems, tasks
+from api import auth, changes, consumers, docs, errors, explain, golden, health, keys, logging, match, sources, systems, tasks, webhooks
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
@@ -78,6 +78,8 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
     for entity in entities.values():
         api.register_blueprint(domain_blueprint(entity))
     for blueprint in (crosswalk_blueprint(), systems.blueprint(), tasks.blueprint(), keys.blueprint(), health.blueprint()):
+        api.register_blueprint(blueprint)
+    for blueprint in (changes.blueprint(), consumers.blueprint(), webhooks.blueprint()):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint(api))
 

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_explain, cli_match
+from mdm import cli_explain, cli_feed, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -86,6 +86,7 @@ def _parser() -> ArgumentParser:
     match_commands = match.add_subparsers(required=True, metavar="COMMAND")
     cli_match.add_commands(match_commands)
     cli_explain.add_parser(match_commands)
+    cli_feed.add_parser(commands)
     return parser
 
 
@@ -148,17 +149,18 @@ def _serve(settings: Settings, _: Namespace) -> None:
 
 def _worker(settings: Settings, asked: Namespace) -> None:
     from mdm import logs, worker
+    from mdm.sending import Outlet
 
     found = _resolved(settings)
     logs.configure(found.log_level)
-    url, broker = found.database_url or "", found.broker_url or NO_BROKER
+    url, broker, outlet = found.database_url or "", found.broker_url or NO_BROKER, Outlet.of(found)
     if asked.once:
-        print(worker.work_once(url, found.match_memory_gb))
+        print(worker.work_once(url, found.match_memory_gb, outlet))
     elif broker == NO_BROKER:
-        worker.work_without_broker(url, _stop_event(), found.match_memory_gb)
+        worker.work_without_broker(url, _stop_event(), found.match_memory_gb, outlet)
     else:
         _check_broker(found)
-        worker.work_with_broker(url, broker, asked.concurrency, found.match_memory_gb)
+        worker.work_with_broker(url, broker, asked.concurrency, found.match_memory_gb, outlet)
 
 
 def _stop_event() -> threading.Event:

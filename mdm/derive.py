@@ -55,8 +55,10 @@ def derive(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], *, new: frozenset[UUID]
 ) -> list[Happening]:
     """Bring values, status and crosswalk of these golden records up to their records; `new` ones have nothing stored yet."""
-    versions, happened = _close_versions(session, entity, registry, goldens, new)
-    rows, released = _close_xref(session, entity, registry, goldens, new)
+    versions, happened, standing = _close_versions(session, entity, registry, goldens, new)
+    rows, released, touched = _close_xref(session, entity, registry, goldens, new)
+    # What a consumer copies is values and identifiers: when only the latter changed, it is told so.
+    happened += [Happening("crosswalk.changed", g, {"version": version}) for g, version in standing.items() if g in touched]
     if versions:
         write(session, _INSERT_VERSIONS, (dumps(versions).decode(),))
     if rows:
@@ -80,28 +82,30 @@ _INSERT_XREF = (
 
 def _close_versions(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
-) -> tuple[list[dict[str, Any]], list[Happening]]:
-    """Close the versions that are no longer true; answers the versions to insert, and what happened."""
+) -> tuple[list[dict[str, Any]], list[Happening], dict[UUID, int]]:
+    """Close the versions that are no longer true; answers the versions to insert, what happened, and the versions that stand."""
     known = _open_versions(session, [g for g in goldens if g not in new])
     fresh: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
     happened: list[Happening] = []
+    standing: dict[UUID, int] = {}
     for golden_id, members in goldens.items():
         survivors = golden_values(entity, members, registry)
         values, provenance = as_json(survivors)
         version, old_values, old_provenance, old_status = known.get(golden_id, (0, None, None, ""))
         status = "active" if any(m.status == "active" for m in members) else "retired"
         if (values, provenance, status) == (old_values, old_provenance, old_status):
+            standing[golden_id] = version
             continue
         row = {"golden_id": golden_id, "version": version + 1, "values": values, "provenance": provenance, "status": status}
         (changed if version else fresh).append(row)
         what = "golden.created" if golden_id in new else "golden.retired" if status == "retired" != old_status else "golden.updated"
-        happened.append(Happening(what, golden_id, {"version": version + 1}))
+        happened.append(Happening(what, golden_id, {"version": version + 1, **({"before": version} if version else {})}))
     at = _close(session, changed)
     retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
     if retired:
         execute(session, "update golden_record set status = 'retired' where id = any(%s)", (retired,))
-    return [*fresh, *({**row, "at": at} for row in changed)], happened
+    return [*fresh, *({**row, "at": at} for row in changed)], happened, standing
 
 
 def _open_versions(session: Session, goldens: Sequence[UUID]) -> dict[UUID, tuple[int, Any, Any, str]]:
@@ -189,8 +193,8 @@ def _both(a: Holding, b: Holding) -> Holding:
 
 def _close_xref(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
-) -> tuple[list[dict[str, Any]], set[tuple[int, str]]]:
-    """Close the crosswalk rows that are no longer true; answers what to insert, and the values whose claim was given up."""
+) -> tuple[list[dict[str, Any]], set[tuple[int, str]], set[UUID]]:
+    """Close the crosswalk rows that are no longer true; answers what to insert, which values' claims were given up, and whose rows changed."""
     wanted: dict[Place, Holding] = {}
     for golden_id, members in goldens.items():
         wanted.update(holdings(entity, registry, golden_id, members))
@@ -204,7 +208,8 @@ def _close_xref(
             ([r[0] for r in gone.values()],),
         )
     contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
-    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}
+    touched = {h.golden_id for h in fresh} | {place[0] for place in gone}
+    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}, touched
 
 
 def _content(h: Holding) -> tuple[object, ...]:

@@ -1,5 +1,6 @@
 """A worker: does what the bell rings for, and every 10 s looks whether a bell went unheard. Without a broker it looks every second.
 
+Beside that it numbers events and sends them on (`mdm/couriers.py`).
 The sweeper is a thread, not a job: a sweeper that waits in the queue it sweeps would stall with it.
 """
 
@@ -11,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -18,11 +20,14 @@ from celery import Celery, signals
 from sqlalchemy.orm import Session
 
 from mdm import jobs
+from mdm.couriers import ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
 from mdm.jobs import MATCH_ALL
+from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
+from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
 
 SWEEP_SECONDS = 10.0
@@ -47,10 +52,10 @@ class Flag:
 class Hands:
     """The hand of whichever process asks: database connections do not survive a fork."""
 
-    def __init__(self, database_url: str, is_stopping: Callable[[], bool], match_memory_gb: int) -> None:
+    def __init__(self, database_url: str, is_stopping: Callable[[], bool], match_memory_gb: int, outlet: Outlet) -> None:
         self._database_url = database_url
         self._is_stopping = is_stopping
-        self._handlers = _handlers(match_memory_gb)
+        self._handlers = _handlers(match_memory_gb, outlet)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
@@ -60,15 +65,18 @@ class Hands:
         return self._made[1]
 
 
-def _handlers(match_memory_gb: int) -> Mapping[str, Handler]:
+def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
     """Every kind of job."""
+    sending: dict[str, Handler] = {SEND_WEBHOOK: partial(send_webhook, outlet=outlet)}
+    if outlet.kafka_url is not None:
+        sending[SEND_KAFKA] = partial(send_kafka, url=outlet.kafka_url)
 
     def match_all(run: Run) -> None:
         from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -92,31 +100,37 @@ def _no_bell(_job_id: UUID, _queue: str) -> None:
     """There is no broker: the same process looks into the table."""
 
 
-def work_once(database_url: str, match_memory_gb: int) -> int:
+def work_once(database_url: str, match_memory_gb: int, outlet: Outlet) -> int:
     """A round of the sweeper and everything that is due, for a system timer; how many jobs were done."""
-    hand = Hands(database_url, lambda: False, match_memory_gb).here()
+    hand = Hands(database_url, lambda: False, match_memory_gb, outlet).here()
     sweep(hand.database, _no_bell)
+    prepare(hand.database, outlet.kafka_url)
     return hand.drain()
 
 
-def work_without_broker(database_url: str, stop: threading.Event, match_memory_gb: int) -> None:
+def work_without_broker(database_url: str, stop: threading.Event, match_memory_gb: int, outlet: Outlet) -> None:
     """Look into the table every second until told to stop."""
-    hand = Hands(database_url, stop.is_set, match_memory_gb).here()
+    hand = Hands(database_url, stop.is_set, match_memory_gb, outlet).here()
+    couriers = Couriers(lambda: hand, outlet.kafka_url)
     _every(SWEEP_SECONDS, lambda: sweep(hand.database, _no_bell), stop)
+    _every(ROUND_SECONDS, couriers.round, stop)
     hand.drain()
     while not stop.wait(POLL_SECONDS):
         hand.drain()
+    couriers.rest()
 
 
-def work_with_broker(database_url: str, broker_url: str, concurrency: int, match_memory_gb: int) -> None:
+def work_with_broker(database_url: str, broker_url: str, concurrency: int, match_memory_gb: int, outlet: Outlet) -> None:
     """A Celery worker with the sweeper beside it, until a signal ends it."""
     stopping = Flag()
-    hands = Hands(database_url, stopping.is_up, match_memory_gb)
+    hands = Hands(database_url, stopping.is_up, match_memory_gb, outlet)
+    couriers = Couriers(hands.here, outlet.kafka_url)
     app = worker_app(broker_url, hands)
     signals.worker_shutting_down.connect(lambda **_: stopping.up(), weak=False)
     stop = threading.Event()
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
+    _every(ROUND_SECONDS, couriers.round, stop)
     worker = app.Worker(
         pool="prefork",
         concurrency=concurrency,
@@ -129,6 +143,7 @@ def work_with_broker(database_url: str, broker_url: str, concurrency: int, match
     )
     worker.start()
     stop.set()
+    couriers.rest()
 
 
 def worker_app(broker_url: str, hands: Hands) -> Celery:

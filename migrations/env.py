@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+import mdm.tables_feed  # noqa: F401  (importing them maps their tables)
 from mdm.tables_work import Base  # importing it also maps the tables of identity
 
 

@@ -58,7 +58,9 @@ def role_for(case) -> Role:
     """Whoever may call it, so that most cases get past the door."""
     if case.path.startswith("/v1/tasks"):
         return Role.STEWARD
-    if case.path.startswith("/v1/keys") or (case.path.startswith("/v1/systems") and case.method == "PUT"):
+    if case.path.startswith(("/v1/keys", "/v1/consumers", "/v1/webhooks")) or (
+        case.path.startswith("/v1/systems") and case.method == "PUT"
+    ):
         return Role.ADMIN
     return Role.INTEGRATION
 

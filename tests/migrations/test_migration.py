@@ -7,6 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+import mdm.tables_feed  # noqa: F401  (importing it maps its tables)
 from mdm.migrate import config, is_current, migrate
 from mdm.tables_work import Base
 
