@@ -194,7 +194,7 @@ def _both(a: Holding, b: Holding) -> Holding:
 def _close_xref(
     session: Session, entity: EntityType, registry: SystemRegistry, goldens: Mapping[UUID, Sequence[Member]], new: frozenset[UUID]
 ) -> tuple[list[dict[str, Any]], set[tuple[int, str]], set[UUID]]:
-    """Close the crosswalk rows that are no longer true; answers what to insert, which values' claims were given up, and whose rows changed."""
+    """Close the crosswalk rows that are no longer true; answers what to insert, the claims given up, and whose rows changed."""
     wanted: dict[Place, Holding] = {}
     for golden_id, members in goldens.items():
         wanted.update(holdings(entity, registry, golden_id, members))
