@@ -86,8 +86,8 @@ def effect(event: dict[str, Any], get: Get) -> Callable[[sqlite3.Connection], No
         return lambda copy: drop(copy, golden_id)
     if status != OK:
         raise RuntimeError(f"a golden record answers {status}")
-    if view["id"] != golden_id:  # merged since; the event that says so is still to come
-        return lambda copy: put(copy, (golden_id, domain, "merged", view["id"], None), ())
+    if view["id"] != golden_id:  # merged since; into whom exactly says its event, which is still to come or came before
+        return lambda copy: keep_merged(copy, (golden_id, domain, "merged", view["id"], None))
     row = (golden_id, domain, view["status"], None, view["version"])
     return lambda copy: put(copy, row, view["identifiers"])
 
@@ -98,6 +98,12 @@ def put(copy: sqlite3.Connection, row: tuple[Any, ...], identifiers: Any) -> Non
     names = ("system", "value", "status", "valid_from", "valid_to")
     held = [(row[0], *(each.get(name) for name in names)) for each in identifiers]
     copy.executemany("insert into identifier values (?, ?, ?, ?, ?, ?)", held)
+
+
+def keep_merged(copy: sqlite3.Connection, row: tuple[Any, ...]) -> None:
+    known = copy.execute("select merged_into from golden where id = ?", (row[0],)).fetchone()
+    if known is None or known[0] is None:
+        put(copy, row, ())
 
 
 def drop(copy: sqlite3.Connection, golden_id: str) -> None:

@@ -99,7 +99,9 @@ _PAGE: LiteralString = (
     " where e.seq > %(after)s and e.seq <= %(upto)s and e.domain = any(%(domains)s)"
     " and (%(types)s::text[] is null or e.type = any(%(types)s))"
     # Whoever knew a golden record is told of its end: links of the past count as those of today.
-    " and (%(systems)s::text[] is null or e.type <> all(%(about_golden)s) or exists (select 1 from link l"
+    # What names a system is for the readers of that system, what is of no golden record and names none for everybody.
+    " and (%(systems)s::text[] is null or coalesce(e.data ->> 'system' = any(%(systems)s), e.type <> all(%(about_golden)s))"
+    " or exists (select 1 from link l"
     " join source_record r on r.id = l.record_id where l.golden_id = e.golden_id and r.system = any(%(systems)s)))"
     " order by e.seq limit %(limit)s"
 )

@@ -1,6 +1,7 @@
 """Every type of event, with what its data holds: the one list. A type that is not here cannot be published.
 
-Data are ids, codes, versions and counts; there is no kind of field that could hold a name, an identifier or any other value of a person.
+Data are ids, codes, versions and counts. No kind of field that a domain of patients may use could hold a name, an identifier or another
+value of a person.
 """
 
 import re
@@ -20,6 +21,8 @@ class Field(StrEnum):
     IDS = "ids"
     NUMBER = "number"
     CODE = "code"
+    CODES = "codes"
+    VALUE = "value"  # any text, such as a foreign code; never in a domain of patients
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,60 +45,45 @@ def _types(*types: EventType) -> Mapping[str, EventType]:
 
 _VERSION = {"version": Field.NUMBER}
 _BEFORE = {"before": Field.NUMBER}
+_SET = {"set": Field.CODE}
+_MISS = {"kind": Field.CODE, "system": Field.CODE, "target": Field.CODE, "value": Field.VALUE, "tickets": Field.IDS}
 
 EVENT_TYPES: Mapping[str, EventType] = _types(
     EventType("golden.created", "A golden record is new.", _VERSION, {}),
     EventType("golden.updated", "Its values, their provenance or its status changed.", _VERSION, _BEFORE),
     EventType("golden.retired", "None of its records is active any more.", _VERSION, _BEFORE),
     EventType("golden.merged", "It is the same entity as `into`, and answers with it from now on.", {"into": Field.ID}, {}),
-    EventType("golden.unmerged", "A merge was taken back: it answers for itself again.", _VERSION, {"from": Field.ID}),
-    EventType("golden.split", "Some of its records went to the golden records `into`.", {"into": Field.IDS}, _VERSION | _BEFORE),
+    EventType("golden.restored", "A merge was taken back: it answers for itself again.", {}, _VERSION),
+    EventType("golden.restated", "A decision about it was taken back before it was told: read it again.", {}, {}),
     EventType("crosswalk.changed", "Its identifiers changed, its values did not.", _VERSION, {}),
+    EventType("crosswalk.resolved", "A value that lookups had missed is known now: send again what waits for it.", {}, _MISS),
+    EventType("crosswalk.rejected", "A value that lookups had missed will not be mapped.", {}, _MISS, of_golden=False),
+    EventType("relationship.changed", "Its edges of these types to other golden records changed.", {"types": Field.CODES}, {}),
+    EventType("mapping.approved", "A rule is in force.", _SET, {}, of_golden=False),
+    EventType("mapping.retired", "A rule is not in force any more.", _SET, {}, of_golden=False),
     EventType(
-        "crosswalk.resolved",
-        "A value that a lookup had missed is known now: what waited for it can be sent again.",
-        {},
-        {"miss_id": Field.ID, "task_id": Field.ID, "system": Field.CODE, "count": Field.NUMBER},
-    ),
-    EventType(
-        "relationship.changed",
-        "An edge to another golden record began, ended or changed.",
-        {},
-        {
-            "relationship_id": Field.ID,
-            "kind": Field.CODE,
-            "from": Field.ID,
-            "to": Field.ID,
-            "change": Field.CODE,
-            "version": Field.NUMBER,
-        },
-    ),
-    *(
-        EventType(
-            f"mapping.{what}",
-            f"A mapping rule or set was {what}.",
-            {},
-            {"set": Field.CODE, "rule": Field.ID, "rule_id": Field.ID, "release": Field.NUMBER, "version": Field.NUMBER},
-            of_golden=False,
-        )
-        for what in ("changed", "approved", "retired", "released")
+        "mapping.released",
+        "The approved rules of a set became a release, perhaps by going back to an earlier one.",
+        {**_SET, "release": Field.NUMBER},
+        {"restores": Field.NUMBER},
+        of_golden=False,
     ),
 )
 
 
-def check(name: str, data: Mapping[str, object]) -> None:
-    """Raise ValueError unless the type is declared and its data are what the declaration says."""
+def check(name: str, data: Mapping[str, object], *, phi: bool = False) -> None:
+    """Raise ValueError unless the type is declared and its data are what the declaration says; `phi`: of a domain of patients."""
     declared = EVENT_TYPES.get(name)
     if declared is None:
         raise ValueError(f"no such event type: {name}; declare it in mdm/event_types.py")
     fields = {**declared.required, **declared.optional}
     missing = declared.required.keys() - data.keys()
-    wrong = [field for field, value in data.items() if field not in fields or not is_of(fields[field], value)]
+    wrong = [field for field, value in data.items() if field not in fields or not is_of(fields[field], value, phi=phi)]
     if missing or wrong:
         raise ValueError(f"{name}: {', '.join(sorted(missing))} missing, {', '.join(sorted(wrong))} undeclared or of the wrong kind")
 
 
-def is_of(field: Field, value: object) -> bool:
+def is_of(field: Field, value: object, *, phi: bool = False) -> bool:
     """Whether a value is of this kind."""
     match field:
         case Field.ID:
@@ -105,7 +93,15 @@ def is_of(field: Field, value: object) -> bool:
         case Field.NUMBER:
             return isinstance(value, int) and not isinstance(value, bool)
         case Field.CODE:
-            return isinstance(value, str) and _CODE.fullmatch(value) is not None
+            return _is_code(value)
+        case Field.CODES:
+            return isinstance(value, list | tuple) and all(map(_is_code, value))
+        case Field.VALUE:
+            return isinstance(value, str) and not phi
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and _CODE.fullmatch(value) is not None
 
 
 def _is_id(value: object) -> bool:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch, write
+from mdm.db import fetch, write
+from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict
 from mdm.event_types import check
 from mdm.ids import new_id
@@ -31,8 +32,9 @@ def publish(session: Session, domain: str, happenings: Sequence[Happening], rele
     """
     if not happenings:
         return ()
+    entity = ENTITY_TYPES.get(domain)
     for each in happenings:
-        check(each.type, each.data)
+        check(each.type, each.data, phi=entity is not None and entity.phi)
     ids = tuple(new_id() for _ in happenings)
     rows = [
         {"event_id": event_id, "golden_id": h.golden_id, "type": h.type, "data": dict(h.data)}
@@ -51,14 +53,19 @@ def publish(session: Session, domain: str, happenings: Sequence[Happening], rele
 def withdraw(session: Session, event_ids: Sequence[UUID]) -> None:
     """These events were never said. Raises Conflict when one of them is in the feed already: then only a further event can undo it.
 
-    For an act that was undone while its events were held back, together with the events of the undoing: the golden records stand as before.
+    For an act that was undone while its events were held back, together with the events of the undoing. Whoever read one of the golden
+    records meanwhile, for an earlier event, saw what is not so any more: each of them is told to be read again.
     """
     wanted = list(dict.fromkeys(event_ids))
     fetch(session, "select 1 from feed_position for update")  # the sequencer counts before it writes: nothing may vanish in between
-    withdrawn = execute(
+    rows = fetch(
         session,
-        "update event set withdrawn_at = clock_timestamp() where event_id = any(%s) and seq is null and withdrawn_at is null",
+        "update event set withdrawn_at = clock_timestamp() where event_id = any(%s) and seq is null and withdrawn_at is null"
+        " returning domain, golden_id",
         (wanted,),
     )
-    if withdrawn != len(wanted):
+    if len(rows) != len(wanted):
         raise Conflict("some of these events have been published or withdrawn already")
+    for domain in sorted({row[0] for row in rows}):
+        subjects = sorted({row[1] for row in rows if row[0] == domain})
+        publish(session, domain, [Happening("golden.restated", golden_id, {}) for golden_id in subjects])

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    with bench() as made, server("tests.bench.servers:ours", made) as port, worker(made):
+    with bench() as made, server("tests.bench.servers:ours", made, ("--workers-kill-timeout", "2")) as port, worker(made):
         figures = _lag(made, port, arguments.seconds, arguments.rate) | _drain(made, port)
     print(f"{'':>6} {'lag p50 ms':>11} {'lag p99 ms':>11} {'events/s drained':>17} {'missed':>7}")
     for name in ("ours", "R0"):

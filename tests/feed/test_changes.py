@@ -181,3 +181,13 @@ def test_who_waits_holds_no_connection_and_only_so_many_wait(app, key, tell, cle
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"wait": 21}, {"wait": -1}, {"since": "x"}])
 def test_parameters_have_bounds(client, key, query):
     assert read(client, key(), **query).status_code == 422
+
+
+def test_what_names_a_system_is_for_the_readers_of_that_system(client, key, clean_database):
+    told = [Happening("crosswalk.rejected", uuid4(), {"system": system}) for system in ("erp-north", "ehr-mercy")]
+    clean_database.run(lambda session: publish(session, "payer", told))
+    clean_database.run(lambda session: publish(session, "mapping", [Happening("mapping.approved", uuid4(), {"set": "cost"})]))
+    prepare(clean_database, None)
+    events, _ = walk(client, key(systems=["erp-north"]))
+    assert [event["data"] for event in events] == [{"system": "erp-north"}, {"set": "cost"}]
+    assert all("href" not in event for event in events)
