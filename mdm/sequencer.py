@@ -15,15 +15,23 @@ from mdm.db import fetch
 
 ROUND_MAX = 5_000
 
-_DUE: LiteralString = (
-    "e.seq is null and e.withdrawn_at is null and (e.release_at is null or e.release_at <= now()) and not exists (select 1 from event h"
-    " where h.golden_id = e.golden_id and h.n < e.n and h.seq is null and h.withdrawn_at is null and h.release_at is not null"
-    " and h.release_at > now())"
+# Who is held back, once for the statement: asked for each event, a plan made for an empty table compares all with all.
+_HELD: LiteralString = (
+    "held as materialized (select golden_id, min(n) as n from event where seq is null and withdrawn_at is null and release_at is not null"
+    " and release_at > now() group by golden_id)"
 )
-_HOLD: LiteralString = "select 1 from feed_position for update skip locked"
+_DUE: LiteralString = (
+    "e.seq is null and e.withdrawn_at is null and (e.release_at is null or e.release_at <= now())"
+    " and not exists (select 1 from held h where h.golden_id = e.golden_id and h.n < e.n)"
+)
+# The statements that follow go by index, row by row, whatever the statistics say of a table that grows by the thousand.
+_HOLD: LiteralString = (
+    "select 1, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true) from feed_position for update skip locked"
+)
 # A statement of its own, begun after the lock is held: its snapshot has the numbers that the last holder gave.
 _NUMBER: LiteralString = (
-    "with waiting as (select e.n from event e where " + _DUE + " order by e.n limit %s),"
+    "with " + _HELD + ", waiting as (select e.n from event e where " + _DUE + " order by e.n limit %s),"
     " placed as (select n, row_number() over (order by n) as place from waiting),"
     " numbered as (update event e set seq = p.last_seq + placed.place, epoch = p.epoch from placed, feed_position p"
     " where e.n = placed.n and e.seq is null and e.withdrawn_at is null returning e.n)"
@@ -40,4 +48,4 @@ def number_events(session: Session) -> int:
 
 def has_unnumbered(session: Session) -> bool:
     """Whether there is an event to number now; one that is held back is not."""
-    return bool(fetch(session, "select exists (select 1 from event e where " + _DUE + ")")[0][0])
+    return bool(fetch(session, "with " + _HELD + " select exists (select 1 from event e where " + _DUE + ")")[0][0])

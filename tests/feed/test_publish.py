@@ -76,10 +76,10 @@ def test_a_held_event_waits_and_with_it_all_later_ones_of_its_golden_record(tell
 
 def test_when_its_time_has_come_everything_follows_in_order(tell, rows):
     golden_id = uuid4()
-    tell(1, about=golden_id, release_at=datetime.now(UTC) + timedelta(milliseconds=300), numbered=False)
+    tell(1, about=golden_id, release_at=datetime.now(UTC) + timedelta(seconds=4), numbered=False)
     tell(2, about=golden_id)
     assert numbered(rows) == []
-    rows("select pg_sleep(0.4)")
+    rows("select pg_sleep(4.1)")
     tell(3, about=golden_id)
     assert numbered(rows) == ["1", "2", "3"]
 
