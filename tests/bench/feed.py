@@ -50,9 +50,8 @@ def main() -> None:
     for name in ("ours", "R0"):
         p50, p99, rate, missed = (figures[f"{name}_{each}"] for each in ("p50_ms", "p99_ms", "drain", "missed"))
         print(f"{name:>6} {p50:>11.0f} {p99:>11.0f} {rate:>17,.0f} {missed:>7}")
-    print(
-        f"written {figures['written_per_second']:.0f}/s, a backlog numbered {figures['numbered_per_second']:,.0f}/s; goals: p99 <= 1,000 ms, >= 5,000 events/s"
-    )
+    print(f"written {figures['written_per_second']:.0f}/s, a backlog numbered {figures['numbered_per_second']:,.0f}/s")
+    print("goals: p99 <= 1,000 ms, >= 5,000 events/s")
     save(arguments.out, "feed", {"seconds": arguments.seconds, "rate": arguments.rate, "backlog": BACKLOG}, figures)
 
 
