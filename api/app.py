@@ -10,6 +10,8 @@ from flask_smorest import Api
 
 from api import (
     auth,
+    changes,
+    consumers,
     docs,
     errors,
     explain,
@@ -25,6 +27,7 @@ from api import (
     sources,
     systems,
     tasks,
+    webhooks,
 )
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
@@ -104,6 +107,8 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         keys.blueprint(),
         health.blueprint(),
     ):
+        api.register_blueprint(blueprint)
+    for blueprint in (changes.blueprint(), consumers.blueprint(), webhooks.blueprint()):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint(api))
 

@@ -114,7 +114,7 @@ def _close_versions(
         row = {"golden_id": golden_id, "version": version + 1, "values": values, "provenance": provenance, "status": status}
         (changed if version else fresh).append(row)
         what = "golden.created" if golden_id in about.new else "golden.retired" if status == "retired" != old_status else "golden.updated"
-        happened.append(Happening(what, golden_id, {"version": version + 1}))
+        happened.append(Happening(what, golden_id, {"version": version + 1, **({"before": version} if version else {})}))
     at = _close(session, changed)
     retired = [row["golden_id"] for row in fresh if row["status"] == "retired"]
     if retired:

@@ -9,6 +9,7 @@ ConcordError
 │   ├── InvalidRecord        with one problem per field
 │   └── UnusableInput        a command's files or options: status 2 in the shell
 ├── NotFound
+├── Gone                     a position in a history that ended
 ├── Unauthenticated
 ├── Forbidden
 ├── Conflict                 the state forbids the act
@@ -86,6 +87,12 @@ class NotFound(ConcordError):
     """There is nothing here, or nothing that you may see."""
 
     code = "not_found"
+
+
+class Gone(ConcordError):
+    """What this refers to has ended."""
+
+    code = "gone"
 
 
 class Unauthenticated(ConcordError):

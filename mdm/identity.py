@@ -77,7 +77,7 @@ def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequenc
     """
     if not others or golden_id in others or len(set(others)) != len(others):
         raise _invalid("merge_with_itself", "/from", "name other golden records, each once")
-    members = taken_together(session, entity, [golden_id, *others], act.if_match)
+    members = taken_together(session, entity, [golden_id, *others], act.if_match, living=True)
     return say(session, entity, merging(session, golden_id, members), act)
 
 
@@ -112,7 +112,7 @@ def move(session: Session, entity: EntityType, golden_id: UUID, records: Sequenc
     """Some records of a golden record belong to another one. Raises as `merge` and `split` do."""
     if to == golden_id:
         raise _invalid("merge_with_itself", "/to", "name another golden record")
-    members = taken_together(session, entity, [golden_id, to], act.if_match)
+    members = taken_together(session, entity, [golden_id, to], act.if_match, living=True)
     moving, staying = _whole([records], [m.id for m in members[golden_id]], pointer="/records")
     home = [m.id for m in members[to]]
     _refuse_contradiction(session, [*moving, *home])
@@ -160,17 +160,19 @@ def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, s
     )
 
 
-def taken_together(session: Session, entity: EntityType, goldens: Sequence[UUID], if_match: int | None) -> dict[UUID, list[Member]]:
+def taken_together(
+    session: Session, entity: EntityType, goldens: Sequence[UUID], if_match: int | None, *, living: bool = False
+) -> dict[UUID, list[Member]]:
     """The members of some golden records, locked as a delivery locks them, in the order given; `if_match` is of the first.
 
-    Several of them are to become one: then none may be retired.
+    `living`: none may be retired.
     """
     before = members_of(session, goldens)
     lock_records(session, entity, [m.id for members in before.values() for m in members])
     rows = fetch(session, _GOLDENS, (array(sorted(goldens)), entity.name))
     known = {row[0]: row for row in rows}
     for number, golden in enumerate(goldens):
-        _check_usable(known.get(golden), if_match if number == 0 else None, alone=len(goldens) == 1)
+        _check_usable(known.get(golden), if_match if number == 0 else None, living=living)
     members = members_of(session, goldens)
     if sum(map(len, members.values())) > RECORDS_MAX:
         raise Conflict(f"these golden records have more than {RECORDS_MAX} source records; part them in steps")
@@ -180,14 +182,14 @@ def taken_together(session: Session, entity: EntityType, goldens: Sequence[UUID]
 _GOLDENS: LiteralString = "select id, status, version from golden_record where id = any(%s) and domain = %s order by id for update"
 
 
-def _check_usable(row: Row | None, if_match: int | None, *, alone: bool) -> None:
+def _check_usable(row: Row | None, if_match: int | None, *, living: bool) -> None:
     if row is None:
         raise NotFound("there is no such golden record in this domain")
     if row[1] == "merged":
         raise Conflict("a golden record was merged into another meanwhile; read it again")
     if if_match is not None and if_match != row[2]:
         raise Stale(f"this golden record is now at version {row[2]}")
-    if row[1] == "retired" and not alone:
+    if row[1] == "retired" and living:
         raise Conflict("a golden record is retired: none of its source records is active")
 
 

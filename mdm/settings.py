@@ -24,6 +24,8 @@ PEPPER_CHARACTERS_MIN = 32
 WEB_WORKERS_MAX = 64
 HOST_NAME = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?|[0-9A-Fa-f:.]{2,45}")
 
+KAFKA_URL = re.compile(r"kafka(\+ssl)?://([^@/\s]+@)?[0-9A-Za-z.-]+:[0-9]{1,5}(,[0-9A-Za-z.-]+:[0-9]{1,5})*/[0-9A-Za-z._-]{1,200}")
+
 
 class Profile(StrEnum):
     """What an installation is for; outside `test` nothing that endangers data is accepted."""
@@ -47,6 +49,8 @@ class Settings:
     log_level: str
     profile: Profile
     pepper_given: str | None = field(repr=False)
+    webhook_hosts: frozenset[str]  # receivers that may have an address which is not public
+    kafka_url: str | None = field(repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -63,6 +67,8 @@ class Settings:
             log_level=reader.choice("MDM_LOG_LEVEL", LOG_LEVELS, default="INFO", fold=str.upper),
             profile=Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower)),
             pepper_given=reader.pepper("MDM_KEY_PEPPER"),
+            webhook_hosts=reader.hosts("MDM_WEBHOOK_HOSTS"),
+            kafka_url=reader.kafka_url("MDM_KAFKA_URL"),
         )
         reader.check_spelling()
         reader.raise_problems()
@@ -120,6 +126,19 @@ class _Reader:
         if HOST_NAME.fullmatch(host) is None:
             self.problem(name, "must be an address or a host name")
         return host
+
+    def hosts(self, name: str) -> frozenset[str]:
+        given = [host.strip().lower() for host in (self.text(name) or "").split(",") if host.strip()]
+        if any(HOST_NAME.fullmatch(host) is None for host in given):
+            self.problem(name, "must be host names or addresses, with commas between them")
+        return frozenset(given)
+
+    def kafka_url(self, name: str) -> str | None:
+        url = self.text(name)
+        if url is not None and KAFKA_URL.fullmatch(url) is None:
+            self.problem(name, "must read kafka://host:port,host:port/topic, or kafka+ssl://user:password@host:port/topic")
+            return None
+        return url
 
     def whole_number(self, name: str, *, default: int, largest: int) -> int:
         given = self.text(name)

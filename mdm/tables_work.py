@@ -69,7 +69,10 @@ class TaskEvent(Base):
 
 
 class Event(Base):
-    """The outbox: written last in the business transaction, numbered after commit by one sequencer."""
+    """The outbox: written last in the business transaction, numbered after commit by one sequencer.
+
+    A person's decision may wait for its undo (`release_at`) and be withdrawn until it is numbered; then it was never said.
+    """
 
     __tablename__ = "event"
     n: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -81,14 +84,24 @@ class Event(Base):
     known_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     epoch: Mapped[UUID | None]
     seq: Mapped[int | None] = mapped_column(BigInteger)
+    release_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
     __table_args__ = (
-        Index("ix_event_unnumbered", "n", postgresql_where=text("seq is null")),
-        Index("uq_event_seq", "epoch", "seq", unique=True),
+        CheckConstraint("seq is null or withdrawn_at is null", "withdrawn_unnumbered"),
+        Index("ix_event_unnumbered", "n", postgresql_where=text("seq is null and withdrawn_at is null")),
+        Index(
+            "ix_event_held",
+            "golden_id",
+            "n",
+            postgresql_where=text("seq is null and withdrawn_at is null and release_at is not null"),
+        ),
+        Index("uq_event_seq", "seq", unique=True),
+        Index("ix_event_golden_id", "golden_id", "n"),
     )
 
 
 class FeedPosition(Base):
-    """The one row that numbers events; a restore begins a new epoch."""
+    """The one row that numbers events. A restore begins a new epoch; the numbers go on."""
 
     __tablename__ = "feed_position"
     only: Mapped[bool] = mapped_column(CheckConstraint("only", "single_row"), primary_key=True, server_default=text("true"))

@@ -1,5 +1,6 @@
 """A worker: does what the bell rings for, and every 10 s looks whether a bell went unheard. Without a broker it looks every second.
 
+Beside that it numbers events and sends them on (`mdm/couriers.py`).
 The sweeper is a thread, not a job: a sweeper that waits in the queue it sweeps would stall with it.
 """
 
@@ -12,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,11 +24,14 @@ from sqlalchemy.orm import Session
 
 from mdm import jobs
 from mdm.canary import send_canaries
+from mdm.couriers import ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
+from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
+from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
 
 SWEEP_SECONDS = 10.0
@@ -57,6 +62,7 @@ class Place:
     database_url: str
     broker_url: str
     match_memory_gb: int
+    outlet: Outlet
     concurrency: int = 1
     queues: Sequence[str] = QUEUES
 
@@ -67,7 +73,7 @@ class Hands:
     def __init__(self, place: Place, is_stopping: Callable[[], bool]) -> None:
         self._place = place
         self._is_stopping = is_stopping
-        self._handlers = _handlers(place.match_memory_gb)
+        self._handlers = _handlers(place.match_memory_gb, place.outlet)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
@@ -80,15 +86,18 @@ class Hands:
         return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
 
 
-def _handlers(match_memory_gb: int) -> Mapping[str, Handler]:
+def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
     """Every kind of job."""
+    sending: dict[str, Handler] = {SEND_WEBHOOK: partial(send_webhook, outlet=outlet)}
+    if outlet.kafka_url is not None:
+        sending[SEND_KAFKA] = partial(send_kafka, url=outlet.kafka_url)
 
     def match_all(run: Run) -> None:
         from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -117,13 +126,16 @@ def work_once(place: Place) -> int:
     """A round of the sweeper and everything that is due, for a system timer; how many jobs were done."""
     hand = Hands(place, lambda: False).here()
     sweep(hand.database, _no_bell)
+    prepare(hand.database, place.outlet.kafka_url)
     return hand.drain()
 
 
 def work_without_broker(place: Place, stop: threading.Event) -> None:
     """Look into the table every second until told to stop, with as many hands as wanted; of several, one never takes up bulk work."""
     hands = Hands(place, stop.is_set)
+    couriers = Couriers(hands.here, place.outlet.kafka_url)
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, _no_bell), stop)
+    _every(ROUND_SECONDS, couriers.round, stop)
     further = [threading.Thread(target=_look, args=(hands.another(place.queues), stop), daemon=True) for _ in range(1, place.concurrency)]
     for thread in further:
         thread.start()
@@ -131,6 +143,7 @@ def work_without_broker(place: Place, stop: threading.Event) -> None:
     _look(hands.another(light) if further and light else hands.here(), stop)
     for thread in further:
         thread.join(STOP_SECONDS)
+    couriers.rest()
 
 
 def _look(hand: Hand, stop: threading.Event) -> None:
@@ -152,8 +165,10 @@ def work_with_broker(place: Place) -> None:
         threading.Thread(target=_end_by_force, args=(stop,), daemon=True).start()
 
     signals.worker_shutting_down.connect(begin_to_stop, weak=False)
+    couriers = Couriers(hands.here, place.outlet.kafka_url)
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
+    _every(ROUND_SECONDS, couriers.round, stop)
     worker = app.Worker(
         pool="prefork",
         concurrency=place.concurrency,
@@ -166,6 +181,7 @@ def work_with_broker(place: Place) -> None:
     )
     worker.start()
     stop.set()
+    couriers.rest()
 
 
 def _end_by_force(ended: threading.Event) -> None:

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from mdm import tables_identity, tables_jobs, tables_mapping, tables_misses  # noqa: F401  (mapped by importing them)
+from mdm import tables_feed, tables_identity, tables_jobs, tables_mapping, tables_misses  # noqa: F401  (mapped by importing them)
 from mdm.tables_work import Base  # importing it also maps the tables of records and golden records
 
 

@@ -74,6 +74,20 @@ MAY = {
     "create_key": frozenset({Role.ADMIN}),
     "list_keys": frozenset({Role.ADMIN}),
     "revoke_key": frozenset({Role.ADMIN}),
+    "list_changes": READERS,
+    "list_consumers": READERS,
+    "get_consumer": READERS,
+    "put_consumer": frozenset({Role.ADMIN}),
+    "acknowledge": READERS,
+    "get_rekey": READERS,
+    "list_webhooks": frozenset({Role.ADMIN}),
+    "get_webhook": frozenset({Role.ADMIN}),
+    "create_webhook": frozenset({Role.ADMIN}),
+    "change_webhook": frozenset({Role.ADMIN}),
+    "rotate_webhook_secret": frozenset({Role.ADMIN}),
+    "ping_webhook": frozenset({Role.ADMIN}),
+    "replay_webhook": frozenset({Role.ADMIN}),
+    "list_dead_letters": frozenset({Role.ADMIN}),
 }
 
 # Of patients, these ask for the grant from clients and administrators.

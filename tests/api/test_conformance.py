@@ -58,7 +58,8 @@ def role_for(case) -> Role:
     """Whoever may call it, so that most cases get past the door."""
     if case.path.startswith(("/v1/tasks", "/v1/mappings/{set_code}/")):
         return Role.STEWARD
-    if case.path.startswith(("/v1/keys", "/v1/jobs")) or (case.path.startswith(("/v1/systems", "/v1/mappings")) and case.method == "PUT"):
+    for_admins = ("/v1/keys", "/v1/jobs", "/v1/consumers", "/v1/webhooks")
+    if case.path.startswith(for_admins) or (case.path.startswith(("/v1/systems", "/v1/mappings")) and case.method == "PUT"):
         return Role.ADMIN
     return Role.INTEGRATION
 

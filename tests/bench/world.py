@@ -113,7 +113,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int) -> None:
-    for _ in range(300):
+    for _ in range(1200):  # a busy machine imports slowly
         with socket.socket() as door:
             if door.connect_ex(("127.0.0.1", port)) == 0:
                 return

@@ -13,13 +13,13 @@ from mdm.sequencer import has_unnumbered, number_events
 from mdm.worker import sweep
 
 
-def tell(session, *types):
-    publish(session, "payer", [Happening(kind, uuid4(), {"version": 1}) for kind in types])
+def tell(session, *names):
+    publish(session, "payer", [Happening("crosswalk.resolved", uuid4(), {"system": name}) for name in names])
 
 
 def feed(work):
-    """The types of all events in their places, checked to be gapless from the first."""
-    rows = work.run(lambda session: fetch(session, "select seq, type from event where seq is not null order by seq"))
+    """The names of all events in their places, checked to be gapless from the first."""
+    rows = work.run(lambda session: fetch(session, "select seq, data ->> 'system' from event where seq is not null order by seq"))
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     return [row[1] for row in rows]
 
@@ -93,7 +93,7 @@ def test_a_number_is_for_ever(fed):
     work.run(lambda session: tell(session, "a"))
     work.run(number_events)
     with pytest.raises(Exception, match=r"append-only|23001"):
-        work.run(lambda session: execute(session, "update event set seq = seq + 1000 where type = 'a'"))
+        work.run(lambda session: execute(session, "update event set seq = seq + 1000 where data ->> 'system' = 'a'"))
 
 
 def test_the_sweeper_sees_to_it(fed):
