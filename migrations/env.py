@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
+import mdm.tables_relations  # noqa: F401  (maps its tables)
 from mdm.tables_work import Base  # importing it also maps the tables of identity
 
 
