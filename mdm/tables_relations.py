@@ -73,11 +73,13 @@ class Relationship(Base):
     __table_args__ = (
         CheckConstraint("subject_id <> target_id", "not_to_itself"),
         Index("ix_relationship_subject", "subject_id", "type", postgresql_where=_OPEN),
+        Index("ix_relationship_target", "target_id", "type", postgresql_where=_OPEN),
         Index(
-            "ix_relationship_target",
-            "target_id",
+            "ix_relationship_present",
+            "domain",
             "type",
             "tree",
+            "target_id",
             postgresql_include=["subject_id", "valid_from", "valid_to"],
             postgresql_where=text("recorded_to is null and not looped"),
         ),

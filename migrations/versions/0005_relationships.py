@@ -87,8 +87,9 @@ def _edges() -> None:
     )
     op.create_index("ix_relationship_subject", "relationship", ["subject_id", "type"], postgresql_where=OPEN)
     below = ["subject_id", "valid_from", "valid_to"]
-    target = ["target_id", "type", "tree"]
-    op.create_index("ix_relationship_target", "relationship", target, postgresql_include=below, postgresql_where=IN_FORCE)
+    op.create_index("ix_relationship_target", "relationship", ["target_id", "type"], postgresql_where=OPEN)
+    above = ["domain", "type", "tree", "target_id"]
+    op.create_index("ix_relationship_present", "relationship", above, postgresql_include=below, postgresql_where=IN_FORCE)
     looped = sa.text("recorded_to is null and looped")
     op.create_index("ix_relationship_looped", "relationship", ["domain", "type", "tree"], postgresql_where=looped)
     op.create_index("ix_relationship_tree", "relationship", ["domain", "type", "tree", "subject_id"])

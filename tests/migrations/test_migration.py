@@ -7,8 +7,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mdm.migrate import config, is_current, migrate
 import mdm.tables_relations  # noqa: F401  (maps its tables)
+from mdm.migrate import config, is_current, migrate
 from mdm.tables_work import Base
 
 
