@@ -8,7 +8,7 @@ from flask import Flask
 from flask.json.provider import JSONProvider
 from flask_smorest import Api
 
-from api import auth, docs, errors, explain, golden, health, keys, logging, match, sources, systems, tasks
+from api import auth, docs, errors, explain, golden, health, keys, logging, match, relationships, sources, systems, tasks
 from api.context import Concord
 from api.crosswalk import blueprint as crosswalk_blueprint
 from api.routing import new_blueprint
@@ -77,7 +77,14 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
     api = _api(app)
     for entity in entities.values():
         api.register_blueprint(domain_blueprint(entity))
-    for blueprint in (crosswalk_blueprint(), systems.blueprint(), tasks.blueprint(), keys.blueprint(), health.blueprint()):
+    for blueprint in (
+        crosswalk_blueprint(),
+        systems.blueprint(),
+        tasks.blueprint(),
+        relationships.blueprint(),
+        keys.blueprint(),
+        health.blueprint(),
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint(api))
 
@@ -98,6 +105,6 @@ def domain_blueprint(entity: EntityType) -> Any:
     """Every route of one domain, from its declaration."""
     made = new_blueprint(entity.name, f"/v1/{entity.path}", entity.help)
     schemas = domain_schemas(entity)
-    for module in (sources, match, explain, golden):
+    for module in (sources, match, explain, golden, relationships):
         module.add_routes(made, entity, schemas)
     return made

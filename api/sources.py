@@ -14,6 +14,7 @@ from api.routing import Answer, Operation, add
 from api.schemas import BatchResultSchema, DomainSchemas, ResultSchema, rows_problem
 from mdm import policy, reading
 from mdm.access import Verb
+from mdm.assertions import Assertion
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.ingest import Result, deactivate, deliver_all
@@ -100,4 +101,5 @@ def _named(row: object, name: str) -> str:
 
 def _delivery(body: Mapping[str, Any], system: str, key: str) -> Delivery:
     identifiers = [(held["system"], held["value"]) for held in body["identifiers"]]
-    return Delivery(system, key, body["attributes"], identifiers, body["status"], body["valid_from"], body["valid_to"])
+    said = tuple(Assertion(**each) for each in body["relationships"]) if "relationships" in body else None
+    return Delivery(system, key, body["attributes"], identifiers, body["status"], body["valid_from"], body["valid_to"], said)

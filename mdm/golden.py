@@ -108,7 +108,7 @@ def read(
     """
     if known_at is not None and known_at.tzinfo is None:
         raise Invalid(problems=(FieldProblem("naive_timestamp", "/known_at", "give the offset from UTC, such as Z"),))
-    survivor, asked = locate(session, entity, golden_id) if known_at is None else _located_then(session, entity, golden_id, known_at)
+    survivor, asked = locate(session, entity, golden_id) if known_at is None else located_then(session, entity, golden_id, known_at)
     if as_of is None and known_at is None:
         return _present(session, survivor, asked)
     return _at(session, entity, survivor, asked, _Moment(as_of, known_at))
@@ -138,7 +138,7 @@ class _Moment:
     known_at: datetime | None
 
 
-def _located_then(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime) -> tuple[UUID, UUID | None]:
+def located_then(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime) -> tuple[UUID, UUID | None]:
     """The id itself while it had records of its own at that moment, else the survivor that it points at today."""
     locate(session, entity, golden_id)
     rows = fetch(

@@ -29,8 +29,8 @@ _CHECKS = {
     " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
     "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"
     " (select coalesce(array_agg(m.key order by array_position(r.keys, m.key)), '{}') from match_key m where m.record_id = r.id)",
-    "a relationship of a merged golden record": "select g.id from relationship r join golden_record g on g.id in (r.subject_id, r.target_id)"
-    " where r.recorded_to is null and g.status = 'merged'",
+    "a relationship of a merged golden record": "select g.id from relationship r join golden_record g"
+    " on g.id in (r.subject_id, r.target_id) where r.recorded_to is null and g.status = 'merged'",
     "a crosswalk row of a merged golden record": "select x.golden_id from xref x join golden_record g on g.id = x.golden_id"
     " where x.recorded_to is null and g.status = 'merged'",
 }

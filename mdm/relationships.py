@@ -42,13 +42,14 @@ class Touched(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a change of identity may touch: golden records with all their records, and those of both that changed places."""
+    """What a change may touch: golden records with all their records, those of both that changed places, and claims."""
 
     domain: str
     goldens: Collection[UUID] = ()
     records: Collection[UUID] = ()
     places: Sequence[tuple[str, str]] = ()
     changed: Collection[UUID] = ()
+    claims: Collection[UUID] = ()
 
 
 def derive_relationships(
@@ -142,6 +143,7 @@ def _touched(session: Session, moved: Moved) -> frozenset[Touched]:
             "systems": [system for system, _ in moved.places],
             "keys": [key for _, key in moved.places],
             "changed": array(moved.changed),
+            "claims": array(moved.claims),
         },
     )
     return frozenset(Touched(*row) for row in rows)
@@ -150,8 +152,8 @@ def _touched(session: Session, moved: Moved) -> frozenset[Touched]:
 # Claims of the records; edges that stand; claims by or about golden ids whose meaning changed; claims that name a key that changed places.
 _TOUCHED = (
     "with same(id) as (select unnest(%(changed)s::uuid[]) union select id from golden_record where merged_into = any(%(changed)s::uuid[])),"
-    " claims(id) as ("
-    " select id from relationship_claim where record_id = any(%(records)s::uuid[]) and recorded_to is null"
+    " claims(id) as (select unnest(%(claims)s::uuid[])"
+    " union select id from relationship_claim where record_id = any(%(records)s::uuid[]) and recorded_to is null"
     " union select c.id from same s join relationship_claim c on c.subject_id = s.id and c.recorded_to is null"
     " union select c.id from same s join relationship_claim c on c.target_id = s.id and c.recorded_to is null"
     " union select c.id from unnest(%(systems)s::text[], %(keys)s::text[]) k(system, key) join relationship_claim c"

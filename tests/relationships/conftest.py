@@ -10,7 +10,24 @@ from mdm.ingest import deliver_all
 from mdm.standardise import Delivery
 
 HOME = "erp-north"
-NAMES = "Alder Birch Cedar Dogwood Elm Fir Ginkgo Hazel Iris Juniper Katsura Larch Maple Nettle Oak Pine".split()
+NAMES = [
+    "Alder",
+    "Birch",
+    "Cedar",
+    "Dogwood",
+    "Elm",
+    "Fir",
+    "Ginkgo",
+    "Hazel",
+    "Iris",
+    "Juniper",
+    "Katsura",
+    "Larch",
+    "Maple",
+    "Nettle",
+    "Oak",
+    "Pine",
+]
 
 
 def attributes_of(domain, key):
