@@ -14,7 +14,7 @@ from mdm.access import SYSTEM_ACTOR
 from mdm.assertions import Assertion
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
-from mdm.errors import Conflict, Invalid
+from mdm.errors import Conflict, Invalid, NotFound
 from mdm.ingest import deactivate, deliver_all
 from mdm.invariants import violations
 from mdm.relate import Author, end, relate
@@ -72,7 +72,7 @@ def act(database: Database, step: tuple[str, Any]) -> None:
     if what == "deliver":
         deliver_all(database, CENTER, SYSTEM_ACTOR, [about], "test")
     elif what == "gone":
-        with suppress(Exception):
+        with suppress(NotFound):
             deactivate(database, CENTER, SYSTEM_ACTOR, *about, "test")
     else:
         with suppress(Conflict, Invalid), database.unit_of_work() as session:
