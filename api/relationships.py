@@ -16,11 +16,11 @@ from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas, VersionQuery, text
 from mdm import relate, trees
 from mdm.access import Verb
-from mdm.assertions import MAIN_TREE, TREE_LENGTH_MAX, Assertion
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.reading import Reader
 from mdm.related import Asked, Direction, State, related
+from mdm.statements import MAIN_TREE, TREE_LENGTH_MAX, Assertion
 from mdm.trees import Family, When, Window
 
 _ONE = "/golden/<golden_id>"

@@ -9,9 +9,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
-from mdm.assertions import RELATIONSHIPS_MAX, TREE_LENGTH_MAX
 from mdm.entity import Attribute, EntityType, Sensitivity
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX
+from mdm.statements import RELATIONSHIPS_MAX, TREE_LENGTH_MAX
 
 BATCH_ROWS_MAX = 1000
 SEARCH_MAX = 100

@@ -14,12 +14,12 @@ from api.routing import Answer, Operation, add
 from api.schemas import BatchResultSchema, DomainSchemas, ResultSchema, rows_problem
 from mdm import policy, reading
 from mdm.access import Verb
-from mdm.assertions import Assertion
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.ingest import Result, deactivate, deliver_all
 from mdm.reading import Reader
 from mdm.standardise import Delivery
+from mdm.statements import Assertion
 
 _ONE = "/sources/<system>/<path:key>"
 

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.assertions import Assertion
 from mdm.db import array, execute, fetch, lock, text_key, write
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, InvalidRecord
@@ -19,6 +18,7 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.records import Incoming
 from mdm.standardise import Delivery, Standard
+from mdm.statements import Assertion
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from matching.compare import Value
 from matching.model import Columns
 from matching.score import Score, Scorer
-from mdm.assertions import Assertion, read_assertions
 from mdm.db import array, execute, fetch, write
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.standardise import Delivery, Standard
+from mdm.statements import Assertion, read_assertions
 
 
 @dataclass(frozen=True, slots=True)

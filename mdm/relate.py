@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, policy
 from mdm.access import Actor, Verb
-from mdm.assertions import MAIN_TREE, Assertion, type_problems
 from mdm.claims import INSERT_CLAIMS, Content, claim_row, end_claims
 from mdm.db import fetch, write
 from mdm.entities import ENTITY_TYPES
@@ -19,6 +18,7 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.loops import refuse
 from mdm.relationships import Moved, rederive
+from mdm.statements import MAIN_TREE, Assertion, type_problems
 from mdm.systems import registry
 
 

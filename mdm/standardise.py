@@ -12,10 +12,10 @@ from hashlib import blake2b
 from typing import Protocol
 
 from matching.compare import Value
-from mdm.assertions import Assertion, assertion_problems, normal_assertions
 from mdm.entity import Attribute, EntityType, IdentifierRule
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.jsonio import canonical
+from mdm.statements import Assertion, assertion_problems, normal_assertions
 from mdm.values.kind import Features, Reading, ValueType, clean_text
 
 KEY_LENGTH_MAX = 200

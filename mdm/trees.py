@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, policy
 from mdm.access import Verb
-from mdm.assertions import MAIN_TREE
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType, RelationshipRule
 from mdm.errors import NotFound
 from mdm.golden import displays, locate, located_then
 from mdm.reading import Reader
+from mdm.statements import MAIN_TREE
 
 
 @dataclass(frozen=True, slots=True)

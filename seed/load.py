@@ -11,12 +11,12 @@ from uuid import UUID
 
 from matching.evaluate import Quality, pairwise
 from mdm.access import SYSTEM_ACTOR
-from mdm.assertions import Assertion
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ingest import deliver_all
 from mdm.mapping import put_rules
 from mdm.standardise import Delivery as Incoming
+from mdm.statements import Assertion
 from mdm.systems import put_system
 from seed.delivery import Delivery, Edge, SystemSpec
 from seed.world import SYSTEMS, World, build_world

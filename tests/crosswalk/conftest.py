@@ -10,7 +10,6 @@ import pytest
 from api.app import create_app
 from api.hot import Hot
 from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client
-from mdm.assertions import Assertion
 from mdm.consult import Asker, consult, verify
 from mdm.db import Database, execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -19,6 +18,7 @@ from mdm.migrate import migrate
 from mdm.question import Question
 from mdm.relate import Author, relate
 from mdm.settings import Settings
+from mdm.statements import Assertion
 from mdm.systems import put_system, registry
 
 TODAY = date(2026, 3, 31)

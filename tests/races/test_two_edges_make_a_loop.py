@@ -4,13 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from mdm.access import SYSTEM_ACTOR
-from mdm.assertions import Assertion
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import HierarchyLoop
 from mdm.ingest import deliver_all
 from mdm.invariants import violations
 from mdm.relate import Author, relate
 from mdm.standardise import Delivery
+from mdm.statements import Assertion
 
 CENTER = ENTITY_TYPES["cost_center"]
 ROUNDS = 12

@@ -3,11 +3,11 @@
 import pytest
 
 from mdm.access import SYSTEM_ACTOR
-from mdm.assertions import Assertion
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ingest import deliver_all
 from mdm.standardise import Delivery
+from mdm.statements import Assertion
 
 HOME = "erp-north"
 NAMES = [

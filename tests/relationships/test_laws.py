@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mdm.access import SYSTEM_ACTOR
-from mdm.assertions import Assertion
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, Invalid, NotFound
@@ -19,6 +18,7 @@ from mdm.ingest import deactivate, deliver_all
 from mdm.invariants import violations
 from mdm.relate import Author, end, relate
 from mdm.standardise import Delivery
+from mdm.statements import Assertion
 from mdm.tasks import Ruling, decide, list_tasks
 from tests.conftest import empty
 from tests.relationships.conftest import edges
