@@ -24,6 +24,7 @@ from api import (
     mappings,
     match,
     preview,
+    relationships,
     sources,
     systems,
     tasks,
@@ -103,6 +104,7 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         systems.blueprint(),
         tasks.blueprint(),
         identity.blueprint(),
+        relationships.blueprint(),
         jobs.blueprint(),
         keys.blueprint(),
         health.blueprint(),
@@ -129,6 +131,6 @@ def domain_blueprint(entity: EntityType) -> Any:
     """Every route of one domain, from its declaration."""
     made = new_blueprint(entity.name, f"/v1/{entity.path}", entity.help)
     schemas = domain_schemas(entity)
-    for module in (sources, match, explain, golden, identity, preview):
+    for module in (sources, match, explain, golden, identity, relationships, preview):
         module.add_routes(made, entity, schemas)
     return made

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 from api.past import LaneSchema, SpanSchema
 from mdm.entity import Attribute, EntityType, Sensitivity
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX
+from mdm.statements import RELATIONSHIPS_MAX, TREE_LENGTH_MAX
 
 BATCH_ROWS_MAX = 1000
 SEARCH_MAX = 100
@@ -171,6 +172,7 @@ class DomainSchemas:
     history: Schema
     source_history: Schema
     page: Schema
+    relationship: Schema | None
 
 
 def domain_schemas(entity: EntityType) -> DomainSchemas:
@@ -178,7 +180,7 @@ def domain_schemas(entity: EntityType) -> DomainSchemas:
     delivered = _named(entity, "Attributes", {a.name: _field(a, required=a.required) for a in entity.attributes})
     compared = _named(entity, "MatchAttributes", {a.name: _field(a) for a in entity.attributes})
     shown = _named(entity, "Values", {a.name: _shown(a) for a in entity.attributes})
-    put = _put_fields(delivered)
+    put = _put_fields(entity, delivered)
     row = _named(entity, "Row", {"system": text(shortest=1, required=True), "key": text(KEY_LENGTH_MAX, shortest=1, required=True), **put})
     source = _named(entity, "Source", _source_fields(shown))
     version = _named(entity, "GoldenVersion", _version_fields(shown))
@@ -196,6 +198,7 @@ def domain_schemas(entity: EntityType) -> DomainSchemas:
         history=_named(entity, "History", _history_fields(version))(),
         source_history=_named(entity, "SourceHistory", _lane_fields(entity, shown), LaneSchema)(),
         page=_named(entity, "Page", {"items": fields.List(fields.Nested(hit), required=True), "next": fields.String(allow_none=True)})(),
+        relationship=_named(entity, "RelationshipClaim", _relationship_fields(entity))() if entity.relationships else None,
     )
 
 
@@ -225,14 +228,44 @@ def _identifiers() -> fields.Field[Any]:
     return fields.List(fields.Nested(IdentifierSchema), load_default=list, validate=validate.Length(max=IDENTIFIERS_MAX))
 
 
-def _put_fields(attributes: type[Schema]) -> dict[str, fields.Field[Any]]:
+def _put_fields(entity: EntityType, attributes: type[Schema]) -> dict[str, fields.Field[Any]]:
+    said = _named(entity, "Relationship", {**_ends(), **_edge_fields(entity)})
+    size = validate.Length(max=RELATIONSHIPS_MAX)
+    about = {"description": "Takes the place of those delivered before; left out, they stay as they are."}
+    related = {"relationships": fields.List(fields.Nested(said), validate=size, metadata=about)} if entity.relationships else {}
     return {
+        **related,
         "attributes": fields.Nested(attributes, required=True),
         "identifiers": _identifiers(),
         "status": fields.String(load_default="active", validate=validate.OneOf(["active", "inactive"])),
         "valid_from": fields.Date(load_default=None, allow_none=True),
         "valid_to": fields.Date(load_default=None, allow_none=True),
     }
+
+
+def _edge_fields(entity: EntityType) -> dict[str, fields.Field[Any]]:
+    """What is said of a relationship but its other end; what the words mean is checked where they are understood."""
+    names = [rule.name for rule in entity.relationships]
+    helped = " ".join(f"{rule.name}: {rule.title.lower()}, a {rule.target}. {rule.help}".strip() for rule in entity.relationships)
+    return {
+        "type": fields.String(required=True, validate=validate.OneOf(names), metadata={"description": helped}),
+        "tree": text(TREE_LENGTH_MAX, load_default=None, allow_none=True, metadata={"description": "Of a hierarchy; main unless said."}),
+        "valid_from": fields.Date(load_default=None, allow_none=True),
+        "valid_to": fields.Date(load_default=None, allow_none=True),
+    }
+
+
+def _ends() -> dict[str, fields.Field[Any]]:
+    """The other end: a system's local key, which nobody need know yet, or a golden id."""
+    return {
+        "system": text(load_default=None, allow_none=True),
+        "value": text(KEY_LENGTH_MAX, load_default=None, allow_none=True),
+        "golden_id": fields.UUID(load_default=None, allow_none=True),
+    }
+
+
+def _relationship_fields(entity: EntityType) -> dict[str, fields.Field[Any]]:
+    return {"golden_id": fields.UUID(required=True), **_edge_fields(entity), "reason": text(2000, load_default="")}
 
 
 def _match_fields(attributes: type[Schema]) -> dict[str, fields.Field[Any]]:

@@ -19,6 +19,7 @@ from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.ingest import Result, deactivate, deliver_all
 from mdm.reading import Reader
 from mdm.standardise import Delivery
+from mdm.statements import Assertion
 
 _ONE = "/sources/<system>/<path:key>"
 
@@ -112,4 +113,5 @@ def _named(row: object, name: str) -> str:
 
 def _delivery(body: Mapping[str, Any], system: str, key: str) -> Delivery:
     identifiers = [(held["system"], held["value"]) for held in body["identifiers"]]
-    return Delivery(system, key, body["attributes"], identifiers, body["status"], body["valid_from"], body["valid_to"])
+    said = tuple(Assertion(**each) for each in body["relationships"]) if "relationships" in body else None
+    return Delivery(system, key, body["attributes"], identifiers, body["status"], body["valid_from"], body["valid_to"], said)

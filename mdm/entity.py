@@ -72,12 +72,36 @@ class IdentifierRule:
 
 @dataclass(frozen=True, slots=True)
 class RelationshipRule:
-    """A typed edge that golden records of this domain may have towards another domain."""
+    """A typed edge that golden records of this domain may have towards golden records of another domain, or of their own.
+
+    `inverse` is its name seen from the other end. `one`: there is one target at a time. `hierarchy`: targets are parents, of which there is
+    one at a time in each tree; a domain has at most one such type, and any number of trees.
+    """
 
     name: str
     target: str
     inverse: str
+    one: bool = False
     hierarchy: bool = False
+    label: str = ""
+    help: str = ""
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one target at a time."""
+        return self.one or self.hierarchy
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name.replace("_", " ").capitalize()
+
+
+REPLACED_BY = "replaced_by"
+
+
+def replacement(domain: str) -> RelationshipRule:
+    """What took the place of a closed record: `POST /v1/crosswalk/validate` answers with it."""
+    return RelationshipRule(REPLACED_BY, domain, "replaces", one=True, help="What took its place, from the day on which it did.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +110,7 @@ class EntityType:
 
     There is one object per domain: two are never compared, and what is kept per domain is found by identity.
 
-    authorities  attribute or group -> kinds of system in order of trust ("ehr", "erp", "billing", "supply_chain", "workforce" ...)
+    authorities  attribute, group or relationship -> kinds of system in order of trust ("ehr", "erp", "supply_chain", "workforce" ...)
     identity     attributes whose disagreement with the former version makes an update an overlay suspect
     guarded      columns whose value is no evidence when more than so many records hold it
     display      attributes that make up the line by which people recognise a record
@@ -116,6 +140,14 @@ class EntityType:
     def attribute(self, name: str) -> Attribute:
         return next(attribute for attribute in self.attributes if attribute.name == name)
 
+    def relationship(self, name: str) -> RelationshipRule | None:
+        return next((rule for rule in self.relationships if rule.name == name), None)
+
+    @property
+    def hierarchy(self) -> RelationshipRule | None:
+        """The type whose targets are parents, if the domain has one."""
+        return next((rule for rule in self.relationships if rule.hierarchy), None)
+
     @property
     def path(self) -> str:
         """The domain in a URL: plural, kebab-case."""
@@ -140,7 +172,14 @@ def check_declaration(entity: EntityType) -> None:
     problems += [f"no column is called {name}" for name in sorted(entity.model.columns - entity.columns)]
     problems += [f"guarded column {name} is unknown" for name, _ in entity.guarded if name not in entity.columns]
     problems += [f"display names {name}, which is no attribute" for name in entity.display if name not in names]
-    problems += [f"authority for {name}, which is no attribute or group" for name, _ in entity.authorities if name not in {*names, *groups}]
+    edges = [rule.name for rule in entity.relationships]
+    trusted = {*names, *groups, *edges}
+    problems += [
+        f"authority for {name}, which is no attribute, group or relationship" for name, _ in entity.authorities if name not in trusted
+    ]
+    problems += [f"relationship {name} is declared twice" for name in {n for n in edges if edges.count(n) > 1}]
+    if sum(rule.hierarchy for rule in entity.relationships) > 1:
+        problems.append("two hierarchies; one type can have many trees")
     if entity.derived_columns and entity.derived is None:
         problems.append("derived columns are named, but nothing derives them")
     if problems:

@@ -13,7 +13,8 @@ ConcordError
 ├── Unauthenticated
 ├── Forbidden
 ├── Conflict                 the state forbids the act
-│   └── Stale                somebody else was quicker
+│   ├── Stale                somebody else was quicker
+│   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
 """
@@ -117,6 +118,12 @@ class Stale(Conflict):
     """Somebody changed this since you read it."""
 
     code = "stale"
+
+
+class HierarchyLoop(Conflict):
+    """The relationship would close a loop."""
+
+    code = "hierarchy_loop"
 
 
 class Busy(ConcordError):

@@ -3,7 +3,7 @@
 Batch is the primitive, one is a batch of one. The result of a delivery never depends on which others were in its chunk, nor on their order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -14,13 +14,15 @@ from matching.score import Evidence, Score, Scorer
 from mdm import audit
 from mdm.access import Actor, Verb
 from mdm.candidates import Blocks, holders_max, read_blocks
-from mdm.db import LOCKS_MAX, Database, lock, text_key
+from mdm.claims import lock_sources, write_claims
+from mdm.db import LOCKS_MAX, Database, lock
 from mdm.decide import Outcome
 from mdm.entity import EntityType
-from mdm.errors import ConcordError, FieldProblem, Forbidden
+from mdm.errors import ConcordError, FieldProblem, Forbidden, HierarchyLoop, InvalidRecord
 from mdm.feed import publish
 from mdm.guard import Demoted, demote_overshared, record_keys
 from mdm.ids import new_record_id
+from mdm.loops import refuse
 from mdm.models import scorer as active_scorer
 from mdm.overlay import quarantine_overlays
 from mdm.policy import check
@@ -82,12 +84,23 @@ def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries
             )
     for chunk in _chunks(ready):
 
-        def work(session: Session, rows: Sequence[_Ready] = chunk) -> list[Result]:
+        def work(session: Session, rows: Sequence[_Ready]) -> list[Result]:
             return _deliver(session, entity, actor, rows, request_id)
 
-        for row, result in zip(chunk, database.run(work), strict=True):
+        for row, result in zip(chunk, _run_chunk(database, work, chunk), strict=True):
             results[row.index] = result
     return [results[index] for index in range(len(deliveries))]
+
+
+def _run_chunk(database: Database, work: Callable[[Session, Sequence["_Ready"]], list[Result]], chunk: Sequence["_Ready"]) -> list[Result]:
+    """The chunk in one transaction; where a relationship of it cannot be, row by row, so that only that row is refused."""
+    try:
+        return database.run(lambda session: work(session, chunk))
+    except (HierarchyLoop, InvalidRecord) as error:
+        if len(chunk) > 1:
+            return [result for row in chunk for result in _run_chunk(database, work, [row])]
+        delivery = chunk[0].standard.delivery
+        return [Result(delivery.system, delivery.key, "rejected", problems=error.problems)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +122,13 @@ def _chunks(ready: Sequence[_Ready]) -> Iterable[list[_Ready]]:
     locks = 0
     for row in ready:
         place = (row.standard.delivery.system, row.standard.delivery.key)
-        if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + len(row.keys) > LOCKS_MAX // 2):
+        wanted = len(row.keys) + len(row.standard.relationships or ())
+        if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + wanted > LOCKS_MAX // 2):
             yield chunk
             chunk, seen, locks = [], set(), 0
         chunk.append(row)
         seen.add(place)
-        locks += len(row.keys)
+        locks += wanted
     if chunk:
         yield chunk
 
@@ -122,7 +136,7 @@ def _chunks(ready: Sequence[_Ready]) -> Iterable[list[_Ready]]:
 def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[_Ready], request_id: str) -> list[Result]:
     """Deliver rows of distinct source keys in the session's transaction."""
     standards = [row.standard for row in rows]
-    lock(session, f"source:{entity.name}", [text_key(f"{s.delivery.system}|{s.delivery.key}") for s in standards])
+    lock_sources(session, entity, standards)
     stored = read_stored(session, entity, standards)
     model = active_scorer(session, entity)
     incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
@@ -147,7 +161,8 @@ def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[
 
 
 def _incoming(row: _Ready, stored: Stored | None) -> Incoming:
-    return Incoming(stored.id if stored else new_record_id(), row.standard, stored, row.standard.columns, row.keys)
+    standard = row.standard.inheriting(stored.relationships) if stored else row.standard
+    return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, row.keys)
 
 
 def _unchanged(incoming: Incoming) -> Result:
@@ -189,11 +204,14 @@ def store_and_settle(session: Session, entity: EntityType, model: Scorer, writin
     probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]
     scored = _score(session, model, blocks, probes)
     write_records(session, entity, applied, versioned=writing.versioned)
+    claims = write_claims(session, entity, applied)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     write_edges(session, model, scored.pairs, updated)
     alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
     change = Change(frozenset(probe.record_id for probe in probes), alone)
-    return settle(session, entity, model, registry(session), change), scored
+    settled = settle(session, entity, model, registry(session), change)
+    refuse(settled.loops, claims, "/relationships")
+    return settled, scored
 
 
 @dataclass(frozen=True, slots=True)

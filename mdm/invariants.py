@@ -10,8 +10,10 @@ from mdm.db import fetch
 from mdm.decisions import LATEST, STANDING
 from mdm.derive import as_json, golden_values, holdings
 from mdm.entities import ENTITY_TYPES
+from mdm.loops import find_loops
 from mdm.members import members_of
-from mdm.systems import registry
+from mdm.relationships import is_chain, read_claims, stored_spans, wanted_spans
+from mdm.systems import SystemRegistry, registry
 
 _BATCH = 500
 
@@ -44,6 +46,8 @@ _CHECKS = {
     " select record from (select * from said except select * from held union all (select * from held except select * from said)) d",
     "records parted that a person joined": "select e.low from edge e join link a on a.record_id = e.low and a.recorded_to is null"
     " join link b on b.record_id = e.high and b.recorded_to is null where e.verdict = 'same' and a.golden_id <> b.golden_id",
+    "a relationship of a merged golden record": "select g.id from relationship r join golden_record g"
+    " on g.id in (r.subject_id, r.target_id) where r.recorded_to is null and g.status = 'merged'",
     "a crosswalk row of a merged golden record": "select x.golden_id from xref x join golden_record g on g.id = x.golden_id"
     " where x.recorded_to is null and g.status = 'merged'",
 }
@@ -86,6 +90,29 @@ def _deep(session: Session) -> Iterator[Violation]:
             rows = {(h.system_id, h.value, h.own, h.status, h.valid_from, h.valid_to) for h in wanted.values()}
             if rows != stored_rows.get(golden_id, set()):
                 yield Violation("crosswalk rows that links and records do not give", (golden_id,))
+        yield from _wrong_edges(session, systems, goldens)
+    yield from _wrong_marks(session)
+
+
+def _wrong_edges(session: Session, systems: SystemRegistry, goldens: list[UUID]) -> Iterator[Violation]:
+    differing = wanted_spans(read_claims(session, systems, goldens)).keys() ^ stored_spans(session, goldens).keys()
+    if differing:
+        yield Violation("relationships that claims and links do not give", tuple({span.subject for span in differing}))
+
+
+def _wrong_marks(session: Session) -> Iterator[Violation]:
+    """Of every loop exactly the youngest edge is out of force, hence none is closed by edges in force."""
+    chains = [(e.name, rule.name) for e in ENTITY_TYPES.values() for rule in e.relationships if is_chain(e.name, rule.name)]
+    rows = fetch(
+        session,
+        "select r.id, r.subject_id, r.looped from unnest(%s::text[], %s::text[]) c(domain, type) join relationship r"
+        " on r.domain = c.domain and r.type = c.type and r.recorded_to is null",
+        ([domain for domain, _ in chains], [name for _, name in chains]),
+    )
+    yielding = {loop.yields for loop in find_loops(session, [row[0] for row in rows])}
+    wrong = tuple(subject for edge, subject, looped in rows if looped is not (edge in yielding))
+    if wrong:
+        yield Violation("edges that close a loop, or are held to", wrong)
 
 
 def _stored_rows(session: Session, goldens: list[UUID]) -> dict[UUID, set[tuple[object, ...]]]:

@@ -16,6 +16,7 @@ from mdm.errors import NotFound
 from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.standardise import Delivery, Standard
+from mdm.statements import Assertion, read_assertions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Stored:
     keys: tuple[int, ...]
     columns: Columns
     golden_id: UUID
+    relationships: tuple[Assertion, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,13 @@ def read_stored(session: Session, entity: EntityType, standards: Sequence[Standa
     """The records that these deliveries speak of, by (system, key). Call it after the source locks are taken."""
     rows = fetch(
         session,
-        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id from unnest(%s::text[], %s::text[]) w(system, key)"
+        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id,"
+        " r.clean -> 'relationships' from unnest(%s::text[], %s::text[]) w(system, key)"
         " join source_record r on r.domain = %s and r.system = w.system and r.key = w.key"
         " join link l on l.record_id = r.id and l.recorded_to is null",
         ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
     )
-    return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6]) for row in rows}
+    return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7])) for row in rows}
 
 
 def read_columns(session: Session, records: Iterable[UUID]) -> dict[UUID, Columns]:
@@ -148,14 +151,19 @@ def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state
 def row_of(incoming: Incoming) -> dict[str, Any]:
     """A delivery as the tables hold it."""
     standard, delivery = incoming.standard, incoming.standard.delivery
+    raw: dict[str, Any] = {"attributes": delivery.attributes, "identifiers": [list(pair) for pair in delivery.identifiers]}
+    clean: dict[str, Any] = {"attributes": standard.attributes, "identifiers": standard.identifiers}
+    if delivery.relationships is not None and standard.relationships is not None:
+        raw["relationships"] = [each.as_json() for each in delivery.relationships]
+        clean["relationships"] = [each.as_json() for each in standard.relationships]
     return {
         "id": incoming.record_id,
         "system": delivery.system,
         "key": delivery.key,
         "status": delivery.status,
         "hash": standard.hash,
-        "raw": {"attributes": delivery.attributes, "identifiers": [list(pair) for pair in delivery.identifiers]},
-        "clean": {"attributes": standard.attributes, "identifiers": standard.identifiers},
+        "raw": raw,
+        "clean": clean,
         "columns": incoming.columns,
         "keys": list(incoming.keys),
         "notes": [asdict(note) for note in standard.notes],
@@ -184,7 +192,8 @@ def as_delivered(session: Session, entity: EntityType, system: str, key: str) ->
 
 def delivery_of(system: str, key: str, raw: Mapping[str, Any], status: str, valid_from: Any, valid_to: Any) -> Delivery:
     identifiers = [(s, v) for s, v in raw["identifiers"]]
-    return Delivery(system, key, raw["attributes"], identifiers, status, valid_from, valid_to)
+    said = read_assertions(raw.get("relationships"))
+    return Delivery(system, key, raw["attributes"], identifiers, status, valid_from, valid_to, said)
 
 
 def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score], updated: frozenset[UUID]) -> None:

@@ -20,7 +20,9 @@ from mdm.errors import Busy
 from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
+from mdm.loops import Loop
 from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at
+from mdm.relationships import derive_relationships
 from mdm.reviews import Outlook, refresh_reviews
 from mdm.systems import SystemRegistry
 
@@ -50,12 +52,13 @@ class Move:
 
 @dataclass(slots=True)
 class Settled:
-    """What became of the records: their golden ids, what happened, and the open task of each, if any."""
+    """What became of the records: their golden ids, what happened, the open task of each, if any, and loops of relationships met."""
 
     golden_of: dict[UUID, UUID] = field(default_factory=dict)
     tasks: dict[UUID, UUID] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
 
 
 def settle(session: Session, entity: EntityType, scorer: Scorer, registry: SystemRegistry, change: Change) -> Settled:
@@ -190,6 +193,7 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     merged = _heirs(session, before - goldens.keys(), settled.moves) + _unused(session, change.placed, before, settled.golden_of)
     settled.happenings += _merge_goldens(session, merged, change.decision_id)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
+    settled.loops = derive_relationships(session, entity, registry, moved, merged)
     if plan.edges or plan.cuts or before:
         outlook = Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], change.only_weighed)
         settled.tasks = refresh_reviews(session, entity, scorer.model, outlook)

@@ -6,7 +6,7 @@ becomes absent with a note: a bad birth date must not keep a patient out of the 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import blake2b
 from typing import Protocol
@@ -15,6 +15,7 @@ from matching.compare import Value
 from mdm.entity import Attribute, EntityType, IdentifierRule
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.jsonio import canonical
+from mdm.statements import Assertion, assertion_problems, normal_assertions
 from mdm.values.kind import Features, Reading, ValueType, clean_text
 
 KEY_LENGTH_MAX = 200
@@ -27,7 +28,7 @@ Raw = str | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a system says about one entity, in its own words."""
+    """What a system says about one entity, in its own words. `relationships`: None leaves those delivered before as they are."""
 
     system: str
     key: str
@@ -36,6 +37,7 @@ class Delivery:
     status: str = "active"
     valid_from: date | None = None
     valid_to: date | None = None
+    relationships: Sequence[Assertion] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,14 @@ class Standard:
     columns: dict[str, Value]
     notes: tuple[Note, ...]
     hash: str
+    relationships: tuple[Assertion, ...] | None = None
+
+    def inheriting(self, relationships: tuple[Assertion, ...] | None) -> "Standard":
+        """The delivery with the relationships of the one before, where it says nothing of them itself."""
+        if self.relationships is not None or relationships is None:
+            return self
+        delivery = replace(self.delivery, relationships=relationships)
+        return replace(self, delivery=delivery, relationships=relationships, hash=_hash(delivery, relationships))
 
 
 class Registry(Protocol):
@@ -74,6 +84,8 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     if not registry.is_source(delivery.system):
         raise UnknownSystem(problems=(FieldProblem("unknown_system", "/system", "register the system first"),))
     problems = [*_shape_problems(entity, delivery), *_identifier_problems(delivery, registry)]
+    if delivery.relationships is not None:
+        problems += assertion_problems(entity, delivery.relationships, registry)
     if complete:
         problems += _missing(entity, delivery)
     if problems:
@@ -81,6 +93,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     notes: list[Note] = []
     attributes = _attributes(entity, delivery, notes)
     readings = _identifiers(delivery, registry, notes)
+    relationships = None if delivery.relationships is None else normal_assertions(entity, delivery.relationships, registry)
     return Standard(
         delivery=delivery,
         attributes={attribute.name: _value(attribute, read) for attribute, read in attributes if any(r.value is not None for r in read)},
@@ -88,7 +101,8 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
         identifiers={code: values for code, read in readings.items() if (values := _known(read))},
         columns=_columns(entity, delivery, attributes, readings, registry),
         notes=tuple(notes),
-        hash=_hash(delivery),
+        hash=_hash(delivery, relationships),
+        relationships=relationships,
     )
 
 
@@ -252,12 +266,14 @@ def _pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def _hash(delivery: Delivery) -> str:
-    content = [
+def _hash(delivery: Delivery, relationships: Sequence[Assertion] | None) -> str:
+    content: list[object] = [
         dict(delivery.attributes),
         [list(pair) for pair in delivery.identifiers],
         delivery.status,
         delivery.valid_from,
         delivery.valid_to,
     ]
+    if relationships is not None:
+        content.append([each.as_json() for each in relationships])
     return blake2b(canonical(content), digest_size=16).hexdigest()

@@ -25,7 +25,9 @@ from mdm.jsonio import dumps
 from mdm.members import members_of
 from mdm.models import scorer as active_scorer
 from mdm.pins import unpin
+from mdm.relationships import derive_relationships
 from mdm.resolve import Settled, redirect
+from mdm.systems import registry
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
 Homes = Mapping[UUID, UUID | None]
@@ -83,13 +85,13 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     _reopen_tasks(session, decision.id)
     homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
     done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
-    publish(session, entity.name, redirect(session, _turned_back(session, decision.id), done.decision_id))
+    _turn_back(session, entity, decision.id, done.decision_id)
     kept = _kept(session, decision, before, done)
     return Undone(done.decision_id, done.goldens, done.began, kept, _conflict_task(session, entity, decision, kept) if kept else None)
 
 
-def _turned_back(session: Session, decision_id: UUID) -> list[tuple[UUID, UUID]]:
-    """Ids that were merged before, and that the decision had turned elsewhere: each with the survivor of the former one."""
+def _turn_back(session: Session, entity: EntityType, decision_id: UUID, undoing: UUID) -> None:
+    """Ids that were merged before, and that the decision had turned elsewhere, answer with the survivor of the former merge again."""
     rows = fetch(
         session,
         "select r.golden_id, coalesce(s.merged_into, s.id) from golden_redirect r join golden_record g on g.id = r.golden_id"
@@ -98,7 +100,11 @@ def _turned_back(session: Session, decision_id: UUID) -> list[tuple[UUID, UUID]]
         " where r.decision_id = %s and r.recorded_to is null and g.merged_into <> coalesce(s.merged_into, s.id) order by r.golden_id",
         (decision_id,),
     )
-    return [(row[0], row[1]) for row in rows]
+    turned = [(row[0], row[1]) for row in rows]
+    if turned:
+        happened = redirect(session, turned, undoing)
+        derive_relationships(session, entity, registry(session), {}, turned)
+        publish(session, entity.name, happened)
 
 
 def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from mdm.crosswalk import Holder, holder, settled
 from mdm.db import fetch
-from mdm.entity import EntityType
+from mdm.entity import REPLACED_BY, EntityType
 from mdm.question import Plan, Question, ask, plan
 from mdm.systems import GOLDEN, SystemRegistry
 
@@ -31,7 +31,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Valid, or why not. `replaced_by`: the one value of the same system that stands for the same entity on that day."""
+    """Valid, or why not.
+
+    `replaced_by`: the one value of the same system that stands for the same entity on that day, else for what took the entity's place.
+    """
 
     valid: bool
     reason: Reason | None = None
@@ -48,7 +51,8 @@ def validate(session: Session, registry: SystemRegistry, question: Question) -> 
     rows = settled([holder(cells) for cells in ask(session, planned)], day)
     reason = _reason(planned, rows, day) or _posting_problem(session, question.entity, rows[0].golden_id)
     golden_id = rows[0].golden_id if rows and reason is not Reason.AMBIGUOUS else None
-    return Verdict(reason is None, reason, _replacement(rows, reason, day), golden_id)
+    replaced_by = _replacement(rows, reason, day) or _successor(session, planned, reason, golden_id)
+    return Verdict(reason is None, reason, replaced_by, golden_id)
 
 
 def _reason(planned: Plan, rows: Sequence[Holder], day: str) -> Reason | None:
@@ -81,3 +85,28 @@ def _replacement(rows: Sequence[Holder], reason: Reason | None, day: str) -> str
         return None
     values = {row.value for row in rows if row.system_id is not None and row.target_active and row.has_effective_target(day)}
     return values.pop() if len(values) == 1 else None
+
+
+def _successor(session: Session, planned: Plan, reason: Reason | None, golden_id: str | None) -> str | None:
+    """The value, in the same system, of the golden record that took the place of this one, or of that one's own successor."""
+    if reason not in REPLACEABLE or golden_id is None or planned.source == GOLDEN:
+        return None
+    known = {"day": planned.question.as_of, "id": golden_id, "system": planned.registry.ids[planned.source], "type": REPLACED_BY}
+    steps: dict[int, set[str]] = {}
+    for step, value in fetch(session, _SUCCESSORS, {**known, "longest": SUCCESSORS_MAX}):
+        steps.setdefault(step, set()).add(value)
+    nearest = steps[min(steps)] if steps else set()
+    return nearest.pop() if len(nearest) == 1 else None
+
+
+REPLACEABLE = frozenset({Reason.INACTIVE, Reason.EXPIRED, Reason.NOT_POSTABLE})
+SUCCESSORS_MAX = 20
+_SUCCESSORS = (
+    "with recursive after(id, step) as (select %(id)s::uuid, 0 union all select r.target_id, a.step + 1 from after a"
+    " join relationship r on r.subject_id = a.id and r.type = %(type)s and r.recorded_to is null and not r.looped"
+    " and (r.valid_from is null or r.valid_from <= %(day)s) and (r.valid_to is null or r.valid_to >= %(day)s)"
+    " where a.step < %(longest)s)"
+    " select a.step, x.value from after a join xref x on x.golden_id = a.id and x.system_id = %(system)s and x.recorded_to is null"
+    " and x.own and x.status = 'active' and (x.valid_from is null or x.valid_from <= %(day)s)"
+    " and (x.valid_to is null or x.valid_to >= %(day)s) where a.step > 0"
+)

@@ -3,7 +3,14 @@
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from mdm import tables_feed, tables_identity, tables_jobs, tables_mapping, tables_misses  # noqa: F401  (mapped by importing them)
+from mdm import (  # noqa: F401  (mapped by importing them)
+    tables_feed,
+    tables_identity,
+    tables_jobs,
+    tables_mapping,
+    tables_misses,
+    tables_relations,
+)
 from mdm.tables_work import Base  # importing it also maps the tables of records and golden records
 
 

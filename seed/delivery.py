@@ -21,6 +21,18 @@ class SystemSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """A relationship that a record states, its other end by a system's key. Dates are inclusive; None leaves them to the record's."""
+
+    type: str
+    system: str
+    key: str
+    tree: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """One record as one system sends it. `identifiers` are (identifier system, value); dates are inclusive on both ends."""
 
@@ -32,6 +44,7 @@ class Delivery:
     status: Status = "active"
     valid_from: date | None = None
     valid_to: date | None = None
+    relationships: tuple[Edge, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

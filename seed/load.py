@@ -15,8 +15,9 @@ from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ingest import deliver_all
 from mdm.standardise import Delivery as Incoming
+from mdm.statements import Assertion
 from mdm.systems import put_system
-from seed.delivery import Delivery, SystemSpec
+from seed.delivery import Delivery, Edge, SystemSpec
 from seed.load_mappings import load_mappings
 from seed.world import SYSTEMS, World, build_world
 
@@ -87,7 +88,12 @@ def _by_domain(deliveries: Iterable[Delivery]) -> Iterator[tuple[str, list[Deliv
 
 
 def _incoming(row: Delivery) -> Incoming:
-    return Incoming(row.system, row.key, row.attributes, row.identifiers, row.status, row.valid_from, row.valid_to)
+    said = None if row.relationships is None else [_assertion(edge) for edge in row.relationships]
+    return Incoming(row.system, row.key, row.attributes, row.identifiers, row.status, row.valid_from, row.valid_to, said)
+
+
+def _assertion(edge: Edge) -> Assertion:
+    return Assertion(edge.type, edge.system, edge.key, None, edge.tree, edge.valid_from, edge.valid_to)
 
 
 def check(database: Database, world: World | None = None) -> dict[str, Quality]:

@@ -20,6 +20,7 @@ from seed.mappings import mappings
 from seed.patients import febrl_patients
 from seed.payers import payers
 from seed.providers import providers
+from seed.relations import related
 from seed.suppliers import plan_suppliers, suppliers
 
 __all__ = ["SYSTEMS", "Delivery", "MappingRow", "Replacement", "SystemSpec", "World", "build_world"]
@@ -60,8 +61,8 @@ def build_world(random_seed: int = 2026, patients: int | None = None) -> World:
     centers = _seeded(random_seed, "cost center", lambda _: plan_cost_centers(planned))
     told = [
         *_seeded(random_seed, "location", locations),
-        *_seeded(random_seed, "departments", lambda rng: departments(rng, planned, serving(centers))),
         *_seeded(random_seed, "cost centers", lambda rng: cost_centers(rng, centers)),
+        *_seeded(random_seed, "departments", lambda rng: departments(rng, planned, serving(centers))),
         *_seeded(random_seed, "account", lambda rng: accounts(rng, plan_accounts())),
         *_seeded(random_seed, "supplier", lambda rng: suppliers(rng, plan_suppliers(rng))),
         *_seeded(random_seed, "payer", payers),
@@ -69,6 +70,7 @@ def build_world(random_seed: int = 2026, patients: int | None = None) -> World:
         *_seeded(random_seed, "item", items),
         *_seeded(random_seed, "patient", lambda rng: febrl_patients(rng, patients)),
     ]
+    told = related(told, planned, centers)
     deliveries = tuple(one.delivery for one in told)
     rules = _seeded(random_seed, "mapping", lambda rng: mappings(rng, planned, centers, deliveries))
     return World(SYSTEMS, deliveries, _truth(told), rules, tuple(replacements(centers)))

@@ -36,6 +36,7 @@ def _check_references(entity: EntityType, domains: set[str]) -> None:
     problems += [
         f"relationship {rule.name} leads to no domain: {rule.target}" for rule in entity.relationships if rule.target not in domains
     ]
+    problems += [f"hierarchy {r.name} leads to another domain" for r in entity.relationships if r.hierarchy and r.target != entity.name]
     if problems:
         raise DeclarationError(f"{entity.name}: " + "; ".join(problems))
 

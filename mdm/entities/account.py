@@ -3,7 +3,7 @@
 from matching.levels import part
 from matching.model import BlockingRule, Model, Thresholds, Veto
 from mdm.entities._evidence import cross_reference, ledger_code, ledger_name, same_or_not
-from mdm.entity import Attribute, EntityType, RelationshipRule
+from mdm.entity import Attribute, EntityType, RelationshipRule, replacement
 from mdm.values.code import CODE
 from mdm.values.department_name import ACCOUNT_NAME
 from mdm.values.flag import FLAG
@@ -63,6 +63,6 @@ ENTITY = EntityType(
     model=_MODEL,
     display=("code", "name", "chart"),
     authorities=tuple((attribute.name, ("erp",)) for attribute in _ATTRIBUTES),
-    relationships=(RelationshipRule("rolls_up_to", "account", "rolls_up", hierarchy=True),),
+    relationships=(RelationshipRule("rolls_up_to", "account", "rolls_up", hierarchy=True), replacement("account")),
     overlay_below=-3.0,
 )

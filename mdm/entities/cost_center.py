@@ -3,7 +3,7 @@
 from matching.levels import alike, part, same
 from matching.model import BlockingRule, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, ledger_code, ledger_name, level, same_or_not
-from mdm.entity import Attribute, EntityType, RelationshipRule
+from mdm.entity import REPLACED_BY, Attribute, EntityType, RelationshipRule, replacement
 from mdm.values.code import CODE
 from mdm.values.department_name import COST_CENTER_NAME
 from mdm.values.flag import FLAG
@@ -64,7 +64,10 @@ ENTITY = EntityType(
     identifiers=(),
     model=_MODEL,
     display=("code", "name", "company"),
-    authorities=tuple((attribute.name, ("erp",)) for attribute in _ATTRIBUTES),
-    relationships=(RelationshipRule("rolls_up_to", "cost_center", "rolls_up", hierarchy=True),),
+    authorities=(*((attribute.name, ("erp",)) for attribute in _ATTRIBUTES), ("rolls_up_to", ("erp",)), (REPLACED_BY, ("erp",))),
+    relationships=(
+        RelationshipRule("rolls_up_to", "cost_center", "rolls_up", hierarchy=True, help="Its parent in one of finance's trees."),
+        replacement("cost_center"),
+    ),
     overlay_below=-3.0,
 )

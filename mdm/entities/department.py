@@ -3,7 +3,7 @@
 from matching.levels import alike, either_crossed, part, same, soft_contains, soft_jaccard, within_edits
 from matching.model import BlockingRule, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, level, same_or_not
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.code import CODE
 from mdm.values.date import DATE
 from mdm.values.department_name import DEPARTMENT_NAME
@@ -137,11 +137,19 @@ ENTITY = EntityType(
     ),
     model=_MODEL,
     display=("name", "facility", "code"),
-    authorities=(("name", ("ehr",)), ("code", ("ehr",)), ("cost_center_code", ("erp",)), ("close_date", ("ehr",)), ("poc", ("ehr",))),
+    authorities=(
+        ("name", ("ehr",)),
+        ("code", ("ehr",)),
+        ("cost_center_code", ("erp",)),
+        ("charges_to", ("erp",)),
+        ("close_date", ("ehr",)),
+        ("poc", ("ehr",)),
+    ),
     relationships=(
         RelationshipRule("part_of", "department", "parts", hierarchy=True),
-        RelationshipRule("charges_to", "cost_center", "charged_by"),
-        RelationshipRule("located_at", "location", "houses"),
+        RelationshipRule("charges_to", "cost_center", "charged_by", one=True, help="The cost center that collects its costs."),
+        RelationshipRule("located_at", "location", "houses", one=True),
+        replacement("department"),
     ),
     guarded=(("phone", 25),),
     overlay_below=-8.0,

@@ -19,7 +19,7 @@ from matching.levels import (
 )
 from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, level, same_or_not
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.flag import FLAG
 from mdm.values.money import MONEY
 from mdm.values.number import NUMBER
@@ -268,8 +268,9 @@ ENTITY = EntityType(
     ),
     relationships=(
         RelationshipRule("supplied_by", "supplier", "supplies"),
-        RelationshipRule("made_by", "supplier", "makes"),
+        RelationshipRule("made_by", "supplier", "makes", one=True),
         RelationshipRule("other_pack_of", "item", "other_packs"),
+        replacement("item"),
     ),
     overlay_below=-8.0,
     derived=_derived,

@@ -17,7 +17,7 @@ from mdm.entities._evidence import (
     street,
     switchboard,
 )
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.code import CODE
 from mdm.values.organisation_name import FACILITY_NAME
@@ -138,7 +138,7 @@ ENTITY = EntityType(
         ("ccn", ("registry",)),
         ("code", ("ehr",)),
     ),
-    relationships=(RelationshipRule("part_of", "location", "parts", hierarchy=True),),
+    relationships=(RelationshipRule("part_of", "location", "parts", hierarchy=True), replacement("location")),
     guarded=(("phone", 60), ("phone.local", 60)),
     overlay_below=-10.0,
     derived=_without_address_numbers,

@@ -19,7 +19,7 @@ from matching.levels import (
 from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, house_number, level, phone, same_or_not, street
 from mdm.entities._names import RESIDUAL, names_in_one_field
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
 from mdm.values.email import EMAIL
@@ -356,7 +356,6 @@ ENTITY = EntityType(
         ("medicaid_id", ("registry", "clearinghouse")),
         ("member_id", ("clearinghouse", "billing")),
     ),
-    relationships=(RelationshipRule("mother", "patient", "children"), RelationshipRule("attended_by", "provider", "attends")),
     guarded=(("phone", 12), ("email", 8)),
     overlay_below=-8.0,
     derived=names_in_one_field,

@@ -14,7 +14,7 @@ from mdm.entities._evidence import (
     street,
     switchboard,
 )
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
 from mdm.values.organisation_name import ORGANISATION_NAME
 from mdm.values.phone import PHONE
@@ -120,7 +120,7 @@ ENTITY = EntityType(
         ("payer_id", ("clearinghouse", "billing")),
         ("payer_id_b", ("clearinghouse", "billing")),
     ),
-    relationships=(RelationshipRule("subsidiary_of", "payer", "subsidiaries", hierarchy=True),),
+    relationships=(RelationshipRule("subsidiary_of", "payer", "subsidiaries", hierarchy=True), replacement("payer")),
     guarded=(
         ("phone", 20),
         ("phone.local", 20),

@@ -289,7 +289,7 @@ ENTITY = EntityType(
     ),
     relationships=(
         RelationshipRule("works_in", "department", "staff"),
-        RelationshipRule("paid_from", "cost_center", "pays"),
+        RelationshipRule("paid_from", "cost_center", "pays", one=True),
         RelationshipRule("works_at", "location", "providers"),
     ),
     guarded=(("phone", 40), ("email", 4)),

@@ -17,7 +17,7 @@ from mdm.entities._evidence import (
     street,
     switchboard,
 )
-from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.email import EMAIL
 from mdm.values.flag import FLAG
@@ -137,7 +137,8 @@ ENTITY = EntityType(
     ),
     relationships=(
         RelationshipRule("subsidiary_of", "supplier", "subsidiaries", hierarchy=True),
-        RelationshipRule("sites_of", "supplier", "sites"),
+        RelationshipRule("sites_of", "supplier", "sites", one=True),
+        replacement("supplier"),
     ),
     guarded=(("phone", 20), ("phone.local", 20), ("email", 10)),
     overlay_below=-8.0,

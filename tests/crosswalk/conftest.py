@@ -16,7 +16,9 @@ from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
 from mdm.migrate import migrate
 from mdm.question import Question
+from mdm.relate import Author, relate
 from mdm.settings import Settings
+from mdm.statements import Assertion
 from mdm.systems import put_system, registry
 
 TODAY = date(2026, 3, 31)
@@ -45,6 +47,12 @@ class World:
             " where g.id = %s and s.code = %s",
             (value, status, own, pending, valid_from, valid_to, golden_id, system),
         )
+
+    def relates(self, golden_id, name, target, *, valid_from=None) -> None:
+        domain = self.database.run(lambda session: fetch(session, "select domain from golden_record where id = %s", (golden_id,)))[0][0]
+        said = Assertion(name, golden_id=target, valid_from=valid_from)
+        author = Author(SYSTEM_ACTOR, "", "request-1")
+        self.database.run(lambda session: relate(session, ENTITY_TYPES[domain], golden_id, author, said))
 
     def says(self, golden_id, **values) -> None:
         self._execute(

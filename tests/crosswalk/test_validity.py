@@ -67,3 +67,14 @@ def test_an_expired_cost_center_is_expired_before_it_is_not_postable(world, valu
     world.holds(golden_id, "erp", value, valid_to=date(2025, 12, 31))
     world.says(golden_id, posting_allowed="false")
     assert world.verdict("erp", value, domain="cost_center").reason is Reason.EXPIRED
+
+
+def test_a_closed_record_names_what_took_its_place(world, value):
+    old, between, new = world.golden("cost_center"), world.golden("cost_center"), world.golden("cost_center")
+    world.holds(old, "erp", value, status="inactive")
+    world.holds(between, "erp", f"between {value}", status="inactive")
+    world.holds(new, "erp", f"new {value}")
+    world.relates(old, "replaced_by", between)
+    world.relates(between, "replaced_by", new, valid_from=date(2026, 3, 31))
+    assert world.verdict("erp", value, domain="cost_center") == Verdict(False, Reason.INACTIVE, f"new {value}", str(old))
+    assert world.verdict("erp", value, domain="cost_center", on=date(2026, 3, 30)).replaced_by is None

@@ -17,7 +17,7 @@ GADGET = '''
 
 from matching.levels import alike, part, same, shares
 from matching.model import BlockingRule, Comparison, Level, Model, Thresholds
-from mdm.entity import Attribute, EntityType, IdentifierRule
+from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule
 from mdm.values.code import CODE
 from mdm.values.organisation_name import ORGANISATION_NAME
 
@@ -50,6 +50,7 @@ ENTITY = EntityType(
         thresholds=Thresholds(review=0.0, link=6.0),
     ),
     display=("name", "model_code"),
+    relationships=(RelationshipRule("part_of", "gadget", "parts", hierarchy=True), RelationshipRule("made_by", "supplier", "makes")),
 )
 '''
 
@@ -77,10 +78,14 @@ second = put("ehr-north", "9", name="WIDGET PUMP", model_code="WP-1")
 bad = put("ehr-north", "10", colour="red")
 match = client.post("/v1/gadgets/match", json={"attributes": {"name": "Widget Pump", "model_code": "WP-1"}, "limit": 3}, headers=headers)
 lookup = client.get("/v1/crosswalk/gadget/erp-north/1?to=ehr-north", headers=headers)
+said = [{"type": "part_of", "system": "erp-north", "value": "1"}]
+part = client.put("/v1/gadgets/sources/erp-north/2", json={"attributes": {"name": "Valve"}, "relationships": said}, headers=headers)
+way = client.get(f"/v1/gadgets/golden/{part.get_json()['golden_id']}/path", headers=headers).get_json()["items"]
 document = client.get("/openapi.json").get_json()
 print(json.dumps({
     "status": [r.status_code for r in (first, second, bad, match, lookup)],
     "same": first.get_json()["golden_id"] == second.get_json()["golden_id"] == match.get_json()["results"][0]["golden_id"],
+    "above": way[-1]["golden_id"] == first.get_json()["golden_id"] and len(way) == 2,
     "targets": [t["value"] for t in lookup.get_json()["targets"]],
     "paths": sum("/gadgets/" in path for path in document["paths"]),
     "schema": any("model_code" in json.dumps(schema) for schema in document["components"]["schemas"].values()),
@@ -112,6 +117,7 @@ def test_it_is_delivered_matched_looked_up_and_documented(tree, new_database, tm
     seen = json.loads(done.stdout)
     assert seen["status"] == [200, 200, 422, 200, 200]
     assert seen["same"]
+    assert seen["above"]
     assert seen["targets"] == ["9"]
     assert seen["paths"] >= 6
     assert seen["schema"]

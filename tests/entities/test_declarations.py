@@ -112,6 +112,17 @@ def test_a_relationship_to_no_domain_is_refused() -> None:
         register([replace(PAYER, relationships=(RelationshipRule("orbits", "moon", "orbited_by"),))])
 
 
+def test_a_hierarchy_of_two_domains_is_refused() -> None:
+    with pytest.raises(DeclarationError, match="hierarchy below leads to another domain"):
+        register(
+            [
+                ENTITY_TYPES["item"],
+                ENTITY_TYPES["supplier"],
+                replace(PAYER, relationships=(RelationshipRule("below", "item", "above", hierarchy=True),)),
+            ]
+        )
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -120,6 +131,8 @@ def test_a_relationship_to_no_domain_is_refused() -> None:
         ({"guarded": (("nickname", 3),)}, "guarded column nickname is unknown"),
         ({"authorities": (("nickname", ("ehr",)),)}, "authority for nickname"),
         ({"model": replace(PAYER.model, vetoes=(Veto("x", ("nickname",)),))}, "no column is called nickname"),
+        ({"relationships": (RelationshipRule("a", "payer", "b"), RelationshipRule("a", "payer", "c"))}, "relationship a is declared twice"),
+        ({"relationships": tuple(RelationshipRule(n, "payer", "b", hierarchy=True) for n in "ab")}, "two hierarchies"),
         ({"derived_columns": ("name.first_word",)}, "derived columns are named, but nothing derives them"),
     ],
 )
