@@ -91,6 +91,27 @@ class TaskChangeSchema(Schema):
     status = fields.String(required=True)
 
 
+class EdgeChangeSchema(Schema):
+    """A relationship that the act ended, or that it began."""
+
+    type = fields.String(required=True)
+    tree = fields.String(required=True)
+    subject_id = fields.UUID(required=True)
+    target_id = fields.UUID(required=True)
+    valid_from = fields.Date(required=True, allow_none=True)
+    valid_to = fields.Date(required=True, allow_none=True)
+    ended = fields.Boolean(required=True)
+
+
+class AffectedSchema(Schema):
+    """A consumer that knows these golden records, and by how many identifiers of each of its systems."""
+
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    contact = fields.String(required=True)
+    identifiers = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
 class KeptSchema(Schema):
     """A record that could not be brought back, and the decisions that stand against it; without any: the evidence."""
 
@@ -144,7 +165,13 @@ def _acted(entity: EntityType, schemas: DomainSchemas) -> Schema:
     told = type(
         f"{name}Effect",
         (Schema,),
-        {"golden_records": fields.List(fields.Nested(changed)), "tasks": fields.List(fields.Nested(TaskChangeSchema)), **quiet},
+        {
+            "golden_records": fields.List(fields.Nested(changed)),
+            "tasks": fields.List(fields.Nested(TaskChangeSchema)),
+            "relationships": fields.List(fields.Nested(EdgeChangeSchema)),
+            "consumers": fields.List(fields.Nested(AffectedSchema)),
+            **quiet,
+        },
     )
     made: Schema = type(f"{name}Acted", (_ActedSchema,), {"effect": fields.Nested(told, allow_none=True), **quiet})()
     return made

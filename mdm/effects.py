@@ -1,12 +1,13 @@
-"""What an act changed, or would change, for somebody who reads: golden records before and after, and the tasks it opens and closes."""
+"""What an act changed, or would change, for somebody who reads: golden records, relationships, tasks, and which consumers it concerns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm.consumers import Affected, affected
 from mdm.db import fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
@@ -34,11 +35,26 @@ class TaskChange:
 
 
 @dataclass(frozen=True, slots=True)
+class EdgeChange:
+    """A relationship that the act ended, or that it began."""
+
+    type: str
+    tree: str
+    subject_id: UUID
+    target_id: UUID
+    valid_from: date | None
+    valid_to: date | None
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
-    """All of it, masked as any read is."""
+    """All of it, masked as any read is, and which consumers know the golden records."""
 
     golden_records: tuple[Changed, ...]
     tasks: tuple[TaskChange, ...]
+    relationships: tuple[EdgeChange, ...]
+    consumers: tuple[Affected, ...]
 
 
 def effect(session: Session, entity: EntityType, reader: Reader, goldens: Sequence[UUID], began: datetime) -> Effect:
@@ -49,7 +65,18 @@ def effect(session: Session, entity: EntityType, reader: Reader, goldens: Sequen
         "select id, kind, status from task where goldens && %s and xmin = pg_current_xact_id()::xid order by created_at, id",
         (list(goldens),),
     )
-    return Effect(tuple(c for c in changed if c.before != c.after), tuple(TaskChange(*row) for row in rows))
+    edges = fetch(
+        session,
+        "select type, tree, subject_id, target_id, valid_from, valid_to, recorded_to is not null from relationship"
+        " where (subject_id = any(%(g)s) or target_id = any(%(g)s)) and xmin = pg_current_xact_id()::xid order by type, tree, id",
+        {"g": list(goldens)},
+    )
+    return Effect(
+        tuple(c for c in changed if c.before != c.after),
+        tuple(TaskChange(*row) for row in rows),
+        tuple(EdgeChange(*row) for row in edges),
+        affected(session, entity.name, goldens),
+    )
 
 
 def _changed(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, began: datetime) -> Changed:

@@ -5,7 +5,7 @@ standing decisions say; a golden record with several pins of one attribute has t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -122,8 +122,3 @@ def _clean(attribute: Attribute, raw: str | Sequence[str]) -> str | list[str]:
 
 def _invalid(code: str, pointer: str, message: str) -> Invalid:
     return Invalid(problems=(FieldProblem(code, pointer, message),))
-
-
-def because_expired(act: Act) -> Act:
-    """The act in whose name a pin that ran out is taken back."""
-    return replace(act, reason=EXPIRED)

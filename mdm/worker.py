@@ -28,6 +28,7 @@ from mdm.couriers import ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
+from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
@@ -97,7 +98,7 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, **sending, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -115,6 +116,8 @@ def _begin_standing_jobs(session: Session) -> list[tuple[UUID, str]]:
     begun = send_canaries(session)
     if has_unnumbered(session):
         begun.append((jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed"))
+    if has_expired(session):
+        begun.append((jobs.enqueue(session, EXPIRE_PINS, {}, dedupe_key=EXPIRE_PINS), "interactive"))
     return begun
 
 

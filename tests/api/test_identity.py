@@ -1,8 +1,14 @@
 """Merge, split, move, pin and undo over HTTP: rehearsed first, refused in words, taken back exactly."""
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from mdm.db import fetch
+from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
+from mdm.jobs import enqueue
+from mdm.running import Hand
 from tests.mdm.test_undo import picture
 
 SMITH = {"given_name": "William", "family_name": "Smith", "birth_date": "1980-02-03", "address_line": "12 Main St", "phone": "617-253-1000"}
@@ -148,6 +154,43 @@ def test_a_pinned_value_stands_until_it_is_taken_back(client, key, people, stewa
     assert client.delete(address, headers=steward).status_code == 200
     assert client.get(f"/v1/patients/golden/{golden}", headers=steward).json["values"]["family_name"] == "Smith"
     assert client.delete(address, headers=steward).status_code == 409
+
+
+def test_a_pin_that_ran_out_is_taken_back(clean_database, client, people, steward):
+    golden = people[0]["golden_id"]
+    soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    body = {"value": "Smith-Jones", "expires_at": soon}
+    pinned = client.put(f"/v1/patients/golden/{golden}/pins/family_name", json=body, headers=versioned(client, steward, golden))
+    assert pinned.status_code == 200, pinned.json
+    time.sleep(1.1)
+    assert clean_database.run(has_expired)
+    clean_database.run(lambda session: enqueue(session, EXPIRE_PINS, {}, dedupe_key=EXPIRE_PINS))
+    Hand(clean_database, "hand", lambda: False, {EXPIRE_PINS: expire_pins}).drain()
+    view = client.get(f"/v1/patients/golden/{golden}", headers=steward).json
+    assert view["values"]["family_name"] == "Smith"
+    [taken_back, _] = client.get(f"/v1/patients/golden/{golden}/decisions", headers=steward).json["items"]
+    assert (taken_back["kind"], taken_back["actor"], taken_back["reason"]) == ("unpin", "system", "the pin ran out")
+
+
+def test_a_rehearsal_names_relationships_and_consumers(clean_database, client, key):
+    flow, steward, admin = key("integration"), key("steward"), key("admin")
+
+    def put(domain, place, name, **extra):
+        body = {"attributes": {"name": name, "code": place.rpartition("/")[2]}, **extra}
+        answer = client.put(f"/v1/{domain}/sources/{place}", json=body, headers=flow)
+        assert answer.status_code == 200, answer.json
+        return answer.json["golden_id"]
+
+    centers = [put("cost-centers", f"erp-north/{n}", name) for n, name in ((7100, "Cardiology services"), (9200, "Grounds keeping"))]
+    edge = {"relationships": [{"type": "rolls_up_to", "system": "erp-north", "value": "7100"}]}
+    child = put("cost-centers", "erp-north/7110", "Echo laboratory", **edge)
+    consumer = {"name": "Ledger", "contact": "ledger team", "systems": ["erp-north"], "domains": ["cost_center"]}
+    assert client.put("/v1/consumers/ledger", json=consumer, headers=admin).status_code in {200, 201}
+    body = {"from": [centers[0]], "dry_run": True}
+    told = client.post(f"/v1/cost-centers/golden/{centers[1]}/merges", json=body, headers=steward).json["effect"]
+    edges = {(e["subject_id"], e["target_id"], e["ended"]) for e in told["relationships"]}
+    assert edges == {(child, centers[0], True), (child, centers[1], False)}
+    assert [(c["code"], c["identifiers"]) for c in told["consumers"]] == [("ledger", {"erp-north": 2})]
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from mdm.errors import Conflict, Invalid, NotFound, Stale
 from mdm.identity import Act, merge, move, split
 from mdm.ingest import deliver_all
 from mdm.invariants import violations
+from mdm.standardise import Delivery
+from mdm.statements import Assertion
 from mdm.undo import undo
 from tests.conftest import empty
 from tests.mdm.test_laws import one_per_key, outcome, patients
 
-PATIENT, PROVIDER = ENTITY_TYPES["patient"], ENTITY_TYPES["provider"]
+PATIENT, PROVIDER, CENTER = (ENTITY_TYPES[name] for name in ("patient", "provider", "cost_center"))
 ACT = Act(actor=SYSTEM_ACTOR, reason="by phone", request_id="test")
 JONES = {"given_name": "Robert", "family_name": "Jones", "birth_date": "1944-12-01", "address_line": "9 Elm Rd", "phone": "617-253-9000"}
 
@@ -43,6 +45,8 @@ def picture(database: Database) -> Any:
         ),
         "select low, high, weight, verdict from edge order by 1, 2",
         "select id, dedupe_key, kind, goldens, records, detail, impact from task where status = 'open' order by id",
+        "select type, tree, subject_id, target_id, valid_from, valid_to, looped from relationship where recorded_to is null"
+        " order by type, tree, subject_id",
     )
     with database.unit_of_work() as session:
         return [fetch(session, query) for query in queries]
@@ -64,6 +68,23 @@ def test_undoing_a_merge_gives_back_everything(clean_database, pair):
     assert set(done.golden_of.values()) == {smith}
     undone = run(clean_database, undo, PATIENT, done.decision_id)
     assert undone.kept == ()
+    assert picture(clean_database) == before
+
+
+def test_relationships_follow_a_merge_and_come_back(clean_database):
+    def put(key: str, name: str, *parents: str) -> Any:
+        said = [Assertion("rolls_up_to", "erp-north", parent) for parent in parents]
+        row = Delivery("erp-north", key, {"name": name, "code": key}, (), relationships=said)
+        return deliver_all(clean_database, CENTER, SYSTEM_ACTOR, [row], "test")[0]
+
+    cardiology, grounds = put("7100", "Cardiology services"), put("9200", "Grounds keeping")
+    put("7110", "Echo laboratory", "7100")
+    put("9210", "Snow removal", "9200")
+    before = picture(clean_database)
+    assert len(before[6]) == 2
+    done = run(clean_database, merge, CENTER, grounds.golden_id, [cardiology.golden_id])
+    assert {row[3] for row in picture(clean_database)[6]} == {grounds.golden_id}
+    run(clean_database, undo, CENTER, done.decision_id)
     assert picture(clean_database) == before
 
 
