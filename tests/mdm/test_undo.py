@@ -45,8 +45,10 @@ def picture(database: Database) -> Any:
         ),
         "select low, high, weight, verdict from edge order by 1, 2",
         "select id, dedupe_key, kind, goldens, records, detail, impact from task where status = 'open' order by id",
-        "select type, tree, subject_id, target_id, valid_from, valid_to, looped from relationship where recorded_to is null"
-        " order by type, tree, subject_id",
+        (
+            "select type, tree, subject_id, target_id, valid_from, valid_to, looped from relationship where recorded_to is null"
+            " order by type, tree, subject_id"
+        ),
     )
     with database.unit_of_work() as session:
         return [fetch(session, query) for query in queries]
