@@ -11,7 +11,7 @@ from typing import LiteralString
 
 from sqlalchemy.orm import Session
 
-from mdm.db import fetch
+from mdm.db import array, fetch
 
 ROUND_MAX = 5_000
 
@@ -29,12 +29,13 @@ _HOLD: LiteralString = (
     "select 1, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true) from feed_position for update skip locked"
 )
-# A statement of its own, begun after the lock is held: its snapshot has the numbers that the last holder gave.
+# Statements of their own, begun after the lock is held: their snapshots have the numbers that the last holder gave.
+_WAITING: LiteralString = "with " + _HELD + " select e.n from event e where " + _DUE + " order by e.n limit %s for update of e"
+# The rows come as an array, so that each is found by its key: joined with each other, five thousand would be compared with five thousand.
 _NUMBER: LiteralString = (
-    "with " + _HELD + ", waiting as (select e.n from event e where " + _DUE + " order by e.n limit %s),"
-    " placed as (select n, row_number() over (order by n) as place from waiting),"
-    " numbered as (update event e set seq = p.last_seq + placed.place, epoch = p.epoch from placed, feed_position p"
-    " where e.n = placed.n and e.seq is null and e.withdrawn_at is null returning e.n)"
+    "with numbered as (update event e set seq = p.last_seq + x.place, epoch = p.epoch"
+    " from unnest(%s::bigint[]) with ordinality x(n, place), feed_position p"
+    " where e.n = x.n and e.seq is null and e.withdrawn_at is null returning e.n)"
     " update feed_position set last_seq = last_seq + (select count(*) from numbered) returning (select count(*) from numbered)"
 )
 
@@ -43,7 +44,8 @@ def number_events(session: Session) -> int:
     """Number up to 5,000 committed events in the order in which they were written; how many, 0 while somebody else is at it."""
     if not has_unnumbered(session) or not fetch(session, _HOLD):
         return 0
-    return int(fetch(session, _NUMBER, (ROUND_MAX,))[0][0])
+    waiting = [row[0] for row in fetch(session, _WAITING, (ROUND_MAX,))]
+    return int(fetch(session, _NUMBER, (array(waiting),))[0][0])
 
 
 def has_unnumbered(session: Session) -> bool:
