@@ -1,7 +1,7 @@
 """Everything that changes identity, in any order: after every step the invariants hold, ids do not churn, and what is undone is undone.
 
-500 runs of up to 30 steps, in ten pieces with seeds of their own, the same each time. CONCORD_STATE_EXAMPLES sets how many runs a piece makes,
-CONCORD_STATE_SEED the first seed, to look elsewhere.
+500 runs of up to 30 steps, in ten pieces with seeds of their own, the same each time. CONCORD_STATE_EXAMPLES sets how many runs a piece
+makes, CONCORD_STATE_SEED the first seed, to look elsewhere.
 """
 
 import os
