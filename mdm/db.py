@@ -163,6 +163,12 @@ def fetch(session: Session, statement: LiteralString, params: Params = None) -> 
         return connection(session).execute(statement, params).fetchall()
 
 
+def peek(session: Session, statement: LiteralString, params: Params = None) -> list[Row]:
+    """Read what no waiting row could change: they go on waiting for each other."""
+    with translated():
+        return _driver(session).execute(statement, params).fetchall()
+
+
 def execute(session: Session, statement: LiteralString, params: Params = None) -> int:
     """Run a statement without a result; the number of rows it touched."""
     with translated():

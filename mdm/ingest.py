@@ -206,9 +206,9 @@ def store_and_settle(session: Session, entity: EntityType, model: Scorer, writin
     write_records(session, entity, applied, versioned=writing.versioned)
     claims = write_claims(session, entity, applied)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
-    write_edges(session, model, scored.pairs, updated)
+    beside = write_edges(session, model, scored.pairs, updated)
     alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
-    change = Change(frozenset(probe.record_id for probe in probes), alone)
+    change = Change(frozenset(probe.record_id for probe in probes), alone, beside=beside)
     settled = settle(session, entity, model, registry(session), change)
     refuse(settled.loops, claims, "/relationships")
     return settled, scored

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch
+from mdm.db import execute, fetch, peek
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.feed import Happening, publish
@@ -182,8 +182,9 @@ def close_known(session: Session, ids: Sequence[UUID]) -> None:
 def resolved_by(session: Session, entity: EntityType, rows: Sequence[Mapping[str, Any]]) -> list[Happening]:
     """Close the misses that these new crosswalk rows (system_id, value, golden_id) answer; the caller publishes what happened."""
     slim = [{name: row[name] for name in ("system_id", "value", "golden_id")} for row in rows]
-    statement = _ANSWERED if entity.phi else _ANSWERED_EITHER
-    answered = fetch(session, statement, {"rows": dumps(slim).decode(), "domain": entity.name, "golden": GOLDEN})
+    asked = {"rows": dumps(slim).decode(), "domain": entity.name, "golden": GOLDEN}
+    # Whether a golden record has a key in some system is asked of the rows that are still waiting, too; of patients it is not asked.
+    answered = peek(session, _ANSWERED, asked) if entity.phi else fetch(session, _ANSWERED_EITHER, asked)
     found: dict[UUID, UUID] = dict(answered)
     return [happening for _, happening in _resolve(session, found)]
 

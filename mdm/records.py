@@ -196,26 +196,32 @@ def delivery_of(system: str, key: str, raw: Mapping[str, Any], status: str, vali
     return Delivery(system, key, raw["attributes"], identifiers, status, valid_from, valid_to, said)
 
 
-def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score], updated: frozenset[UUID]) -> None:
-    """Store what was scored; the edges of updated records that were not met again go, unless a person judged the pair."""
+def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score], updated: frozenset[UUID]) -> frozenset[UUID]:
+    """Store what was scored; the edges of updated records that were not met again go, unless a person judged the pair.
+
+    The answer: the records at the other ends of what stood there. They may have been kept apart, or together, by what is gone.
+    """
+    beside: frozenset[UUID] = frozenset()
     if updated:
-        execute(
+        rows = fetch(
             session,
             "with judged as (update edge set met = false where verdict is not null"
             " and (low = any(%(r)s::uuid[]) or high = any(%(r)s::uuid[])))"
-            " delete from edge where verdict is null and (low = any(%(r)s::uuid[]) or high = any(%(r)s::uuid[]))",
+            " delete from edge where verdict is null and (low = any(%(r)s::uuid[]) or high = any(%(r)s::uuid[])) returning low, high",
             {"r": array(updated)},
         )
+        beside = frozenset(record for row in rows for record in row) - updated
     if not pairs:
-        return
-    rows = [{"low": low, "high": high, "weight": s.weight, "evidence": evidence_json(s)} for (low, high), s in pairs.items()]
+        return beside
+    stored = [{"low": low, "high": high, "weight": s.weight, "evidence": evidence_json(s)} for (low, high), s in pairs.items()]
     write(
         session,
         "insert into edge (low, high, weight, evidence, model_version) select x.low, x.high, x.weight, x.evidence, %s"
         " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb) on conflict (low, high) do update"
         " set weight = excluded.weight, evidence = excluded.evidence, model_version = excluded.model_version, met = true",
-        (scorer.model.version, dumps(rows).decode()),
+        (scorer.model.version, dumps(stored).decode()),
     )
+    return beside
 
 
 def evidence_json(score: Score) -> dict[str, Any]:

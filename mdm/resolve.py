@@ -39,6 +39,7 @@ class Change:
     # Where a person puts records, before the evidence is asked what joins them: a golden record, or None, as if newly delivered
     placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
     only_weighed: bool = False  # the records are as they were, another model has weighed them
+    beside: frozenset[UUID] = frozenset()  # records that stand as they are, but whose company may have depended on what changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def settle(session: Session, entity: EntityType, scorer: Scorer, registry: Syste
 def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[UUID, Member], list[StoredEdge]]:
     """The touched component, its golden records locked in order; read again until nothing was added while waiting."""
     alone = {member.id: member for member in change.alone}
-    linked = sorted(change.records - alone.keys())
+    linked = sorted((change.records | change.beside) - alone.keys())
     if not linked:
         return alone, []
     locked: set[UUID] = set()

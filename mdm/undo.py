@@ -108,15 +108,15 @@ def _turn_back(session: Session, entity: EntityType, decision_id: UUID, undoing:
 
 
 def _involved(session: Session, entity: EntityType, decision: DecisionView) -> dict[UUID, UUID]:
-    """Every record of the golden records that hold a record of the decision, with its golden id; all locked."""
+    """Every record of the golden records that hold a record which the decision named or moved, with its golden id; all locked."""
     if "moves" not in decision.detail:
         raise Conflict("this decision is older than undo: it did not note which records moved")
-    lock_records(session, entity, decision.records)
+    # Not only those that it is about: whoever the evidence moved along goes back along
+    records = sorted({*decision.records, *(UUID(record) for record, _, _ in decision.detail["moves"])})
+    lock_records(session, entity, records)
     goldens: list[UUID] = []
     for _ in range(2):  # the second time nothing moves any more
-        rows = fetch(
-            session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),)
-        )
+        rows = fetch(session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(records),))
         goldens = sorted(row[0] for row in rows)
         fetch(session, "select 1 from golden_record where id = any(%s) order by id for update", (array(goldens),))
     return {m.id: golden for golden, members in members_of(session, goldens).items() for m in members}

@@ -53,6 +53,7 @@ RULES: Mapping[str, str] = {
     "most_complete": "the most complete source",
     "group": "the source that fills most of the group, taken whole",
     "all": "every value of every source",
+    "pin": "pinned by a steward",
 }
 
 REASONS: Mapping[str, str] = {
