@@ -17,12 +17,12 @@ from mdm import changes, policy
 from mdm.access import Actor, Verb
 from mdm.changes import Interest, Page, Position
 from mdm.errors import UnknownDomain
+from mdm.event_types import MAPPINGS
 
 LIMIT_MAX = 1_000
 WAIT_SECONDS_MAX = 20
 POLL_SECONDS = 0.2
 WAITERS_MAX = 2  # of the four threads of a web process: whoever comes later is answered at once and asks again
-MAPPINGS = "mapping"  # the domain of events that are of no golden record
 
 _waiters = BoundedSemaphore(WAITERS_MAX)
 

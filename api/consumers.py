@@ -28,11 +28,6 @@ NAMES_MAX = 200
 _CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def names(**options: Any) -> fields.Field[Any]:
-    """Names of domains, systems or types."""
-    return fields.List(text(shortest=1), validate=validate.Length(max=NAMES_MAX), **options)
-
-
 class ConsumerSchema(Schema):
     """A consumer as it is to be."""
 
@@ -40,7 +35,12 @@ class ConsumerSchema(Schema):
     contact = text(shortest=1, required=True, metadata={"description": "Whom to tell before a large change"})
     client = text(shortest=1, load_default=None, allow_none=True, metadata={"description": "Name of the API client that acts as it"})
     domains = fields.List(text(shortest=1), required=True, validate=validate.Length(min=1, max=NAMES_MAX))
-    systems = names(load_default=list, metadata={"description": "Source systems whose local keys it works with; none: golden ids only"})
+    systems = fields.List(
+        text(shortest=1),
+        load_default=list,
+        validate=validate.Length(max=NAMES_MAX),
+        metadata={"description": "Source systems whose local keys it works with; none: golden ids only"},
+    )
 
 
 class ConsumerViewSchema(Schema):

@@ -43,7 +43,6 @@ WAIT_SECONDS_MAX = 20
 _POLL_SECONDS = 0.25
 _WAITING = threading.BoundedSemaphore(2)  # of a process's four threads: whoever waits beyond that is answered at once
 _MISSES = "concord.misses"
-PAST = "The answer is the one that was given then, but for pending_review, which is only ever said of the present."
 _UNKNOWN: Mapping[str, str] = {
     Outcome.UNKNOWN_VALUE: "No golden record holds this value.",
     Outcome.UNKNOWN_SYSTEM: "No identifier system has this code or alias.",
@@ -71,14 +70,17 @@ class Systems(fields.List[Any]):
         return cast("list[Any]", super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs))
 
 
+def _known_at() -> fields.AwareDateTime:
+    told = "As Concord knew it at this moment, with a time zone. The answer is the one that was given then, but for pending_review, which"
+    return fields.AwareDateTime(load_default=None, allow_none=True, metadata={"description": f"{told} is only ever said of the present."})
+
+
 class LookupQuery(Schema):
     """Into which systems, and as of which day (today)."""
 
     to = fields.List(text(shortest=1), load_default=list, validate=validate.Length(max=TARGETS_MAX))
     as_of = fields.Date(load_default=None)
-    known_at = fields.AwareDateTime(
-        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
-    )
+    known_at = _known_at()
     on_miss = fields.String(load_default=ON_MISS[0], validate=validate.OneOf(ON_MISS))
 
 
@@ -90,9 +92,7 @@ class LookupSchema(Schema):
     value = text(KEY_LENGTH_MAX, shortest=1, required=True)
     to = Systems(load_default=list)
     as_of = fields.Date(load_default=None, allow_none=True)
-    known_at = fields.AwareDateTime(
-        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
-    )
+    known_at = _known_at()
     on_miss = fields.String(
         load_default=ON_MISS[0],
         validate=validate.OneOf([*ON_MISS, HOLD]),
@@ -108,9 +108,7 @@ class TranslateSchema(Schema):
     to = Systems(required=True)
     values = Rows(fields.String(), required=True, validate=validate.Length(max=VALUES_MAX))
     as_of = fields.Date(load_default=None, allow_none=True)
-    known_at = fields.AwareDateTime(
-        load_default=None, allow_none=True, metadata={"description": "As Concord knew it at this moment, with a time zone. " + PAST}
-    )
+    known_at = _known_at()
     on_miss = fields.String(load_default=ON_MISS[0], validate=validate.OneOf(ON_MISS))
 
 

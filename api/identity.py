@@ -5,7 +5,6 @@ Every act can be rehearsed (`dry_run`): it is done, its effect is read, and all 
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -292,12 +291,12 @@ def _note_rehearsal(entity: EntityType, goldens: Sequence[UUID]) -> None:
 def delete_pin(entity: EntityType, query: Mapping[str, Any], *, golden_id: str, attribute: str) -> Answer:
     wanted = uuid_of(golden_id)
 
-    def find(session: Session) -> UUID:
+    def find(session: Session) -> tuple[str, UUID]:
         survivor, _ = golden.locate(session, entity, wanted)
         policy.check_visible(session, actor(), [survivor])
-        return pins.standing_pin(session, entity, survivor, attribute)
+        return entity.name, pins.standing_pin(session, entity, survivor, attribute)
 
-    return _take_back(query, entity, find)
+    return take_back(find, **query)
 
 
 def get_decisions(entity: EntityType, *, golden_id: str) -> Answer:
@@ -321,32 +320,32 @@ def get_decision(*, decision_id: str) -> Answer:
 
 def delete_decision(query: Mapping[str, Any], *, decision_id: str) -> Answer:
     wanted = uuid_of(decision_id)
-    seen = database().run(lambda session: _seen(session, wanted, Verb.DECIDE))
-    entity = concord().entities.get(seen.domain)
-    if entity is None:
-        raise Invalid("this domain is no longer declared")
-    return _take_back(query, entity, lambda session: _seen(session, wanted, Verb.DECIDE).id)
+
+    def find(session: Session) -> tuple[str, UUID]:
+        return _seen(session, wanted, Verb.DECIDE).domain, wanted
+
+    return take_back(find, **query)
 
 
-def _take_back(query: Mapping[str, Any], entity: EntityType, find: Callable[[Session], UUID]) -> Answer:
-    act = Act(actor=actor(), reason=query["reason"], request_id=request_id())
+def take_back(find: Callable[[Session], tuple[str, UUID]], *, reason: str = "", dry_run: bool = False) -> Answer:
+    """Take back the decision that `find` names with its domain, for good or as a rehearsal."""
+    act = Act(actor=actor(), reason=reason, request_id=request_id())
 
     def work(session: Session) -> Undone:
-        return undo(session, entity, find(session), act)
+        domain, decision_id = find(session)
+        entity = concord().entities.get(domain)
+        if entity is None:
+            raise Invalid("this domain is no longer declared")
+        return undo(session, entity, decision_id, act)
 
-    undone = database().rehearse(work) if query["dry_run"] else database().run(work)
+    undone = database().rehearse(work) if dry_run else database().run(work)
     return {
         "decision_id": undone.decision_id,
         "goldens": undone.goldens,
         "kept": undone.kept,
-        "task_id": None if query["dry_run"] else undone.task_id,
-        "dry_run": query["dry_run"],
+        "task_id": None if dry_run else undone.task_id,
+        "dry_run": dry_run,
     }
-
-
-def take_back(entity: EntityType, find: Callable[[Session], UUID]) -> Answer:
-    """Take back the decision that `find` names, for good: the way of the task's route."""
-    return _take_back({"reason": "", "dry_run": False}, entity, find), HTTPStatus.OK
 
 
 def _seen(session: Session, decision_id: UUID, verb: Verb) -> decisions.DecisionView:

@@ -1,6 +1,7 @@
 """Releases of mapping sets: made, listed, compared, brought back."""
 
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import database
-from api.mapping_rules import by_whom, readable, rule_shown
+from api.mapping_rules import by_whom, readable
 from api.mapping_schemas import CompareQuery, ComparisonSchema, ReleaseNoteSchema, ReleaseSchema, ReleasesSchema
 from api.preconditions import if_match, if_match_parameter
 from api.routing import Answer, Operation, add
@@ -19,19 +20,18 @@ from mdm.mapping_releases import compare, get_release, list_releases, release, r
 
 def add_routes(made: Any, at: str) -> None:
     """Put the routes below a set's address."""
-    read, approving = Access(Verb.READ), Access(Verb.APPROVE)
-    docs = {"parameters": [if_match_parameter("the set")]}
-    listing = Operation(name="list_mapping_releases", summary="The releases of a set", access=read, answer=ReleasesSchema)
-    post = Operation(
-        name="release_mapping",
-        summary="Freeze the approved rules under the next number",
-        access=approving,
+    read = Access(Verb.READ)
+    making = partial(
+        Operation,
+        access=Access(Verb.APPROVE),
         body=ReleaseNoteSchema,
         answer=ReleaseSchema,
         status=HTTPStatus.CREATED,
         refusals=(412, 428),
-        docs=docs,
+        docs={"parameters": [if_match_parameter("the set")]},
     )
+    listing = Operation(name="list_mapping_releases", summary="The releases of a set", access=read, answer=ReleasesSchema)
+    post = making(name="release_mapping", summary="Freeze the approved rules under the next number")
     between = Operation(
         name="compare_mapping_releases",
         summary="What is other in a later release",
@@ -40,16 +40,7 @@ def add_routes(made: Any, at: str) -> None:
         answer=ComparisonSchema,
     )
     one = Operation(name="get_mapping_release", summary="A release", access=read, answer=ReleaseSchema)
-    back = Operation(
-        name="roll_back_mapping",
-        summary="Answer as a former release did, as a new release",
-        access=approving,
-        body=ReleaseNoteSchema,
-        answer=ReleaseSchema,
-        status=HTTPStatus.CREATED,
-        refusals=(412, 428),
-        docs=docs,
-    )
+    back = making(name="roll_back_mapping", summary="Answer as a former release did, as a new release")
     add(made, "GET", at + "/releases", get_releases, listing)
     add(made, "POST", at + "/releases", post_release, post)
     add(made, "GET", at + "/releases/compare", get_comparison, between)
@@ -95,11 +86,4 @@ def get_comparison(query: Mapping[str, Any], *, set_code: str) -> Answer:
         readable(session, set_code)
         return compare(session, set_code, query["before"], query["after"])
 
-    found = database().run(work)
-    return {
-        "added": [rule_shown(view) for view in found.added],
-        "removed": [rule_shown(view) for view in found.removed],
-        "changed": [
-            {"before": [rule_shown(v) for v in each.before], "after": [rule_shown(v) for v in each.after]} for each in found.changed
-        ],
-    }
+    return database().run(work)

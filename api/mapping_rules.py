@@ -1,6 +1,7 @@
 """Rules of mapping sets, from draft to retirement."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -22,9 +23,8 @@ from api.mapping_schemas import (
 from api.preconditions import etag, if_match, if_match_parameter
 from api.routing import Answer, Operation, add
 from mdm.access import Verb
-from mdm.mapping import NewRule, RuleView, edit_draft, get_rule, list_rules, write_drafts
-from mdm.mapping_approval import Approval, approve, retire
-from mdm.mapping_choice import Split
+from mdm.mapping import NewRule, RulePage, RuleView, edit_draft, get_rule, list_rules, write_drafts
+from mdm.mapping_approval import approve, retire
 from mdm.mapping_sets import By, SetView, check_open, get_set
 
 
@@ -32,7 +32,13 @@ def add_routes(made: Any, at: str) -> None:
     """Put the routes below a set's address."""
     rule = at + "/rules/<rule_id>"
     read, draft = Access(Verb.READ), Access(Verb.DECIDE)
-    parameters = {"parameters": [if_match_parameter("the rule")]}
+    changing = partial(
+        Operation,
+        access=draft,
+        answer=RuleViewSchema,
+        refusals=(409, 412, 428),
+        docs={"parameters": [if_match_parameter("the rule")]},
+    )
     listing = Operation(name="list_mapping_rules", summary="The rules of a set", access=read, query=RuleQuery, answer=RuleListSchema)
     post = Operation(
         name="write_mapping_rules",
@@ -43,24 +49,8 @@ def add_routes(made: Any, at: str) -> None:
         status=HTTPStatus.CREATED,
     )
     one = Operation(name="get_mapping_rule", summary="A rule, with its version as ETag", access=read, answer=RuleViewSchema)
-    put = Operation(
-        name="edit_mapping_rule",
-        summary="Change a draft of your own",
-        access=draft,
-        body=RuleSchema,
-        answer=RuleViewSchema,
-        refusals=(409, 412, 428),
-        docs=parameters,
-    )
-    delete = Operation(
-        name="retire_mapping_rule",
-        summary="Retire an approved rule, or withdraw a draft",
-        access=draft,
-        query=ReasonQuery,
-        answer=RuleViewSchema,
-        refusals=(409, 412, 428),
-        docs=parameters,
-    )
+    put = changing(name="edit_mapping_rule", summary="Change a draft of your own", body=RuleSchema)
+    delete = changing(name="retire_mapping_rule", summary="Retire an approved rule, or withdraw a draft", query=ReasonQuery)
     approval = Operation(
         name="approve_mapping_rules",
         summary="Approve drafts of others: all of them or none",
@@ -95,14 +85,13 @@ def get_rules(query: Mapping[str, Any], *, set_code: str) -> Answer:
         readable(session, set_code)
         return list_rules(session, set_code, status=query.get("status"), limit=query["limit"], cursor=query.get("cursor"))
 
-    page = database().run(work)
-    return {"items": [rule_shown(view) for view in page.items], "next": page.next}
+    return database().run(work)
 
 
 def post_rules(body: Mapping[str, Any], *, set_code: str) -> Answer:
     rules, by = [_new_rule(each) for each in body["rules"]], by_whom()
     made = database().run(lambda session: write_drafts(session, by, set_code, rules))
-    return {"items": [rule_shown(view) for view in made], "next": None}, HTTPStatus.CREATED
+    return RulePage(tuple(made), None), HTTPStatus.CREATED
 
 
 def _new_rule(body: Mapping[str, Any]) -> NewRule:
@@ -136,25 +125,11 @@ def delete_rule(query: Mapping[str, Any], *, set_code: str, rule_id: str) -> Ans
 
 
 def _rule_answer(view: RuleView) -> Answer:
-    return rule_shown(view), HTTPStatus.OK, etag(view.version)
-
-
-def rule_shown(view: RuleView) -> dict[str, Any]:
-    """A rule as it is dumped."""
-    shown = {name: getattr(view, name) for name in RuleViewSchema._declared_fields}  # noqa: SLF001  (the shape names what is shown)
-    return {**shown, "splits": _splits_shown(view.splits)}
-
-
-def _splits_shown(splits: Sequence[Split]) -> list[dict[str, Any]]:
-    return [{"share": split.share, "outputs": split.values} for split in splits]
+    return view, HTTPStatus.OK, etag(view.version)
 
 
 def post_approval(body: Mapping[str, Any], *, set_code: str) -> Answer:
     by = by_whom()
     wanted = [(each["id"], each["version"]) for each in body["rules"]] if "rules" in body else None
     read = if_match() if wanted is None else None
-
-    def work(session: Session) -> Approval:
-        return approve(session, by, set_code, wanted, if_match=read)
-
-    return database().run(work)
+    return database().run(lambda session: approve(session, by, set_code, wanted, if_match=read))

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
+from api.crosswalk import ON_MISS
 from api.schemas import CURSOR_MAX, Rows, text
 from mdm.mapping import RULES_MAX, SPLITS_MAX, VALUE_LENGTH_MAX
 from mdm.mapping_answers import ASKS_MAX, Outcome
@@ -14,7 +15,6 @@ from mdm.mapping_sets import INPUTS_MAX, OUTPUTS_MAX
 REASON_MAX = 500
 NAME_MAX = 40
 STATUSES = ("draft", "approved", "retired")
-ON_MISS = ("report", "ignore")
 TERM_KEYS = {"system", "value"}
 _PLAIN = {"type": "string", "maxLength": VALUE_LENGTH_MAX}
 _KEY = {"type": "object", "required": ["system", "value"], "properties": {"system": _PLAIN, "value": _PLAIN}, "additionalProperties": False}
@@ -141,7 +141,7 @@ class SplitViewSchema(Schema):
     """One row of an answer."""
 
     share = fields.String(required=True)
-    outputs = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    outputs = fields.Dict(keys=fields.String(), values=fields.String(), required=True, attribute="values")
 
 
 class RuleViewSchema(Schema):

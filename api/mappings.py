@@ -14,9 +14,8 @@ from werkzeug.exceptions import PreconditionRequired
 from api import mapping_releases, mapping_rules
 from api.auth import Access
 from api.context import actor, database
-from api.crosswalk import JSON_TYPE, misses, today
+from api.crosswalk import JSON_TYPE, ON_MISS, misses, today
 from api.mapping_schemas import (
-    ON_MISS,
     TERM_KEYS,
     ConflictsSchema,
     CoverageSchema,
@@ -37,7 +36,7 @@ from mdm.mapping import VALUE_LENGTH_MAX, Given
 from mdm.mapping_answers import Answered, Ask, one_snapshot, resolve
 from mdm.mapping_asks import Asks
 from mdm.mapping_reports import conflicts, coverage
-from mdm.mapping_sets import Definition, Input, Output, SetView, is_open, list_sets, put_set
+from mdm.mapping_sets import SetView, definition_of, has_set, is_open, list_sets, put_set
 from mdm.misswork import Miss
 
 _ASKS = "concord.asks"
@@ -98,18 +97,11 @@ def get_one_set(*, set_code: str) -> Answer:
 
 
 def put_one_set(body: Mapping[str, Any], *, set_code: str) -> Answer:
-    definition = Definition(
-        body["label"],
-        tuple(Input(**each) for each in body["inputs"]),
-        tuple(Output(**each) for each in body["outputs"]),
-        tuple(body["tie_break"]),
-        body["owner"],
-        body["approver"],
-    )
+    definition = definition_of(body)
     by, read = mapping_rules.by_whom(), if_match_given()
 
     def work(session: Session) -> tuple[SetView, bool]:
-        if read is None and any(view.code == set_code for view in list_sets(session)):
+        if read is None and has_set(session, set_code):
             raise PreconditionRequired
         return put_set(session, by, set_code, definition, if_match=read)
 
@@ -169,7 +161,9 @@ def _read_ask(item: object, day: date) -> Ask:
             try:
                 inputs[name] = _TERM.deserialize(value)
             except ValidationError:
-                problems.append(FieldProblem("wrong_type", "/inputs", "a text of at most 200 characters, or {system, value}"))
+                problems.append(
+                    FieldProblem("wrong_type", "/inputs", f"a text of at most {VALUE_LENGTH_MAX} characters, or {{system, value}}")
+                )
     given = item.get("as_of")
     try:
         as_of = day if given is None else date.fromisoformat(given)

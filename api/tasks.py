@@ -142,15 +142,14 @@ def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
 def delete_decision(*, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
 
-    def find(session: Session) -> UUID:
+    def find(session: Session) -> tuple[str, UUID]:
         task = _read(session, wanted)
         policy.check(actor(), Verb.DECIDE, task.domain)
         if task.decision_id is None:
             raise Conflict("nothing was decided of this task")
-        return task.decision_id
+        return task.domain, task.decision_id
 
-    domain = database().run(lambda session: _read(session, wanted)).domain
-    return take_back(concord().entities[domain], find)
+    return take_back(find)
 
 
 def _domains(asked: str | None) -> frozenset[str]:

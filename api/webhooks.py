@@ -1,6 +1,7 @@
 """Webhooks: made and changed by administrators; the secret is in the answer that makes or rotates it, and never again."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import Any
@@ -10,7 +11,6 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 
 from api.auth import Access
-from api.changes import MAPPINGS
 from api.consumers import NAMES_MAX, check_whole_scope
 from api.context import actor, concord, database, request_id, uuid_of
 from api.preconditions import etag, if_match, if_match_parameter
@@ -19,7 +19,7 @@ from api.schemas import CURSOR_MAX, text
 from mdm import audit, changes, webhooks
 from mdm.access import Verb
 from mdm.errors import Busy, FieldProblem, Invalid
-from mdm.event_types import PREFIX, SPOKEN, spoken
+from mdm.event_types import MAPPINGS, PREFIX, SPOKEN, spoken
 from mdm.outbound import URL_CHARACTERS_MAX, Unreachable, guard_of, target
 from mdm.sending import Outlet, ping
 from mdm.webhooks import NewWebhook, WebhookView
@@ -236,8 +236,7 @@ def _audit(session: Session, act: str, webhook_id: UUID) -> None:
 
 
 def _shown(view: WebhookView) -> dict[str, Any]:
-    names = WebhookViewSchema().fields
-    return {**{name: getattr(view, name) for name in names}, "types": [spoken(name) for name in view.types]}
+    return {**asdict(view), "types": [spoken(name) for name in view.types]}
 
 
 def _issued(view: WebhookView) -> dict[str, Any]:

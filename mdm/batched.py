@@ -5,11 +5,12 @@ A count is no fact of record: a killed process loses at most the last second of 
 
 import atexit
 import threading
+from abc import ABC, abstractmethod
 
 WRITE_SECONDS = 1.0
 
 
-class Batched:
+class Batched(ABC):
     """One process's counts. Safe among threads under `lock`; the writing thread starts with the first count, hence after any fork."""
 
     def __init__(self) -> None:
@@ -17,9 +18,9 @@ class Batched:
         self._full = threading.Event()
         self._writer: threading.Thread | None = None
 
+    @abstractmethod
     def write(self) -> None:
         """Write what was counted, now; what cannot be written is kept for the next time."""
-        raise NotImplementedError
 
     def begin(self) -> None:
         """There is something to write. Call it under the lock."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import jobs
-from mdm.db import Database, execute, fetch
+from mdm.db import Database, fetch
 from mdm.kafka import SEND_KAFKA, broker, register
 from mdm.running import Hand
 from mdm.sending import SEND_WEBHOOK
@@ -21,7 +21,6 @@ from mdm.sequencer import ROUND_MAX, number_events
 
 ROUND_SECONDS = 0.25
 COURIERS = 8
-PRUNE_SECONDS = 60.0
 REST_SECONDS = 11.0  # an answer takes ten at most
 
 
@@ -33,20 +32,15 @@ class Couriers:
         self._kafka_url = kafka_url
         self._waiting: queue.SimpleQueue[UUID] = queue.SimpleQueue()
         self._under_way: set[UUID] = set()
-        self._pruned_at = time.monotonic()
         self._threads: list[threading.Thread] = []
 
     def round(self) -> None:
         """Number what was committed, and begin to send it."""
         self._start()
-        database = self._hand().database
-        for job_id in prepare(database, self._kafka_url):
+        for job_id in prepare(self._hand().database, self._kafka_url):
             if job_id not in self._under_way:
                 self._under_way.add(job_id)
                 self._waiting.put(job_id)
-        if time.monotonic() - self._pruned_at > PRUNE_SECONDS:
-            self._pruned_at = time.monotonic()
-            database.run(prune)
 
     def rest(self) -> None:
         """Wait for what is on its way; the handlers see for themselves that we are stopping."""
@@ -94,8 +88,3 @@ def _kafka_is_due(session: Session, url: str) -> bool:
     if not rows:
         register(session, url)
     return bool(rows and rows[0][0])
-
-
-def prune(session: Session) -> None:
-    """Jobs of the feed come by the thousand and say nothing once they are done."""
-    execute(session, "delete from job where queue = 'feed' and state = 'done' and finished_at < now() - interval '10 minutes'")

@@ -59,6 +59,11 @@ class Invalid(ConcordError):
 
     code = "invalid_request"
 
+    @classmethod
+    def at(cls, code: str, pointer: str, message: str) -> "Invalid":
+        """One field is wrong."""
+        return cls(problems=(FieldProblem(code, pointer, message),))
+
 
 class UnknownDomain(Invalid):
     """There is no such domain."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 PREFIX = "mdm."  # as consumers see it: mdm.golden.created
+MAPPINGS = "mapping"  # the domain of events about mapping rules and releases
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
 

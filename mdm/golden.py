@@ -116,7 +116,7 @@ def read(
     """
     if known_at is not None and known_at.tzinfo is None:
         raise Invalid(problems=(FieldProblem("naive_timestamp", "/known_at", "give the offset from UTC, such as Z"),))
-    survivor, asked = locate(session, entity, golden_id) if known_at is None else located_then(session, entity, golden_id, known_at)
+    survivor, asked = locate_at(session, entity, golden_id, known_at)
     if as_of is None and known_at is None:
         return _present(session, survivor, asked)
     if as_of is None and known_at is not None:
@@ -148,9 +148,11 @@ class _Moment:
     known_at: datetime | None
 
 
-def located_then(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime) -> tuple[UUID, UUID | None]:
-    """The id itself while it had records of its own at that moment, else the survivor that it pointed at then."""
-    locate(session, entity, golden_id)
+def locate_at(session: Session, entity: EntityType, golden_id: UUID, known_at: datetime | None) -> tuple[UUID, UUID | None]:
+    """As `locate`, at a moment (None: now): the id itself while it had records of its own then, else the survivor of then."""
+    now = locate(session, entity, golden_id)
+    if known_at is None:
+        return now
     rows = fetch(session, _SURVIVOR_THEN, {"ids": [golden_id], "then": known_at})
     if not rows:
         raise NotFound("this golden record was not known then")

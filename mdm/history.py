@@ -154,9 +154,7 @@ def _versions(session: Session, records: Sequence[UUID]) -> dict[UUID, list[Reco
     return found
 
 
-def views(
-    session: Session, entity: EntityType, golden_id: UUID, points: tuple[Point, Point]
-) -> tuple[GoldenView | None, GoldenView | None]:
+def views(session: Session, entity: EntityType, golden_id: UUID, points: Points) -> tuple[GoldenView | None, GoldenView | None]:
     """The golden record at both points, None where it was not known; raises NotFound when it was known at neither."""
     locate(session, entity, golden_id)
     before, after = (_view(session, entity, golden_id, point) for point in points)

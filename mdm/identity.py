@@ -76,7 +76,7 @@ def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequenc
     a retired or merged one and where a standing decision says that two of their records are different.
     """
     if not others or golden_id in others or len(set(others)) != len(others):
-        raise _invalid("merge_with_itself", "/from", "name other golden records, each once")
+        raise Invalid.at("merge_with_itself", "/from", "name other golden records, each once")
     members = taken_together(session, entity, [golden_id, *others], act.if_match, living=True)
     return say(session, entity, merging(session, golden_id, members), act)
 
@@ -111,7 +111,7 @@ def part_as_proposed(session: Session, entity: EntityType, golden_id: UUID, part
 def move(session: Session, entity: EntityType, golden_id: UUID, records: Sequence[UUID], to: UUID, act: Act) -> Done:
     """Some records of a golden record belong to another one. Raises as `merge` and `split` do."""
     if to == golden_id:
-        raise _invalid("merge_with_itself", "/to", "name another golden record")
+        raise Invalid.at("merge_with_itself", "/to", "name another golden record")
     members = taken_together(session, entity, [golden_id, to], act.if_match, living=True)
     moving, staying = _whole([records], [m.id for m in members[golden_id]], pointer="/records")
     home = [m.id for m in members[to]]
@@ -217,13 +217,13 @@ def _whole(groups: Sequence[Sequence[UUID]], records: Sequence[UUID], pointer: s
     """The groups, and the records that none of them names as a further first one."""
     named = [record for group in groups for record in group]
     if len(set(named)) != len(named) or not all(groups):
-        raise _invalid("overlapping_groups", pointer, "name every record once, and no empty group")
+        raise Invalid.at("overlapping_groups", pointer, "name every record once, and no empty group")
     if not set(named) <= set(records):
-        raise _invalid("foreign_record", pointer, "name records of this golden record only")
+        raise Invalid.at("foreign_record", pointer, "name records of this golden record only")
     rest = [record for record in records if record not in set(named)]
     parts = [list(group) for group in groups] + ([rest] if rest else [])
     if len(parts) < 2:
-        raise _invalid("nothing_to_part", pointer, "at least one record must stay and one must go")
+        raise Invalid.at("nothing_to_part", pointer, "at least one record must stay and one must go")
     return parts
 
 
@@ -235,7 +235,3 @@ def _refuse_contradiction(session: Session, records: Sequence[UUID]) -> None:
             for decision in sorted({decision for decision, _ in against})
         )
         raise Conflict("a standing decision says that some of these records are different", problems)
-
-
-def _invalid(code: str, pointer: str, message: str) -> Invalid:
-    return Invalid(problems=(FieldProblem(code, pointer, message),))

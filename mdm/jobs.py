@@ -101,9 +101,8 @@ _CLAIM_NEXT: LiteralString = (
 _CHANGE: LiteralString = "update job set "
 _MINE: LiteralString = " where id = %(id)s and fence = %(fence)s and state = 'running'"
 _HOLD: LiteralString = "select exists (select 1 from job_cancel c where c.job_id = job.id) from job" + _MINE + " for share of job"
-_LIMITS: LiteralString = (
-    "select set_config('statement_timeout', '15s', true), set_config('idle_in_transaction_session_timeout', '15s', true)"
-)
+_LIMITS: LiteralString = "select set_config(name, %s, true) from unnest(%s::text[]) name"
+_LIMITED = ("statement_timeout", "idle_in_transaction_session_timeout")
 # 5 s, doubled with each attempt up to 15 minutes, plus up to a quarter of it, so that jobs which failed together do not return together.
 _LATER: LiteralString = "now() + least(5 * 2 ^ (attempt - 1), 900) * (1 + random() / 4) * interval '1 s'"
 _ENDED: LiteralString = "finished_at = now(), lease_until = null"
@@ -167,9 +166,8 @@ def check_fence(session: Session, mine: Claim) -> None:
         raise LeaseLost
     if held[0][0]:
         raise Cancelled
-    fetch(session, _LIMITS)
-    if connection(session).info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
-        fetch(session, "select set_config('transaction_timeout', '15s', true)")
+    is_known = connection(session).info.server_version >= _TRANSACTION_TIMEOUT_SINCE
+    fetch(session, _LIMITS, (f"{EFFECT_SECONDS_MAX}s", [*_LIMITED, *(["transaction_timeout"] if is_known else [])]))
 
 
 def beat(session: Session, mine: Claim) -> bool:
@@ -243,7 +241,9 @@ def sweep(session: Session) -> Swept | None:
 _LAPSED: LiteralString = " where id in (select id from job where state = 'running' and lease_until < now()"
 _UNLOCKED: LiteralString = " for update skip locked)"  # a worker that is late, but in the middle of an effect, is left to the next round
 _OUTLIVED: tuple[LiteralString, ...] = (
-    "delete from job where state = 'done' and finished_at < now() - interval '1 hour' and kind in ('canary', 'sequence_events')",
+    # They come by the thousand and say nothing once they are done.
+    "delete from job where state = 'done' and finished_at < now() - interval '10 minutes' and queue = 'feed'",
+    "delete from job where state = 'done' and finished_at < now() - interval '1 hour' and kind = 'canary'",
     "delete from job where state in ('done', 'failed', 'cancelled') and finished_at < now() - interval '30 days'",
 )
 

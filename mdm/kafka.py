@@ -18,6 +18,7 @@ from mdm.changes import FeedEvent, Interest, Page, Position, here, read
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import ServiceError
+from mdm.event_types import MAPPINGS
 from mdm.jsonio import dumps
 from mdm.running import Run
 from mdm.sending import CONTENT_TYPE, TURN_SECONDS
@@ -28,7 +29,6 @@ if TYPE_CHECKING:  # the extra `kafka`: needed only where the setting is
 SEND_KAFKA = "send_kafka"
 PAGE = 1_000
 FLUSH_SECONDS = 10.0
-MAPPINGS = "mapping"
 _log = structlog.get_logger("concord.kafka")
 _producers: dict[tuple[int, str], "Producer"] = {}  # by process: librdkafka does not survive a fork
 
@@ -59,23 +59,22 @@ def send_kafka(run: Run, url: str) -> None:
     """Send what the topic has not got yet, until nothing waits, something fails, or the turn is over."""
     to, ending = broker(url), time.monotonic() + TURN_SECONDS
     while time.monotonic() < ending:
-        found = run.effect(lambda session: _next(session, to.topic))
-        if found is None:
+        page = run.effect(lambda session: _next(session, to.topic))
+        if page is None:
             return
-        start, page = found
         position, trouble = _produce(url, to, page)
-        run.effect(partial(_settle, topic=to.topic, position=max(position, start), trouble=trouble))
+        run.effect(partial(_settle, topic=to.topic, position=position, trouble=trouble))
         if trouble is not None:
             return
 
 
-def _next(session: Session, topic: str) -> tuple[int, Page] | None:
+def _next(session: Session, topic: str) -> Page | None:
     due = fetch(session, "select position from sink where name = %s and next_try_at <= now()", (topic,))
     if not due:
         return None
     start = Position(here(session).epoch, due[0][0])
     page = read(session, Interest(frozenset({*ENTITY_TYPES, MAPPINGS})), start, PAGE)
-    return (start.seq, page) if page.next != start else None
+    return page if page.next != start else None
 
 
 def _produce(url: str, to: Broker, page: Page) -> tuple[int, str | None]:

@@ -44,7 +44,7 @@ def settle_loops(session: Session, trees: Collection[Tree], fresh: Collection[in
     marked = _marked(session, trees)
     loops = find_loops(session, [*fresh, *marked])
     yielding = {loop.yields for loop in loops if loop.yields is not None}
-    toggle(session, (yielding - marked) | (marked - yielding))
+    toggle(session, yielding ^ marked)
     return loops
 
 

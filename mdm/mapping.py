@@ -252,7 +252,9 @@ def _splits(
     shares = [share_of(share) for share, _ in rule.splits]
     for row, share in enumerate(shares):
         if share is None:
-            problems.append(FieldProblem("invalid_share", f"{where}/{row}/share", "above 0, at most 100, at most 4 decimals"))
+            problems.append(
+                FieldProblem("invalid_share", f"{where}/{row}/share", f"above 0, at most {WHOLE}, at most {SHARE_DIGITS_MAX} decimals")
+            )
     if None not in shares and rule.splits and sum(share for share in shares if share is not None) != WHOLE:
         problems.append(FieldProblem("not_whole", where, "the shares of all rows are 100 together, to the last digit"))
     made: list[Split] = []
@@ -357,13 +359,9 @@ def all_rules(session: Session, code: str, statuses: Sequence[str]) -> list[Rule
 
 
 def _view(row: Sequence[Any]) -> RuleView:
-    spans = tuple(SpanView(_moment(s[0]), _moment(s[1]) if s[1] else None, *s[2:]) for s in row[14])
+    spans = tuple(SpanView(datetime.fromisoformat(s[0]), datetime.fromisoformat(s[1]) if s[1] else None, *s[2:]) for s in row[14])
     return RuleView(*(*row[:6], splits_of(row[6]), *row[7:14], spans))
 
 
 def splits_of(stored: Iterable[Mapping[str, Any]]) -> tuple[Split, ...]:
     return tuple(Split(each["share"], each["values"]) for each in stored)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -151,24 +151,20 @@ select s.stamp,
 def _read(session: Session, code: str) -> tuple[UUID, Loaded]:
     rows = fetch(session, _SET, (code,))
     stamp, definitions = rows[0][:2]
-    loaded = Loaded(
-        tuple((_moment(begin), _moment(end) if end else None, definition_of(stored)) for begin, end, stored in definitions),
-        Index(_rule(row) for row in rows if row[2] is not None),
-        frozenset(),
+    versions = tuple(
+        (datetime.fromisoformat(begin), datetime.fromisoformat(end) if end else None, definition_of(stored))
+        for begin, end, stored in definitions
     )
-    golden = {each.name for _, _, definition in loaded.definitions for each in definition.inputs if each.domain is not None}
-    named = frozenset(value for rule in loaded.index.rules for name, value in rule.conditions.items() if name in golden)
-    return stamp, Loaded(loaded.definitions, loaded.index, named)
+    index = Index(_rule(row) for row in rows if row[2] is not None)
+    golden = {name for _, _, definition in versions for name in definition.golden_inputs}
+    named = frozenset(value for rule in index.rules for name, value in rule.conditions.items() if name in golden)
+    return stamp, Loaded(versions, index, named)
 
 
 def _rule(row: Row) -> Rule:
     _, _, rule_id, conditions, outputs, status, valid_from, valid_to, spans, replaces = row
     known = tuple((begin, end) for begin, end in spans or ())
     return Rule(rule_id, conditions, splits_of(outputs), status, valid_from, valid_to, known, replaces)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def resolve(session: Session, actor: Actor, code: str, asks: Sequence[Ask], known_at: datetime | None = None) -> Answered:
@@ -184,7 +180,7 @@ def resolve(session: Session, actor: Actor, code: str, asks: Sequence[Ask], know
     asked: list[Inputs] = []
     choices: list[Choice] = []
     for ask in asks:
-        inputs, problems = read_inputs(definition, ask, understood)
+        inputs, problems = _read_inputs(definition, ask, understood)
         if problems:
             answers.append(_refused(problems))
             continue
@@ -197,7 +193,7 @@ def resolve(session: Session, actor: Actor, code: str, asks: Sequence[Ask], know
 
 
 def _understand(session: Session, actor: Actor, definition: Definition, asks: Iterable[Ask], known_at: datetime | None) -> Understood:
-    domains = {each.name: each.domain for each in definition.inputs if each.domain is not None}
+    domains = definition.golden_inputs
     references: set[Reference] = set()
     ids: dict[str, str] = {}
     for ask in asks:
@@ -211,7 +207,7 @@ def _understand(session: Session, actor: Actor, definition: Definition, asks: It
     return understand(session, actor, references, ids, known_at)
 
 
-def read_inputs(definition: Definition, ask: Ask, understood: Understood) -> tuple[dict[str, str], list[FieldProblem]]:
+def _read_inputs(definition: Definition, ask: Ask, understood: Understood) -> tuple[dict[str, str], list[FieldProblem]]:
     """The inputs in normal form, and what is wrong with them. An input of empty text is as good as none."""
     problems = list(ask.problems)
     found: dict[str, str] = {}
@@ -247,11 +243,17 @@ def _refused(problems: Iterable[FieldProblem]) -> Answer:
     return {"outcome": Outcome.INVALID_INPUT, "outputs": None, "splits": [], "rule": None, "others": [], "problems": shown}
 
 
+def outcome_of(choice: Choice) -> Outcome:
+    """What a choice comes to."""
+    if choice.rule is not None:
+        return Outcome.FOUND
+    return Outcome.AMBIGUOUS if choice.tied else Outcome.NO_RULE
+
+
 def _shown(choice: Choice) -> Answer:
     rule = choice.rule
-    outcome = Outcome.FOUND if rule is not None else Outcome.AMBIGUOUS if choice.tied else Outcome.NO_RULE
     return {
-        "outcome": outcome,
+        "outcome": outcome_of(choice),
         "outputs": None if rule is None else outputs_of(rule.splits),
         "splits": [] if rule is None else _shares(rule.splits),
         "rule": None if rule is None else _rule_shown(rule),

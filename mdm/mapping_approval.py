@@ -20,8 +20,8 @@ from mdm.jsonio import dumps
 from mdm.mapping import RuleView, all_rules, check_version, get_rule, read_rules
 from mdm.mapping_choice import Rule, as_approved
 from mdm.mapping_conflicts import Clash, Standing
-from mdm.mapping_sets import By, Definition, SetView, check_open, clock, lock_set, touch
-from mdm.mapping_terms import survivors
+from mdm.mapping_sets import By, Definition, SetView, check_open, check_revision, clock, get_set, lock_set, touch
+from mdm.mapping_terms import survivors_now
 
 DOMAIN = "mapping"  # of events about rules and releases
 APPROVED_MAX = 10_000  # drafts approved in one transaction
@@ -68,7 +68,7 @@ def approve(session: Session, by: By, code: str, wanted: Sequence[tuple[UUID, in
     open_spans(session, by.actor, [*(draft.id for draft in drafts), *kept], at)
     touch(session, code)
     _tell(session, by, code, (drafts, kept, replaced))
-    return Approval(tuple(draft.id for draft in drafts), tuple(replaced), left, lock_set(session, code).revision)
+    return Approval(tuple(draft.id for draft in drafts), tuple(replaced), left, get_set(session, code).revision)
 
 
 def check_approver(actor: Actor, definition: Definition) -> None:
@@ -98,8 +98,7 @@ def _at(places: Iterable[int], code: str, message: str) -> tuple[FieldProblem, .
 
 
 def _all(session: Session, actor: Actor, found: SetView, if_match: int | None) -> tuple[list[RuleView], tuple[UUID, ...]]:
-    if found.revision != if_match:
-        raise Stale(f"this mapping set is now at revision {found.revision}")
+    check_revision(found, if_match)
     drafts = all_rules(session, found.code, ["draft"])
     if len(drafts) > APPROVED_MAX:
         raise Conflict(f"more than {APPROVED_MAX} drafts: approve them in parts, by id")
@@ -149,9 +148,8 @@ def _check_names(definition: Definition, drafts: Sequence[RuleView]) -> None:
 def _check_clashes(
     session: Session, definition: Definition, drafts: Sequence[RuleView], rests: Sequence[Rest], others: Sequence[RuleView]
 ) -> None:
-    golden = [each.name for each in definition.inputs if each.domain is not None]
-    named = {rule.conditions[name] for rule in (*drafts, *others) for name in golden if name in rule.conditions}
-    now = {golden_id: survivor for golden_id, (survivor, _) in survivors(session, named, None).items()}
+    named = {rule.conditions[name] for rule in (*drafts, *others) for name in definition.golden_inputs if name in rule.conditions}
+    now = survivors_now(session, named)
     fresh = [as_approved(_rule(draft), draft.valid_to, now) for draft in drafts]
     kept = [as_approved(_rule(rest.of), rest.valid_to, now) for rest in rests]
     standing = Standing([*fresh, *kept, *(as_approved(_rule(other), other.valid_to, now) for other in others)], definition.tie_break)

@@ -4,7 +4,7 @@ A rollback makes the approved rules equal to those of a release, and is a new re
 gets a further span of recorded time.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString
@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from mdm import audit
 from mdm.access import Actor
 from mdm.db import Row, execute, fetch
-from mdm.errors import NotFound, Stale
+from mdm.errors import NotFound
 from mdm.feed import Happening, publish
 from mdm.ids import new_id
 from mdm.jsonio import canonical
 from mdm.mapping import RuleView, read_rules
 from mdm.mapping_approval import DOMAIN, check_approver, close, open_spans
-from mdm.mapping_sets import By, SetView, clock, definition_of, get_set, lock_set, touch, write_definition
+from mdm.mapping_sets import By, SetView, check_revision, clock, definition_of, get_set, lock_set, touch, write_definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,7 @@ def roll_back(session: Session, by: By, code: str, number: int, *, if_match: int
 def _locked(session: Session, actor: Actor, code: str, if_match: int) -> SetView:
     found = lock_set(session, code)
     check_approver(actor, found.definition)
-    if found.revision != if_match:
-        raise Stale(f"this mapping set is now at revision {found.revision}")
+    check_revision(found, if_match)
     return found
 
 
@@ -154,8 +153,7 @@ def _rules(session: Session, code: str, number: int) -> list[RuleView]:
     rows = fetch(session, "select rules from mapping_release where set_code = %s and number = %s", (code, number))
     if not rows:
         raise NotFound("there is no such release")
-    ids: Sequence[UUID] = rows[0][0]
-    return read_rules(session, code, ids)
+    return read_rules(session, code, rows[0][0])
 
 
 def _by_conditions(rules: Iterable[RuleView]) -> dict[bytes, list[RuleView]]:

@@ -1,8 +1,9 @@
 """How far a mapping set reaches, and what is wrong with it: coverage of what is asked and of golden records, conflicts of its rules."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain, islice
 from typing import LiteralString
 from uuid import UUID
 
@@ -10,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from mdm.access import Actor, Verb
 from mdm.db import fetch
-from mdm.mapping_answers import Loaded, load
+from mdm.mapping_answers import Loaded, load, outcome_of
 from mdm.mapping_choice import Index, Inputs, Moment, Rule, answer, as_approved, obstacle
 from mdm.mapping_conflicts import Standing
-from mdm.mapping_sets import Definition, Output, check_open, get_set
-from mdm.mapping_terms import survivors
+from mdm.mapping_sets import Definition, Output, check_open
+from mdm.mapping_terms import survivors_now
 from mdm.systems import registry
 
 ASKED_MAX = 10_000  # the combinations asked for most often
@@ -85,30 +86,24 @@ def coverage(session: Session, actor: Actor, code: str, as_of: date) -> Coverage
     loaded = load(session, code)
     check_open(actor, Verb.READ, loaded.present)
     moment = Moment(as_of)
-    now = _now(session, loaded.named)
+    now = survivors_now(session, loaded.named)
     rules = [as_approved(rule, rule.valid_to, now) for rule in loaded.index.rules if obstacle(rule, moment) is None]
     asked = _asked(session, code, Index(rules), loaded.present, moment)
-    domains = {each.name: each.domain for each in loaded.present.inputs if each.domain is not None}
-    return Coverage(as_of, asked, tuple(_reached(session, rules, name, domain, moment) for name, domain in domains.items()))
-
-
-def _now(session: Session, values: Collection[str]) -> dict[str, str]:
-    """Golden ids -> those that they stand for today."""
-    return {golden_id: survivor for golden_id, (survivor, _) in survivors(session, values, None).items()}
+    reached = tuple(_reached(session, rules, name, domain, moment) for name, domain in loaded.present.golden_inputs.items())
+    return Coverage(as_of, asked, reached)
 
 
 def _asked(session: Session, code: str, index: Index, definition: Definition, moment: Moment) -> Asked:
     rows = fetch(
         session, "select inputs, count from mapping_ask where set_code = %s order by count desc, inputs_hash limit %s", (code, ASKED_MAX)
     )
-    golden = [each.name for each in definition.inputs if each.domain is not None]
-    now = _now(session, {inputs[name] for inputs, _ in rows for name in golden if name in inputs})
+    now = survivors_now(session, {inputs[name] for inputs, _ in rows for name in definition.golden_inputs if name in inputs})
     unanswered: list[Open] = []
     for asked, count in rows:
         inputs = {name: now.get(value, value) for name, value in asked.items()}
         choice = answer(index, definition.tie_break, inputs, moment)
         if choice.rule is None:
-            unanswered.append(Open(inputs, "ambiguous" if choice.tied else "no_rule", count))
+            unanswered.append(Open(inputs, outcome_of(choice), count))
     total, without = sum(count for _, count in rows), sum(each.count for each in unanswered)
     return Asked(len(rows), len(rows) - len(unanswered), total, total - without, tuple(unanswered[:LISTED_MAX]))
 
@@ -124,18 +119,15 @@ def _reached(session: Session, rules: Sequence[Rule], name: str, domain: str, mo
 
 def conflicts(session: Session, actor: Actor, code: str, today: date) -> Conflicts:
     """Overlaps and ties among approved rules, and of each draft with them; values that no longer are what rules take them for."""
-    check_open(actor, Verb.READ, get_set(session, code).definition)
     loaded = load(session, code)
+    check_open(actor, Verb.READ, loaded.present)
     rules = [rule for rule in loaded.index.rules if rule.status != "retired"]
-    found: list[Finding] = []
-    now = _now(session, loaded.named)
+    now = survivors_now(session, loaded.named)
     approved = [as_approved(rule, rule.valid_to, now) for rule in rules]
     standing = Standing(approved, loaded.present.tie_break)
-    for finding in (*_value_findings(session, loaded, rules, Moment(today)), *_clashes(standing, approved)):
-        found.append(finding)
-        if len(found) == CONFLICTS_MAX:
-            break
-    return Conflicts(tuple(found), len(found) == CONFLICTS_MAX or standing.was_cut)
+    findings = chain(_value_findings(session, loaded, rules, Moment(today)), _clashes(standing, approved))
+    found = tuple(islice(findings, CONFLICTS_MAX))
+    return Conflicts(found, len(found) == CONFLICTS_MAX or standing.was_cut)
 
 
 def _clashes(standing: Standing, rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -153,15 +145,15 @@ def _value_findings(session: Session, loaded: Loaded, rules: Sequence[Rule], tod
     definition = loaded.present
     held: dict[tuple[str, str], list[Rule]] = {}
     for rule in rules:
-        for each in definition.inputs:
-            if each.domain is not None and each.name in rule.conditions:
-                held.setdefault((each.name, rule.conditions[each.name]), []).append(rule)
+        for name in definition.golden_inputs:
+            if name in rule.conditions:
+                held.setdefault((name, rule.conditions[name]), []).append(rule)
     found = _golden_findings(session, held, "input")
     for output in definition.outputs:
         targets: dict[tuple[str, str], list[Rule]] = {}
         for rule in rules:
-            for value in {split.values.get(output.name) for split in rule.splits} - {None}:
-                targets.setdefault((output.name, value or ""), []).append(rule)
+            for value in {split.values[output.name] for split in rule.splits if output.name in split.values}:
+                targets.setdefault((output.name, value), []).append(rule)
         if output.system is not None:
             found += _key_findings(session, output, targets, today)
         elif output.domain is not None:

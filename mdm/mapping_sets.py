@@ -60,6 +60,11 @@ class Definition:
         domains = [each.domain for each in self.inputs] + [each.domain for each in self.outputs]
         return frozenset(domain for domain in domains if domain is not None)
 
+    @property
+    def golden_inputs(self) -> dict[str, str]:
+        """The inputs whose values are golden records, each with its domain."""
+        return {each.name: each.domain for each in self.inputs if each.domain is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class By:
@@ -96,8 +101,7 @@ def put_set(session: Session, by: By, code: str, definition: Definition, *, if_m
     if not made:
         former = lock_set(session, code)
         check_open(by.actor, Verb.READ, former.definition)
-        if if_match is None or former.revision != if_match:
-            raise Stale(f"this mapping set is now at revision {former.revision}")
+        check_revision(former, if_match)
         if former.definition == definition:
             return former, False
         _check_still_used(session, code, definition, former.definition)
@@ -140,6 +144,10 @@ def get_set(session: Session, code: str) -> SetView:
     return _view(rows[0])
 
 
+def has_set(session: Session, code: str) -> bool:
+    return bool(fetch(session, "select 1 from mapping_set where code = %s", (code,)))
+
+
 def list_sets(session: Session) -> list[SetView]:
     """Every set, by code."""
     return [_view(row) for row in fetch(session, _SETS + " order by s.code")]
@@ -149,6 +157,11 @@ def lock_set(session: Session, code: str) -> SetView:
     """The set, which nobody else changes until the transaction ends."""
     fetch(session, "select 1 from mapping_set where code = %s for update", (code,))
     return get_set(session, code)
+
+
+def check_revision(found: SetView, if_match: int | None) -> None:
+    if found.revision != if_match:
+        raise Stale(f"this mapping set is now at revision {found.revision}")
 
 
 def clock(session: Session) -> datetime:

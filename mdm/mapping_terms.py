@@ -169,6 +169,11 @@ def survivors(session: Session, ids: Collection[str], known_at: datetime | None)
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+def survivors_now(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Golden id -> the one that it stands for today."""
+    return {golden_id: survivor for golden_id, (survivor, _) in survivors(session, ids, None).items()}
+
+
 # A golden record that still had records of its own stood for itself; else its last record tells into which one it had gone.
 _SURVIVORS_THEN: LiteralString = """
 select g.id::text, coalesce(

@@ -7,7 +7,7 @@ what comes back is read up to a bound, and after ten seconds it is over, however
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -113,7 +113,7 @@ class Line:
     """A connection to one target, kept open from one POST to the next while the receiver allows it."""
 
     to: Target
-    _open: HTTPConnection | None = field(default=None)
+    _open: HTTPConnection | None = None
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from mdm.db import array, execute, fetch
 from mdm.decisions import DecisionView
 from mdm.entity import Attribute, EntityType
-from mdm.errors import Conflict, FieldProblem, Invalid
+from mdm.errors import Conflict, Invalid
+from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, say, taken_together
 from mdm.jsonio import dumps
 from mdm.members import Member
@@ -40,9 +41,9 @@ def pin(session: Session, entity: EntityType, golden_id: UUID, new: NewPin, act:
     """
     attribute = next((a for a in entity.attributes if a.name == new.attribute), None)
     if attribute is None:
-        raise _invalid("unknown_attribute", "/attribute", f"{entity.name} has no such attribute")
+        raise Invalid.at("unknown_attribute", "/attribute", f"{entity.name} has no such attribute")
     if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
-        raise _invalid("past_moment", "/expires_at", "name a moment that is still to come")
+        raise Invalid.at("past_moment", "/expires_at", "name a moment that is still to come")
     value = _clean(attribute, new.value)
     members = taken_together(session, entity, [golden_id], act.if_match)[golden_id]
     holder = _holder(members, attribute.name, value)
@@ -55,8 +56,7 @@ def pin(session: Session, entity: EntityType, golden_id: UUID, new: NewPin, act:
 def unpin(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Done:
     """Take a pin back; of an earlier one on the same record and attribute that still stands, the value holds again."""
     [record], name = decision.records, decision.detail["attribute"]
-    golden = fetch(session, "select golden_id from link where record_id = %s and recorded_to is null", (record,))[0][0]
-    taken_together(session, entity, [golden], None)
+    taken_together(session, entity, homes(session, [record]), None)
     rows = fetch(
         session,
         "select d.id, d.detail from decision d where d.kind = 'pin' and d.records @> %s::uuid[] and d.detail ->> 'attribute' = %s"
@@ -111,14 +111,10 @@ def _holder(members: Sequence[Member], name: str, value: object) -> Member:
 
 def _clean(attribute: Attribute, raw: str | Sequence[str]) -> str | list[str]:
     if isinstance(raw, str) == attribute.many:
-        raise _invalid("wrong_type", "/value", f"{attribute.title} takes {'a list of texts' if attribute.many else 'one text'}")
+        raise Invalid.at("wrong_type", "/value", f"{attribute.title} takes {'a list of texts' if attribute.many else 'one text'}")
     readings = [attribute.type.read(text) for text in ([raw] if isinstance(raw, str) else raw)]
     values = [r.value for r in readings if r.is_evidence and r.value is not None]
     if len(values) < len(readings) or not values:
         problem = next((r.problem for r in readings if r.problem), None)
-        raise _invalid(problem or "not_clean", "/value", f"this is no usable {attribute.title.lower()}")
+        raise Invalid.at(problem or "not_clean", "/value", f"this is no usable {attribute.title.lower()}")
     return sorted(set(values)) if attribute.many else values[0]
-
-
-def _invalid(code: str, pointer: str, message: str) -> Invalid:
-    return Invalid(problems=(FieldProblem(code, pointer, message),))

@@ -114,9 +114,7 @@ def _record_version(entity: EntityType, actor: Actor, systems: SystemRegistry, v
     )
 
 
-def read_diff(
-    session: Session, entity: EntityType, reader: Reader, golden_id: UUID, points: tuple[history.Point, history.Point]
-) -> history.Diff:
+def read_diff(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, points: history.Points) -> history.Diff:
     """What differs between two points, compared as it is and told as this reader may see it."""
     policy.check(reader.actor, Verb.READ, entity.name)
     before, after = history.views(session, entity, golden_id, points)

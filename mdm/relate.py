@@ -104,9 +104,8 @@ def end(session: Session, claim_id: UUID, author: Author, on: date | None) -> Cl
 
     Raises Conflict for a claim of a source, which only that source takes back, and for one that has ended.
     """
-    claim = _owned(session, claim_id, author.actor)
+    claim, subject = _owned(session, claim_id, author.actor)
     entity = ENTITY_TYPES[claim.domain]
-    subject, _ = locate(session, entity, claim.subject_id)
     claims = [claim.id]
     if on is not None:
         content = Content(claim.type, claim.tree or "", None, None, claim.golden_id, claim.valid_from, _last_day(claim, on))
@@ -117,8 +116,8 @@ def end(session: Session, claim_id: UUID, author: Author, on: date | None) -> Cl
     return _read(session, claims[-1])
 
 
-def _owned(session: Session, claim_id: UUID, actor: Actor) -> ClaimView:
-    """The open claim of a steward, locked; to whom its domain or golden record is closed it does not exist."""
+def _owned(session: Session, claim_id: UUID, actor: Actor) -> tuple[ClaimView, UUID]:
+    """The open claim of a steward, locked, and its golden record of now; to whom that or its domain is closed it does not exist."""
     rows = fetch(session, "select domain, record_id, recorded_to from relationship_claim where id = %s for update", (claim_id,))
     if not rows or not policy.can(actor, Verb.READ, rows[0][0]):
         raise NotFound("there is no such relationship")
@@ -131,7 +130,7 @@ def _owned(session: Session, claim_id: UUID, actor: Actor) -> ClaimView:
     claim = _read(session, claim_id)
     subject, _ = locate(session, ENTITY_TYPES[domain], claim.subject_id)
     policy.check_visible(session, actor, [subject])
-    return claim
+    return claim, subject
 
 
 def _last_day(claim: ClaimView, on: date) -> date:

@@ -14,7 +14,7 @@ from mdm.access import Actor, Verb
 from mdm.db import Row, array, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
-from mdm.golden import displays, locate, located_then
+from mdm.golden import displays, locate_at
 from mdm.reading import Reader
 
 
@@ -96,13 +96,12 @@ class Related:
 def related(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, asked: Asked) -> Related:
     """The edges of a golden record, in the order in which they were recorded."""
     policy.check(reader.actor, Verb.READ, entity.name)
-    moment = asked.known_at
-    found, _ = locate(session, entity, golden_id) if moment is None else located_then(session, entity, golden_id, moment)
+    found, _ = locate_at(session, entity, golden_id, asked.known_at)
     policy.check_visible(session, reader.actor, [found])
     rows = _rows(session, found, asked)
     kept = rows[: asked.limit]
     items = _views(session, reader.actor, kept)
-    first = moment is None and asked.cursor is None and asked.direction is not Direction.IN
+    first = asked.known_at is None and asked.cursor is None and asked.direction is not Direction.IN
     idle = _idle(session, reader.actor, found) if first else ()
     if entity.phi:
         audit.record(session, reader.actor, "relationship:list", domain=entity.name, subjects=[found], request_id=reader.request_id)

@@ -4,7 +4,7 @@ Nothing here decides anything: deriving twice changes nothing, and deriving from
 splits and their undoing by themselves, and an end that nobody knew yet is found when its key appears.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -89,7 +89,7 @@ def rederive(session: Session, registry: SystemRegistry, moved: Moved, *, gone: 
     subjects = {each.subject for each in touched}
     claims = read_claims(session, registry, subjects)
     changed, fresh = _write(session, subjects, claims)
-    loops = settle_loops(session, {each.in_tree for each in touched if is_chain(each.domain, each.type)}, fresh)
+    loops = settle_loops(session, {each.in_tree for each in changed if is_chain(each.domain, each.type)}, fresh)
     _tell(session, changed, gone)
     return [*loops, *_to_themselves(claims)]
 
@@ -200,29 +200,28 @@ def wanted_spans(claims: Mapping[str, Sequence[Claim]]) -> dict[Span, str]:
     return {span: domain for domain, held in known.items() for span in spans(ENTITY_TYPES[domain], held)}
 
 
-def stored_spans(session: Session, subjects: Collection[UUID]) -> dict[Span, int]:
-    """The open edges of these golden records as they stand, those that yield to a loop included."""
+def stored_spans(session: Session, subjects: Collection[UUID]) -> dict[Span, tuple[int, str]]:
+    """The open edges of these golden records as they stand, each with its id and domain; those that yield to a loop included."""
     rows = fetch(
         session,
-        "select id, subject_id, type, tree, target_id, valid_from, valid_to, claim_id from relationship"
+        "select id, domain, subject_id, type, tree, target_id, valid_from, valid_to, claim_id from relationship"
         " where subject_id = any(%s::uuid[]) and recorded_to is null",
         (array(subjects),),
     )
-    return {Span(*row[1:]): row[0] for row in rows}
+    return {Span(*row[2:]): (row[0], row[1]) for row in rows}
 
 
 def _write(session: Session, subjects: Collection[UUID], claims: Mapping[str, Sequence[Claim]]) -> tuple[set[Touched], list[int]]:
     """Close what is no longer true, write what is now; answers what changed, and the new edges."""
     wanted = wanted_spans(claims)
     stored = stored_spans(session, subjects)
-    gone = {span: edge for span, edge in stored.items() if span not in wanted}
+    gone = {span: held for span, held in stored.items() if span not in wanted}
     fresh = {span: domain for span, domain in wanted.items() if span not in stored}
-    domains = _domains(session, gone) if gone else {}
-    at = fetch(session, _CLOSE, (array(gone.values()),))[0][0] if gone else None
+    at = fetch(session, _CLOSE, (array(edge for edge, _ in gone.values()),))[0][0] if gone else None
     rows = [_row(span, domain, at) for span, domain in sorted(fresh.items(), key=lambda each: str(each[0]))]
     written = fetch(session, _INSERT, (dumps(rows).decode(),)) if rows else []
-    changed = {Touched(s.subject, domain, s.type, s.tree) for s, domain in fresh.items()}
-    changed |= {Touched(s.subject, domains[s.subject], s.type, s.tree) for s in gone}
+    others = [*fresh.items(), *((span, domain) for span, (_, domain) in gone.items())]
+    changed = {Touched(span.subject, domain, span.type, span.tree) for span, domain in others}
     return changed, [row[0] for row in written]
 
 
@@ -260,11 +259,6 @@ def _slot(domain: str, span: Span) -> int | None:
         return None
     digest = blake2b(f"{span.subject}|{span.type}|{span.tree}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, signed=True)
-
-
-def _domains(session: Session, gone: Iterable[Span]) -> dict[UUID, str]:
-    rows = fetch(session, "select id, domain from golden_record where id = any(%s)", (array({span.subject for span in gone}),))
-    return {row[0]: row[1] for row in rows}
 
 
 def _tell(session: Session, changed: Collection[Touched], gone: frozenset[UUID]) -> None:

@@ -156,14 +156,15 @@ def settle(session: Session, webhook: WebhookView, sent: Sent) -> None:
     """Write down how far it is, and when to try again."""
     statement = _ENDED if sent.is_gone else _WELL if sent.trouble is None else _FAILED
     params = {"id": webhook.id, "version": webhook.version, "position": sent.position, "trouble": sent.trouble}
-    if execute(session, statement, params):
-        for event, status in sent.refused:
-            execute(
-                session,
-                "insert into webhook_delivery (webhook_id, event_id, seq, status) values (%s, %s, %s, %s)"
-                " on conflict (webhook_id, event_id) do update set status = excluded.status, at = clock_timestamp()",
-                (webhook.id, event.event_id, event.seq, status),
-            )
+    if execute(session, statement, params) and sent.refused:
+        dead = [(event.event_id, event.seq, status) for event, status in sent.refused]
+        execute(
+            session,
+            "insert into webhook_delivery (webhook_id, event_id, seq, status)"
+            " select %s, * from unnest(%s::uuid[], %s::bigint[], %s::int[])"
+            " on conflict (webhook_id, event_id) do update set status = excluded.status, at = clock_timestamp()",
+            (webhook.id, *map(list, zip(*dead, strict=True))),
+        )
 
 
 def ping(outlet: Outlet, webhook: WebhookView) -> tuple[int | None, str | None]:

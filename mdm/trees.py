@@ -17,7 +17,7 @@ from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType, RelationshipRule
 from mdm.errors import NotFound
-from mdm.golden import displays, locate, located_then
+from mdm.golden import displays, locate_at
 from mdm.reading import Reader
 from mdm.statements import MAIN_TREE
 
@@ -259,8 +259,7 @@ def hierarchy_of(entity: EntityType) -> RelationshipRule:
 def _located(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, when: When) -> UUID:
     """The golden record that is meant, then or now, if it exists for the reader; of a patient the reading is audited."""
     policy.check(reader.actor, Verb.READ, entity.name)
-    moment = when.known_at
-    found, _ = locate(session, entity, golden_id) if moment is None else located_then(session, entity, golden_id, moment)
+    found, _ = locate_at(session, entity, golden_id, when.known_at)
     policy.check_visible(session, reader.actor, [found])
     if entity.phi:
         audit.record(session, reader.actor, "hierarchy:read", domain=entity.name, subjects=[found], request_id=reader.request_id)

@@ -6,7 +6,6 @@ where they would be without the decision (`_homes`), then evidence and the decis
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.feed import publish
+from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
 from mdm.jsonio import dumps
@@ -31,7 +31,6 @@ from mdm.systems import registry
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
 Homes = Mapping[UUID, UUID | None]
-IDENTITY_KINDS = frozenset({"same", "different", "merge", "split", "move", "link-only"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,6 @@ class Undone:
 
     decision_id: UUID
     goldens: tuple[UUID, ...]
-    began: datetime
     kept: tuple[Kept, ...]
     task_id: UUID | None
 
@@ -83,11 +81,11 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     scorer = active_scorer(session, entity)
     unjudge(session, scorer, decision.id)
     _reopen_tasks(session, decision.id)
-    homes: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
-    done = say(session, entity, Saying("undo", list(before), (), homes, decision.id), act)
+    places: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
+    done = say(session, entity, Saying("undo", list(before), (), places, decision.id), act)
     _turn_back(session, entity, decision.id, done.decision_id)
     kept = _kept(session, decision, before, done)
-    return Undone(done.decision_id, done.goldens, done.began, kept, _conflict_task(session, entity, decision, kept) if kept else None)
+    return Undone(done.decision_id, done.goldens, kept, _conflict_task(session, entity, decision, kept) if kept else None)
 
 
 def _turn_back(session: Session, entity: EntityType, decision_id: UUID, undoing: UUID) -> None:
@@ -116,8 +114,7 @@ def _involved(session: Session, entity: EntityType, decision: DecisionView) -> d
     lock_records(session, entity, records)
     goldens: list[UUID] = []
     for _ in range(2):  # the second time nothing moves any more
-        rows = fetch(session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(records),))
-        goldens = sorted(row[0] for row in rows)
+        goldens = sorted(homes(session, records))
         fetch(session, "select 1 from golden_record where id = any(%s) order by id for update", (array(goldens),))
     return {m.id: golden for golden, members in members_of(session, goldens).items() for m in members}
 
@@ -216,32 +213,31 @@ def _close_leftovers(session: Session, decision_id: UUID) -> None:
 
 def _undo_pin(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
     done = unpin(session, entity, decision, act)
-    return Undone(done.decision_id, done.goldens, done.began, (), None)
+    return Undone(done.decision_id, done.goldens, (), None)
 
 
 def _undo_update(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
-    began = fetch(session, "select clock_timestamp()")[0][0]
     _reopen_tasks(session, decision.id)
     taken_back = updates.take_back(session, entity, decision, act)
-    golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
-    return Undone(taken_back, tuple(row[0] for row in golden), began, (), None)
+    return Undone(taken_back, tuple(homes(session, decision.records)), (), None)
 
 
 def _undo_mapping(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
-    began = fetch(session, "select clock_timestamp()")[0][0]
     _reopen_tasks(session, decision.id)
     happened = unmap(session, entity, decision.id)
     saying = Saying("undo", decision.records, (), revokes=decision.id)
     write_down(session, entity, saying, act, Settled())
     publish(session, entity.name, happened)
-    golden = fetch(session, "select golden_id from link where record_id = any(%s) and recorded_to is null", (array(decision.records),))
-    return Undone(saying.id, tuple(row[0] for row in golden), began, (), None)
+    return Undone(saying.id, tuple(homes(session, decision.records)), (), None)
 
 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
 _UNDO: dict[str, Handler] = {
-    **dict.fromkeys(IDENTITY_KINDS, _undo_identity),
+    **dict.fromkeys(("same", "different", "merge", "split", "move"), _undo_identity),
     "pin": _undo_pin,
     "accept": _undo_update,
     "reject": _undo_update,
+    "map": _undo_mapping,
+    "ignore": _undo_mapping,
 }
+UNDOABLE = frozenset(_UNDO)

@@ -16,13 +16,12 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.changes import Interest, Position, here
-from mdm.db import Row, fetch
+from mdm.db import Row, execute, fetch
 from mdm.errors import Conflict, NotFound, Stale
 from mdm.ids import new_id
 
 STATES = ("active", "paused", "disabled")
 DEAD_LETTERS_MAX = 200
-SECRET_PREFIX = "whsec_"  # noqa: S105  (Standard Webhooks' mark of a secret)
 _OVERLAP: LiteralString = "interval '24 hours'"
 
 
@@ -123,10 +122,10 @@ def list_webhooks(session: Session) -> list[WebhookView]:
 def change(session: Session, webhook_id: UUID, new: NewWebhook, if_match: int) -> WebhookView:
     """Change it at the version that was read, else Stale. Made active, it is tried at once, and its day of failing begins anew."""
     _lock(session, webhook_id, if_match)
-    fetch(
+    execute(
         session,
         "update webhook set url = %s, types = %s, domains = %s, state = %s, failures = 0, failing_since = null, next_try_at = now(),"
-        " last_error = null, version = version + 1, updated_at = now() where id = %s returning id",
+        " last_error = null, version = version + 1, updated_at = now() where id = %s",
         (new.url, list(new.types), list(new.domains), new.state, webhook_id),
     )
     return get(session, webhook_id)
@@ -184,8 +183,8 @@ def secret(pepper: bytes, webhook_id: UUID, generation: int) -> bytes:
 
 
 def shown(secret_bytes: bytes) -> str:
-    """A secret as its owner is given it, once."""
-    return SECRET_PREFIX + b64encode(secret_bytes).decode()
+    """A secret as its owner is given it, once, with the mark that Standard Webhooks gives one."""
+    return "whsec_" + b64encode(secret_bytes).decode()
 
 
 def headers(event_id: str, at: int, body: bytes, secrets: Sequence[bytes]) -> dict[str, str]:

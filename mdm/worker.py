@@ -200,7 +200,6 @@ def worker_app(broker_url: str, hands: Hands) -> Celery:
     """The Celery application with its one task, which never raises: retries belong to the table."""
     app = celery_app(broker_url)
 
-    @app.task(name=TASK, bind=True, max_retries=0, ignore_result=True)  # type: ignore[untyped-decorator]  # Celery ships no types
     def run_job(task: Any, job_id: str) -> None:
         try:
             known = UUID(job_id)
@@ -210,6 +209,7 @@ def worker_app(broker_url: str, hands: Hands) -> Celery:
         hand.take(known)
         hand.help_out(str(task.request.delivery_info["routing_key"]))
 
+    app.task(name=TASK, bind=True, max_retries=0, ignore_result=True)(run_job)
     return app
 
 

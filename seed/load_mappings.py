@@ -9,7 +9,7 @@ from mdm.db import Database
 from mdm.mapping import RULES_MAX, Given, NewRule, RuleView, write_drafts
 from mdm.mapping_approval import approve, retire
 from mdm.mapping_releases import release
-from mdm.mapping_sets import By, Definition, Input, Output, get_set, list_sets, put_set
+from mdm.mapping_sets import By, Definition, Input, Output, get_set, has_set, put_set
 from seed.delivery import MappingRow
 from seed.mappings import CHARGES, POSTING, REMIT_TO
 from seed.world import World
@@ -48,7 +48,7 @@ def load_mappings(database: Database, world: World) -> None:
     for code, definition in SETS.items():
         rows = [row for row in world.mappings if row.set == code and _references(definition, row) <= known]
         with database.unit_of_work() as session:
-            if code in {view.code for view in list_sets(session)}:
+            if has_set(session, code):
                 continue
             put_set(session, _by(SYSTEM_ACTOR), code, definition, if_match=None)
         _load_rules(database, code, rows)

@@ -33,7 +33,8 @@ class Examples:
     def _one(self, asked: str, told: str) -> None:
         request = _REQUEST.fullmatch(_KEPT.sub(lambda found: str(self._kept.get(found[0], found[0])), asked))
         expected = re.fullmatch(r"-> (\d{3})(?: (.*))?", told)
-        assert request is not None and expected is not None, (asked, told)  # noqa: PT018
+        assert request is not None, asked
+        assert expected is not None, told
         method, path, body, etag = request.groups()
         headers = {**self._headers(method, path), **({"If-Match": etag} if etag else {})}
         answer = self._client.open(path, method=method, json=None if body is None else json.loads(body), headers=headers)

@@ -8,6 +8,7 @@ import pytest
 from mdm.db import fetch
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import enqueue
+from mdm.misswork import Counted, Miss, record
 from mdm.running import Hand
 from tests.mdm.test_undo import picture
 
@@ -222,6 +223,26 @@ def test_a_task_that_was_decided_opens_again(clean_database, client, key):
     assert picture(clean_database) == before
     assert client.get(f"/v1/tasks/{task}", headers=steward).json["status"] == "open"
     assert client.delete(f"/v1/tasks/{task}/decision", headers=steward).status_code == 409
+
+
+@pytest.mark.parametrize("verdict", ["map", "ignore"])
+def test_what_was_said_of_a_miss_is_taken_back(clean_database, client, key, verdict):
+    flow, steward = key("integration"), key("steward")
+    golden = client.put("/v1/payers/sources/erp-north/1", json={"attributes": {"name": "Blue Heron"}}, headers=flow).json["golden_id"]
+    with clean_database.unit_of_work() as session:
+        record(session, [Counted(Miss("payer", "billing-north", "771"), 1, {"test"}, set())])
+    [task] = client.get("/v1/tasks?kind=mapping", headers=steward).json["items"]
+    said = {"verdict": verdict, **({"candidate": golden} if verdict == "map" else {})}
+    decided = client.put(f"/v1/tasks/{task['id']}/decision", json=said, headers={**steward, "If-Match": f'"{task["version"]}"'})
+    assert decided.status_code == 200, decided.json
+    question = "/v1/crosswalk/payer/billing-north/771?to=erp-north"
+    assert client.get(question, headers=flow).json["outcome"] == ("found" if verdict == "map" else "unknown_value")
+    assert client.get("/v1/tasks?kind=mapping", headers=steward).json["items"] == []
+    undone = client.delete(f"/v1/decisions/{decided.json['decision_id']}", headers=steward)
+    assert undone.status_code == 200, undone.json
+    assert client.get(question, headers=flow).json["outcome"] == "unknown_value"
+    assert len(client.get("/v1/tasks?kind=mapping", headers=steward).json["items"]) == 1
+    assert client.delete(f"/v1/decisions/{decided.json['decision_id']}", headers=steward).status_code == 409
 
 
 def test_an_accepted_update_can_be_taken_back(clean_database, client, key, people, steward):

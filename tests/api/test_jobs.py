@@ -7,7 +7,7 @@ import pytest
 from mdm import jobs
 from mdm.access import SYSTEM_ACTOR
 from mdm.chunks import plan_once
-from mdm.db import execute
+from mdm.db import execute, fetch
 
 
 @pytest.fixture
@@ -54,8 +54,6 @@ def test_others_see_what_they_asked_for(clean_database, client, key, job):
 
 
 def newest_principal(session):
-    from mdm.db import fetch
-
     return fetch(session, "select name from principal order by created_at desc, id desc limit 1")[0][0]
 
 

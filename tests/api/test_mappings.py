@@ -75,7 +75,8 @@ def test_an_approved_rule_is_not_edited(call):
     "body",
     [
         {},
-        {"inputs": {}, "items": []},
+        {"items": []},
+        {"inputs": {}, "items": [{"inputs": {}}]},
         {"items": [{"inputs": {}}] * 1001},
         {"inputs": {"department": "1"}, "known_at": "2026-01-01T00:00:00"},
         {"inputs": {"department": "1"}, "as_of": "x"},
@@ -101,6 +102,41 @@ def test_an_input_of_null_is_none(call):
 def test_outputs_or_splits_but_not_both(call):
     both = {**RULE, "splits": [{"share": "100", "outputs": {"account": "1"}}]}
     assert call("POST", "/posting/rules", both).status_code == 422
+
+
+def test_a_rule_is_shown_whole_however_it_is_read(call):
+    splits = [{"share": "70", "outputs": {"account": "1"}}, {"share": "30", "outputs": {"account": "2"}}]
+    (rule,) = call("POST", "/posting/rules", {"conditions": RULE["conditions"], "splits": splits}).json["items"]
+    assert (rule["splits"], rule["outputs"], rule["written"]) == (splits, None, RULE["conditions"])
+    assert call("GET", f"/posting/rules/{rule['id']}").json == rule
+    assert call("GET", "/posting/rules").json["items"] == [rule]
+
+
+def test_releases_are_compared_rule_by_rule(call):
+    for department in ("1", "2"):
+        approve(call, draft(call, conditions={"department": department}))
+        revision = call("GET", "/posting").json["revision"]
+        assert call("POST", "/posting/releases", {}, "bob", if_match=revision).status_code == 201
+    found = call("GET", "/posting/releases/compare?before=1&after=2").json
+    assert [(rule["conditions"], rule["splits"]) for rule in found["added"]] == [
+        ({"department": "2"}, [{"share": "100", "outputs": {"account": "1"}}])
+    ]
+    assert (found["removed"], found["changed"]) == ([], [])
+
+
+def test_coverage_weighs_questions_by_how_often_they_are_asked(call):
+    call("PUT", "/counted", DEFINITION, "admin")  # a set of its own: the application's counts outlive a test
+    call("POST", "/counted/rules", RULE)
+    assert call("POST", "/counted/approvals", {}, "bob", if_match=2).status_code == 200
+    call("POST", "/counted/resolve", {"items": [{"inputs": {"department": name}} for name in ("4410", "4410", "4410", "9")]}, "flow")
+    call("POST", "/counted/resolve", {"inputs": {"department": "8"}, "on_miss": "ignore"}, "flow")
+    assert call("GET", "/counted/coverage").json["asked"] == {
+        "combinations": 2,
+        "answered": 1,
+        "questions": 4,
+        "questions_answered": 3,
+        "open": [{"inputs": {"department": "9"}, "outcome": "no_rule", "count": 1}],
+    }
 
 
 def test_what_is_not_there(call):

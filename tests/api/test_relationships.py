@@ -254,6 +254,9 @@ def test_a_reader_of_one_system_meets_only_its_golden_records(client, key, tree)
     headers = key("integration", systems=["ehr-north"])
     assert client.get(f"/v1/cost-centers/golden/{tree['TOTAL']}/subtree", headers=headers).status_code == 404
     assert client.get("/v1/hierarchies/cost_center:main", headers=headers).json["items"] == []
+    home = key("integration", systems=["erp-north"])
+    assert len(client.get(f"/v1/cost-centers/golden/{tree['TOTAL']}/subtree", headers=home).json["items"]) == 3
+    assert len(client.get("/v1/hierarchies/cost_center:main", headers=home).json["items"]) == 2
 
 
 def test_every_change_is_told_once_and_audited(put, say, clean_database):

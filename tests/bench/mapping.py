@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -90,12 +91,13 @@ def _fill(made: Bench) -> None:
     database = Database(made.url)
     for code, domain in (("plain", None), ("keyed", "department")):
         definition = Definition(code, (Input("department", domain), Input("payer_class")), (Output("account"),), ("department",))
-        database.run(lambda s, c=code, d=definition: put_set(s, _by(SYSTEM_ACTOR), c, d, if_match=None))  # type: ignore[misc]
+        database.run(partial(put_set, by=_by(SYSTEM_ACTOR), code=code, definition=definition, if_match=None))
         rules = [rule for number in range(DEPARTMENTS) for rule in _rules(value_of("erp", number), keyed=domain is not None)]
         for start in range(0, len(rules), RULES_MAX):
             chunk = rules[start : start + RULES_MAX]
-            database.run(lambda s, c=code, r=chunk: write_drafts(s, _by(_person(1)), c, r))  # type: ignore[misc]
-        database.run(lambda s, c=code: approve(s, _by(_person(2)), c, None, if_match=get_set(s, c).revision))  # type: ignore[misc]
+            database.run(partial(write_drafts, by=_by(_person(1)), code=code, rules=chunk))
+        revision = database.run(partial(get_set, code=code)).revision
+        database.run(partial(approve, by=_by(_person(2)), code=code, wanted=None, if_match=revision))
     database.close()
 
 

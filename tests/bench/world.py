@@ -20,6 +20,7 @@ from mdm.ids import new_id
 from mdm.migrate import migrate
 from mdm.settings import Settings
 from mdm.systems import put_system, registry
+from tests.ports import free_port
 
 GOLDENS = 100_000
 SYSTEMS = ("erp", "ehr", "hr")  # one key each: 300,000 rows
@@ -90,7 +91,7 @@ def _copy(url: str, ids: dict[str, int]) -> None:
 @contextmanager
 def server(target: str, made: Bench, options: Sequence[str] = ()) -> Iterator[int]:
     """A granian server of one application factory, as many processes as cores; yields its port."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", target, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(os.cpu_count() or 2), "--blocking-threads", str(THREADS), "--no-ws", "--log-level", "warning", *options]
     # "production" settings but for the database: authentication, access log and metrics are on
@@ -104,12 +105,6 @@ def server(target: str, made: Bench, options: Sequence[str] = ()) -> Iterator[in
             yield port
         finally:
             process.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

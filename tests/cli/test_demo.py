@@ -20,6 +20,7 @@ from mdm.db import Database, execute
 from mdm.embedded.process import wait_until
 from mdm.migrate import migrate
 from mdm.settings import Settings
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90  # 3 s on a machine that does nothing else
@@ -28,10 +29,7 @@ READY_SECONDS = 90  # 3 s on a machine that does nothing else
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     """An installation whose world is in, small as it is."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
-    made = Settings.from_env({"MDM_HOME": str(tmp_path_factory.mktemp("demo") / "home"), "MDM_PORT": str(port)})
+    made = Settings.from_env({"MDM_HOME": str(tmp_path_factory.mktemp("demo") / "home"), "MDM_PORT": str(free_port())})
     database = Database(embedded.ensure_postgres(made))
     migrate(database)
     with database.unit_of_work() as session:

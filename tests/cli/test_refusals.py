@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 COMMANDS = (("up",), ("serve",), ("worker",), ("migrate",), ("seed",), ("doctor",), ("demo",), ("keys", "create", "n", "--role", "admin"))
 
 
@@ -97,9 +99,3 @@ def test_a_database_with_tables_of_others_is_left_alone(mdm, new_database):
 def test_the_demo_is_for_this_machine_and_no_production(mdm):
     assert "this machine only" in mdm("demo", MDM_HOST="0.0.0.0").err
     assert "production" in mdm("demo", MDM_PROFILE="production").err
-
-
-def free_port():
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +18,7 @@ from mdm.migrate import migrate
 from mdm.settings import Settings
 from seed.load import load_world
 from seed.world import build_world
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"^```bash tour\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
@@ -50,13 +50,10 @@ def is_named(delivery):
 def place(new_database, tmp_path_factory):
     """A folder as the reader stands in: `.mdm/demo.json` names a service that runs."""
     folder = tmp_path_factory.mktemp("reader")
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
     database = new_database()
     migrate(database)
     assert load_world(database, small_world(), lambda _: None) == 0
-    variables = {"MDM_HOME": str(folder / ".mdm"), "MDM_DATABASE_URL": database.url, "MDM_BROKER_URL": "none", "MDM_PORT": str(port)}
+    variables = {"MDM_HOME": str(folder / ".mdm"), "MDM_DATABASE_URL": database.url, "MDM_BROKER_URL": "none", "MDM_PORT": str(free_port())}
     settings = Settings.from_env(variables)
     demo.write_credentials(settings, demo.credentials(database, settings))
     environ = {"PATH": os.defpath, "MDM_WEB_WORKERS": "1", "MDM_LOG_LEVEL": "CRITICAL", **variables}

@@ -34,12 +34,13 @@ def put(client, admin):
 
 @pytest.fixture
 def merged(deliver, clean_database):
-    """Two records of one patient that a steward joins: (old golden id, survivor), and the position before."""
+    """merged(keys) -> the golden ids that a steward joins, of one patient, each with so many keys."""
 
-    def make():
-        first = deliver("ehr-mercy", "m1", domain="patient", **MARIA)
-        second = deliver("ehr-north", "n1", domain="patient", **{**MARIA, "family_name": "Olsen"})
+    def make(keys=1):
+        first, *_ = [deliver("ehr-mercy", f"m{n}", domain="patient", **MARIA) for n in range(1, keys + 1)]
+        second, *more = [deliver("ehr-north", f"n{n}", domain="patient", **{**MARIA, "family_name": "Olsen"}) for n in range(1, keys + 1)]
         assert second.outcome == "review"
+        assert {each.golden_id for each in more} <= {second.golden_id}
         prepare(clean_database, None)
 
         def settle(session):
@@ -153,9 +154,9 @@ def test_a_key_that_moved_before_is_not_told_again(client, admin, ehr, merged, d
 
 
 def test_the_rekey_file_comes_in_pages(client, admin, ehr, merged, monkeypatch):
-    merged()
+    merged(keys=3)
     monkeypatch.setattr(consumers, "REKEY_PAGE", 1)
-    assert len(rekey(client, admin)[1]) == 1
+    assert len({(line["system"], line["value"]) for line in rekey(client, admin)[1]}) == 3
 
 
 def test_keys_of_patients_are_read_under_their_grant_and_audited(client, key, ehr, merged, put, rows):

@@ -8,9 +8,9 @@ from threading import Event
 
 import pytest
 
-from api.app import create_app
 from mdm import outbound
 from mdm.couriers import Couriers, prepare
+from mdm.errors import Invalid
 from mdm.running import Hand
 from mdm.sending import SEND_WEBHOOK, Outlet, Verdict, judge, send_webhook
 from mdm.settings import Settings
@@ -181,6 +181,17 @@ def test_an_event_refused_for_good_is_a_dead_letter_and_the_next_one_follows(rec
     assert receiver.versions == [1, 3, 2, 3]
 
 
+def test_who_refuses_everything_twice_leaves_one_dead_letter_for_each(receiver, hook, tell, send, client, admin):
+    path, start = f"/v1/webhooks/{hook(receiver.url)['id']}", client.get("/v1/changes", headers=admin).json["next"]
+    ids = [str(each) for each in tell(1, 2, 3)]
+    for status in (400, 422):
+        receiver.answers = status
+        assert client.post(f"{path}/replay", json={"from": start}, headers=admin).status_code == 200
+        send()
+        letters = client.get(f"{path}/dead-letters", headers=admin).json["items"]
+        assert [(each["event_id"], each["status"]) for each in letters] == [(each, status) for each in reversed(ids)]
+
+
 def test_a_receiver_that_wants_no_more_is_asked_no_more(receiver, hook, tell, send, view):
     made = hook(receiver.url)
     receiver.answers = 410
@@ -315,12 +326,13 @@ def test_a_name_that_turned_private_is_not_sent_to(receiver, hook, tell, send, v
     assert view(made)["last_error"] == "the address is not allowed"
 
 
-def test_production_refuses_plain_http(database, tmp_path, key, client, consumer):
+def test_production_refuses_plain_http(tmp_path):
     made = Settings.from_env({"MDM_HOME": str(tmp_path), "MDM_PROFILE": "production", "MDM_WEBHOOK_HOSTS": "127.0.0.1"})
-    made.key_pepper()
     guard = outbound.guard_of(made)
     assert not guard.plain_http
-    assert create_app(database, made)
+    with pytest.raises(Invalid):
+        outbound.target("http://127.0.0.1:9000/", guard)
+    assert outbound.target("https://127.0.0.1:9000/", guard)
 
 
 def test_nobody_sets_up_more_than_they_may_see(client, key, consumer):

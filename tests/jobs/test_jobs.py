@@ -187,6 +187,23 @@ def test_of_one_queue_the_lowest_priority_goes_first_then_the_longest_due(work, 
     assert done == ["sooner", "usual", "usual too", "later"]
 
 
+def test_what_is_done_is_forgotten_soonest_where_there_is_most_of_it(work, job):
+    made = {
+        (kind, queue): job(kind, f"{kind} {queue}", queue) for kind, queue in (("noop", "feed"), ("canary", "sweep"), ("noop", "sweep"))
+    }
+
+    def left_after(age):
+        work.run(lambda s: execute(s, "update job set state = 'done', finished_at = now() - %s::interval", (age,)))
+        work.run(jobs.sweep)
+        left = {row[0] for row in work.run(lambda s: fetch(s, "select id from job"))}
+        return [place for place, job_id in made.items() if job_id in left]
+
+    assert left_after("9 minutes") == list(made)
+    assert left_after("11 minutes") == [("canary", "sweep"), ("noop", "sweep")]
+    assert left_after("61 minutes") == [("noop", "sweep")]
+    assert left_after("31 days") == []
+
+
 def test_a_delayed_job_waits(work, hand):
     work.run(lambda session: jobs.enqueue(session, "noop", {}, dedupe_key="k", delay_seconds=60))
     assert hand(noop=lambda _: None).drain() == 0

@@ -10,11 +10,11 @@ from api.app import create_app
 from mdm.access import SYSTEM_ACTOR, Actor, NewPrincipal, Role, create_client
 from mdm.db import Database
 from mdm.ids import new_id
-from mdm.mapping import NewRule, write_drafts
+from mdm.mapping import NewRule, get_rule, write_drafts
 from mdm.mapping_answers import Ask, one_snapshot, resolve
 from mdm.mapping_approval import approve, retire
 from mdm.mapping_releases import release, roll_back
-from mdm.mapping_sets import By, Definition, Input, Output, get_set, put_set
+from mdm.mapping_sets import By, Definition, Input, Output, get_set, has_set, put_set
 from mdm.settings import Settings
 
 TODAY = date(2026, 7, 15)
@@ -36,13 +36,8 @@ class Set:
         return self.database.run(work)
 
     def define(self, definition):
-        read = self.revision if self.exists else None
+        read = self.revision if self.run(lambda s: has_set(s, self.code)) else None
         return self.run(lambda s: put_set(s, self.by(SYSTEM_ACTOR), self.code, definition, if_match=read))[0]
-
-    @property
-    def exists(self):
-        with self.database.engine.connect() as connection:
-            return connection.exec_driver_sql("select 1 from mapping_set where code = %s", (self.code,)).first() is not None
 
     @property
     def revision(self):
@@ -63,6 +58,9 @@ class Set:
         self.approve(made)
         return made.id
 
+    def read(self, rule_id):
+        return self.run(lambda s: get_rule(s, self.code, rule_id))
+
     def retire(self, rule, actor=BOB):
         return self.run(lambda s: retire(s, self.by(actor), self.code, rule.id, if_match=rule.version, reason="wrong"))
 
@@ -72,12 +70,15 @@ class Set:
     def roll_back(self, number, actor=BOB):
         return self.run(lambda s: roll_back(s, self.by(actor), self.code, number, if_match=self.revision, note="")).number
 
-    def ask(self, *inputs, as_of=TODAY, known_at=None, actor=SYSTEM_ACTOR):
+    def resolve(self, *inputs, as_of=TODAY, known_at=None, actor=SYSTEM_ACTOR):
         def work(session):
             one_snapshot(session)
             return resolve(session, actor, self.code, [Ask(each, as_of) for each in inputs], known_at)
 
-        return self.run(work).answers
+        return self.run(work)
+
+    def ask(self, *inputs, **rest):
+        return self.resolve(*inputs, **rest).answers
 
     def one(self, inputs, **rest):
         return self.ask(inputs, **rest)[0]

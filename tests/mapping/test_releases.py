@@ -13,7 +13,7 @@ from tests.mapping.conftest import BOB, PLAIN
 def test_two_releases_compared(rules):
     kept, gone, old = (rules.rule({"department": name}, name) for name in "abc")
     first = rules.release()
-    rules.retire(rules.run(lambda s: read(s, rules, gone)))
+    rules.retire(rules.read(gone))
     new = rules.rule({"department": "c"}, "other", replaces=old)
     added = rules.rule({"department": "d"}, "d")
     found = rules.run(lambda s: compare(s, rules.code, first, rules.release()))
@@ -21,12 +21,6 @@ def test_two_releases_compared(rules):
     assert [rule.id for rule in found.removed] == [gone]
     assert [([b.id for b in c.before], [a.id for a in c.after]) for c in found.changed] == [([old], [new])]
     assert kept not in {rule.id for rule in (*found.added, *found.removed)}
-
-
-def read(session, rules, rule_id):
-    from mdm.mapping import get_rule
-
-    return get_rule(session, rules.code, rule_id)
 
 
 def test_a_rollback_restores_the_answers_and_erases_nothing(rules):

@@ -77,9 +77,10 @@ def test_a_key_and_a_golden_id_mean_the_same(world):
 
 
 def test_what_the_crosswalk_does_not_know_is_said_and_missed(world):
-    unknown, nobody, nonsense = world.ask({"department": key("9999")}, {"department": key("4410", "no-such")}, {"department": "Cardiology"})
-    codes = [answer["problems"][0]["code"] for answer in (unknown, nobody, nonsense)]
+    found = world.resolve({"department": key("9999")}, {"department": key("4410", "no-such")}, {"department": "Cardiology"})
+    codes = [answer["problems"][0]["code"] for answer in found.answers]
     assert codes == ["unknown_value", "unknown_system", "not_understood"]
+    assert found.missed == {("department", "ehr-north"): ["9999"]}
 
 
 def test_a_rule_names_only_what_is_there(world):
@@ -121,10 +122,11 @@ def test_a_merge_does_not_change_what_was_known(world):
 
 def test_targets_that_are_gone_are_conflicts(world):
     world.rule({"department": key("4410")}, world.outputs)
-    with world.database.engine.begin() as connection:
-        connection.exec_driver_sql("update xref set status = 'inactive' where value = '0100-011020'")
-    (found,) = world.run(lambda s: conflicts(s, ANN, world.code, TODAY)).items
-    assert (found.kind, found.name, found.value) == ("target_inactive", "cost_center", "0100-011020")
+    for change, kind in (("status = 'inactive'", "target_inactive"), ("recorded_to = clock_timestamp()", "target_unknown")):
+        with world.database.engine.begin() as connection:
+            connection.exec_driver_sql(f"update xref set {change} where value = '0100-011020'")
+        (found,) = world.run(lambda s: conflicts(s, ANN, world.code, TODAY)).items
+        assert (found.kind, found.name, found.value) == (kind, "cost_center", "0100-011020")
 
 
 def test_coverage_of_a_domain(world):
@@ -136,7 +138,8 @@ def test_coverage_of_a_domain(world):
 
 
 def test_a_key_of_another_domain_or_system_asks_in_vain(world):
-    elsewhere = Actor(new_id(), "flow", Role.INTEGRATION, systems=frozenset({"ehr-mercy"}))
+    elsewhere = Actor(new_id(), "flow", Role.INTEGRATION, systems=frozenset({"erp-north"}))
+    assert world.one({}, actor=elsewhere)["outcome"] == "no_rule"  # the set itself is open
     with pytest.raises(Forbidden):
         world.one({"department": key("4410")}, actor=elsewhere)
     with pytest.raises(Forbidden):

@@ -28,7 +28,7 @@ from mdm.pins import NewPin, pin
 from mdm.recompute import misplaced
 from mdm.rematch import settle_pairs
 from mdm.tasks import VERDICTS, Ruling, decide, list_tasks
-from mdm.undo import undo
+from mdm.undo import UNDOABLE, undo
 from tests.conftest import empty
 from tests.mdm.test_laws import patients
 from tests.mdm.test_undo import picture
@@ -40,7 +40,6 @@ PIECES = 10
 EXAMPLES = int(os.environ.get("CONCORD_STATE_EXAMPLES", "20"))
 FIRST_SEED = int(os.environ.get("CONCORD_STATE_SEED", "1"))
 NUMBER = st.integers(0, 999)
-UNDOABLE = ("same", "different", "merge", "split", "move", "pin", "accept", "reject")
 
 
 class Identity(RuleBasedStateMachine):
@@ -106,7 +105,7 @@ class Identity(RuleBasedStateMachine):
         """Any decision that stands, not only the last."""
         rows = self.ask(
             "select id from decision d where kind = any(%s) and not exists (select 1 from decision r where r.revokes = d.id) order by id",
-            list(UNDOABLE),
+            sorted(UNDOABLE),
         )
         if rows:
             self.try_to(lambda session: undo(session, PATIENT, rows[number % len(rows)][0], ACT))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from mdm.ids import new_id
 from mdm.migrate import migrate
 from mdm.settings import Settings
 from tests.conftest import register_systems
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,9 +39,6 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(new_database: Any, tmp_path_factory: Any) -> Any:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
     database = new_database()
     migrate(database)
     register_systems(database)
@@ -49,7 +46,7 @@ def served(new_database: Any, tmp_path_factory: Any) -> Any:
         "MDM_HOME": str(tmp_path_factory.mktemp("home")),
         "MDM_DATABASE_URL": database.url,
         "MDM_BROKER_URL": "none",
-        "MDM_PORT": str(port),
+        "MDM_PORT": str(free_port()),
         "MDM_WEB_WORKERS": "2",
         "MDM_LOG_LEVEL": "CRITICAL",
     }
@@ -57,7 +54,7 @@ def served(new_database: Any, tmp_path_factory: Any) -> Any:
     server = subprocess.Popen([sys.executable, "-m", "mdm.cli", "serve"], cwd=ROOT, env={"PATH": os.defpath, **variables}, process_group=0)
     try:
         assert wait_until(lambda: serving.is_ready(settings), 60)
-        yield Served(database, port, settings)
+        yield Served(database, settings.port, settings)
     finally:
         os.killpg(server.pid, signal.SIGKILL)
         server.wait()
