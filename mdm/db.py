@@ -36,7 +36,9 @@ _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
 _ENGINES_MAX = 64
-_STATEMENTS_MAX = 500  # deliveries, decisions and their undoing send some 150 different ones; psycopg's 100 would prepare them over and over
+_STATEMENTS_MAX = (
+    500  # deliveries, decisions and their undoing send some 150 different ones; psycopg's 100 would prepare them over and over
+)
 _DRIVER = "driver"
 _WAITING = "waiting"
 

@@ -17,11 +17,12 @@ from mdm.models import current_scorer
 from mdm.resolve import partition
 
 BATCH = 200
+FIRST = UUID(int=0)
 
 
 def misplaced(database: Database, entity: EntityType) -> Iterator[UUID]:
     """Golden records of a domain whose records would not share one, and exactly one, if everything were worked out anew."""
-    after: UUID | None = UUID(int=0)
+    after: UUID | None = FIRST
     while after is not None:
         found, after = database.run(partial(_in_one_snapshot, entity=entity, after=after))
         yield from found
@@ -33,7 +34,7 @@ def _in_one_snapshot(session: Session, entity: EntityType, after: UUID) -> tuple
     return misplaced_after(session, entity, after)
 
 
-def misplaced_after(session: Session, entity: EntityType, after: UUID = UUID(int=0)) -> tuple[set[UUID], UUID | None]:
+def misplaced_after(session: Session, entity: EntityType, after: UUID = FIRST) -> tuple[set[UUID], UUID | None]:
     """The misplaced among the next golden records, and where to go on."""
     rows = fetch(
         session,

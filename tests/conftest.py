@@ -140,7 +140,7 @@ class Keeper:
         self._do(f"truncate {listed} restart identity cascade")
 
     def _do(self, statements: str) -> None:
-        self._connection.execute(cast(LiteralString, statements))
+        self._connection.execute(cast("LiteralString", statements))
 
 
 def register_systems(database: Database) -> None:
