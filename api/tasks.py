@@ -61,8 +61,9 @@ class TaskPageSchema(Schema):
 
 
 class TaskDecisionSchema(Schema):
-    """What is true: same or different for a review, accept or reject for a proposed cut or a quarantined update.
+    """What is true: same, link-only or different for a review, accept or reject for a proposed cut or a quarantined update.
 
+    Of a merge request: done (the system has merged its records), declined (it will not).
     Of a miss: map (the value belongs to the candidate), ignore (not worth mapping), not_ours (no such value can be).
     """
 

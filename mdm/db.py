@@ -19,7 +19,7 @@ from zlib import crc32
 import psycopg
 from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,9 @@ _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
 _ENGINES_MAX = 64
+_STATEMENTS_MAX = (
+    500  # deliveries, decisions and their undoing send some 150 different ones; psycopg's 100 would prepare them over and over
+)
 _DRIVER = "driver"
 _WAITING = "waiting"
 
@@ -59,6 +62,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={"connect_timeout": 3, "prepare_threshold": 1},
             )
+            event.listen(self.engine, "connect", _remember_statements)
         except (ValueError, ImportError) as error:
             raise ServiceError(f"MDM_DATABASE_URL is no usable PostgreSQL address ({type(error).__name__})") from error
 
@@ -100,6 +104,10 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _remember_statements(connection: psycopg.Connection[Row], _: object) -> None:
+    connection.prepared_max = _STATEMENTS_MAX
 
 
 @contextmanager

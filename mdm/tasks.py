@@ -18,12 +18,14 @@ from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
 from mdm.misswork import NO_TARGET
+from mdm.requests import ANSWER, LINK_ONLY, key_of
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
-    "review": ("same", "different"),
+    "review": ("same", "different", "link-only"),
     "cut": ("accept", "reject"),
     "overlay": ("accept", "reject"),
     "undo": ("keep", "part"),
+    "request": ("done", "declined"),
     "mapping": ("map", "ignore", "not_ours"),
 }
 
@@ -167,12 +169,12 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
 
 
 def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
-    """Same: the subject and the candidate are one. Different: they never are; every pair of theirs is parted."""
+    """Same: the subject and the candidate are one. Link only: they are, and a system keeps both. Different: they never are."""
     ruling = case.ruling
     subject, *candidates = case.task.goldens
     if ruling.candidate is not None and ruling.candidate not in candidates:
         raise Invalid(problems=(FieldProblem("unknown_candidate", "/candidate", "the task names no such candidate"),))
-    if ruling.verdict == "same" and ruling.candidate is None and len(candidates) > 1:
+    if ruling.verdict in {"same", LINK_ONLY} and ruling.candidate is None and len(candidates) > 1:
         raise Invalid(problems=(FieldProblem("required", "/candidate", "say which candidate it is"),))
     judged = [ruling.candidate] if ruling.candidate is not None else candidates
     members = identity.taken_together(session, entity, [subject, *judged], None)
@@ -180,6 +182,8 @@ def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     if ruling.verdict == "same":
         # The oldest survives, as when the machine joins
         return identity.say(session, entity, identity.merging(session, min(members), members, "same"), act).decision_id
+    if ruling.verdict == LINK_ONLY:
+        return identity.say(session, entity, identity.linking(session, min(members), members), act).decision_id
     pairs = [(a.id, b.id) for a in members[subject] for golden in judged for b in members[golden]]
     records = [m.id for found in members.values() for m in found]
     return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id
@@ -203,6 +207,15 @@ def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
         return identity.split(session, entity, case.task.goldens[0], [sorted(kept)], act).decision_id
     identity.taken_together(session, entity, case.task.goldens, None)
     return identity.say(session, entity, identity.Saying("keep", sorted(kept), ()), act).decision_id
+
+
+def _judge_request(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Done: the system has merged its records, whatever it delivers of them. Declined: it will not. It is not asked again."""
+    members = identity.taken_together(session, entity, case.task.goldens, None)
+    about = [m.id for m in members[case.task.goldens[0]] if m.id in case.task.records]
+    told = {"request": key_of(case.task.detail["decision"], case.task.records), "answer": case.ruling.verdict}
+    saying = identity.Saying(ANSWER, about, (), detail=told)
+    return identity.say(session, entity, saying, case.act(case.task.detail)).decision_id
 
 
 def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
@@ -230,5 +243,6 @@ _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "cut": _judge_cut,
     "overlay": _judge_overlay,
     "undo": _judge_undo,
+    "request": _judge_request,
     "mapping": _judge_mapping,
 }

@@ -233,7 +233,7 @@ def _undo_mapping(session: Session, entity: EntityType, decision: DecisionView, 
 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
 _UNDO: dict[str, Handler] = {
-    **dict.fromkeys(("same", "different", "merge", "split", "move"), _undo_identity),
+    **dict.fromkeys(("same", "different", "merge", "link-only", "split", "move", "answer"), _undo_identity),
     "pin": _undo_pin,
     "accept": _undo_update,
     "reject": _undo_update,
