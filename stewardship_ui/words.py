@@ -87,6 +87,18 @@ def moment(at: datetime | None) -> str:
     return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def ago(at: datetime | None) -> str:
+    """How long ago, or in how long; beyond a month the day itself."""
+    if at is None:
+        return ""
+    seconds = (datetime.now(UTC) - at.astimezone(UTC)).total_seconds()
+    for limit, size, unit in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h"), (2592000, 86400, "d")):
+        if abs(seconds) < limit:
+            amount = f"{round(abs(seconds) / size)} {unit}"
+            return f"{amount} ago" if seconds >= 0 else f"in {amount}"
+    return at.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 def bits(weight: float) -> str:
     """A weight with its sign: a true minus, so that columns of figures align."""
     return f"{weight:+.1f}".replace("-", "\u2212")
