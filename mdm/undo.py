@@ -122,18 +122,22 @@ def _involved(session: Session, entity: EntityType, decision: DecisionView) -> d
 _LAST_HOMES: LiteralString = (
     "with edge_of_time as (select min(id) as first from link where decision_id = %(id)s)"
     " select distinct on (l.record_id) l.record_id, l.golden_id from link l left join decision d on d.id = l.decision_id"
-    " where l.record_id = any(%(records)s) and case when l.decision_id is null or d.kind = 'undo'"
+    " left join decision r on r.revokes = d.id where l.record_id = any(%(records)s) and case when l.decision_id is null or d.kind = 'undo'"
     # What the machine worked out before stands; what it did later is worked out again. So with what followed from taking others back.
     " then l.id < (select first from edge_of_time)"
+    # Of a decision taken back before: whom it had brought here, and its taking back left here, has been here on evidence since.
+    " when r.id is not null then l.id < (select first from edge_of_time) and r.created_at < %(at)s"
+    " and coalesce(l.recorded_to, 'infinity') > r.created_at"
+    " and not exists (select 1 from link n where n.record_id = l.record_id and n.decision_id = r.id)"
     # Decisions stand, earlier and later ones, unless taken back.
-    " else d.id <> %(id)s and not exists (select 1 from decision r where r.revokes = d.id) end"
+    " else d.id <> %(id)s end"
     " order by l.record_id, l.id desc"
 )
 
 
 def _homes(session: Session, decision: DecisionView, records: Sequence[UUID]) -> Homes:
     """Where each record would be without the decision; None: it came later, and evidence alone says where it belongs."""
-    rows = fetch(session, _LAST_HOMES, {"id": decision.id, "records": array(records)})
+    rows = fetch(session, _LAST_HOMES, {"id": decision.id, "at": decision.created_at, "records": array(records)})
     last: dict[UUID, UUID] = dict(rows)
     living = {golden: _living(session, decision, golden) for golden in set(last.values())}
     return {record: living[last[record]] if record in last else None for record in records}
