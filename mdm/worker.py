@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -172,19 +173,29 @@ def work_with_broker(place: Place) -> None:
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
     _every(ROUND_SECONDS, couriers.round, stop)
-    worker = app.Worker(
-        pool="prefork",
-        concurrency=place.concurrency,
-        queues=list(place.queues),
-        loglevel="WARNING",
-        quiet=True,
-        without_mingle=True,
-        without_gossip=True,
-        without_heartbeat=True,
-    )
-    worker.start()
+    _serve(app, place, stopping)
     stop.set()
     couriers.rest()
+
+
+def _serve(app: Celery, place: Place, stopping: Flag) -> None:
+    """Celery gives up, and says no more than it would of an orderly end, when a child dies before the first message: begin again."""
+    while True:
+        worker = app.Worker(
+            pool="prefork",
+            concurrency=place.concurrency,
+            queues=list(place.queues),
+            loglevel="WARNING",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        )
+        worker.start()
+        if stopping.is_up() or not worker.exitcode:
+            return
+        _log.error("worker begins again", exitcode=worker.exitcode)
+        time.sleep(POLL_SECONDS)
 
 
 def _end_by_force(ended: threading.Event) -> None:
