@@ -32,6 +32,7 @@ from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
+from mdm.retention import CLEAN, clean, has_old
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
@@ -99,7 +100,7 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -119,6 +120,8 @@ def _begin_standing_jobs(session: Session) -> list[tuple[UUID, str]]:
         begun.append((jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed"))
     if has_expired(session):
         begun.append((jobs.enqueue(session, EXPIRE_PINS, {}, dedupe_key=EXPIRE_PINS), "interactive"))
+    if has_old(session):
+        begun.append((jobs.enqueue(session, CLEAN, {}, dedupe_key=CLEAN, queue="sweep"), "sweep"))
     return begun
 
 
