@@ -20,6 +20,7 @@ from mdm.errors import (
     FieldProblem,
     Forbidden,
     Gone,
+    InProgress,
     Invalid,
     NotFound,
     ServiceError,
@@ -116,7 +117,10 @@ def status_of(error: ConcordError) -> HTTPStatus:
 
 
 def concord_problem(error: ConcordError) -> Response:
-    return problem(status_of(error), error.code, error.message, error.problems)
+    response = problem(status_of(error), error.code, error.message, error.problems)
+    if isinstance(error, InProgress):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def http_problem(error: HTTPException) -> Response:

@@ -217,9 +217,10 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
             answer=answer,
             refusals=refusals,
             docs={"parameters": [if_match_parameter("the golden record; a rehearsal needs none", required=False)]},
+            once=True,
         )
         add(blueprint, method, f"/golden/<golden_id>{rule}", partial(handler, entity), operation)
-    unpin = Operation(name="unpin_value", summary="Take a pin back", access=decide, query=ReasonQuery, answer=UndoneSchema, refusals=(409,))
+    unpin = Operation(name="unpin_value", summary="Take a pin back", access=decide, query=ReasonQuery, answer=UndoneSchema, once=True)
     add(blueprint, "DELETE", "/golden/<golden_id>/pins/<attribute>", partial(delete_pin, entity), unpin)
     listed = Operation(
         name="list_decisions",
@@ -240,7 +241,7 @@ def blueprint() -> Any:
         access=Access(Verb.DECIDE),
         query=ReasonQuery,
         answer=UndoneSchema,
-        refusals=(409,),
+        once=True,
     )
     add(made, "GET", "/<decision_id>", get_decision, one)
     add(made, "DELETE", "/<decision_id>", delete_decision, undone)

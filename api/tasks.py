@@ -86,13 +86,14 @@ def blueprint() -> Any:
         answer=TaskSchema,
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the task")]},
+        once=True,
     )
     undo = Operation(
         name="undo_task",
         summary="Take back what was decided of a task; it opens again where its question still stands",
         access=Access(Verb.DECIDE),
         answer=UndoneSchema,
-        refusals=(409,),
+        once=True,
     )
     add(made, "DELETE", "/<task_id>/decision", delete_decision, undo)
     add(made, "GET", "", get_all, listing)

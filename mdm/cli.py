@@ -166,7 +166,7 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     elif broker == NO_BROKER:
         worker.work_without_broker(place, _stop_event())
     else:
-        _check_broker(found)
+        _look_for_broker(found)
         worker.work_with_broker(place)
 
 
@@ -272,13 +272,31 @@ def _resolved(settings: Settings) -> Settings:
 
 
 def _check_broker(settings: Settings) -> None:
-    """A wrong address shows at start; a broker that goes away later is done without."""
+    """A wrong address shows when it is set up."""
+    if not _broker_answers(settings):
+        raise ServiceError(_NO_ANSWER.format(_safe(settings)))
+
+
+def _look_for_broker(settings: Settings) -> None:
+    """Say that it does not answer; it is done without until it does, for a worker that ends would leave everything undone."""
+    if not _broker_answers(settings):
+        _say(_NO_ANSWER.format(_safe(settings)) + ": looking into the table meanwhile")
+
+
+_NO_ANSWER = "the broker at {} does not answer (MDM_BROKER_URL)"
+
+
+def _safe(settings: Settings) -> str:
     from mdm.db import safe_address
+
+    return safe_address(settings.broker_url or "")
+
+
+def _broker_answers(settings: Settings) -> bool:
     from mdm.doorbell import celery_app, is_answering
 
     url = settings.broker_url
-    if url is not None and url != NO_BROKER and not is_answering(celery_app(url)):
-        raise ServiceError(f"the broker at {safe_address(url)} does not answer (MDM_BROKER_URL)")
+    return url in {None, NO_BROKER} or is_answering(celery_app(url or ""))
 
 
 def _say(line: str) -> None:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit
@@ -47,6 +48,9 @@ set_json_dumps(dumps)
 set_json_loads(loads)
 
 
+_JOINED: ContextVar[tuple["Database", Session] | None] = ContextVar("joined", default=None)
+
+
 class Database:
     """An engine and what is done with it. One per process."""
 
@@ -69,6 +73,10 @@ class Database:
     @contextmanager
     def unit_of_work(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by any exception."""
+        outer = self._joined()
+        if outer is not None:
+            yield outer
+            return
         with translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # who asks nothing begins nothing; closing rolls back what was not committed
             if session.in_transaction():
@@ -77,6 +85,9 @@ class Database:
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction, from the beginning again when locks collided (at most 5 times)."""
+        outer = self._joined()
+        if outer is not None:  # whose owner begins again
+            return work(outer)
         for attempt in range(_ATTEMPTS):
             try:
                 with self.unit_of_work() as session:
@@ -96,6 +107,25 @@ class Database:
             return result
 
         return self.run(rehearsal)
+
+    def joining(self, session: Session, work: Callable[[], T]) -> T:
+        """Do `work`, all of whose transactions with this database are part of the session's; taken back alone when it raises."""
+        _send_waiting(session)
+        token = _JOINED.set((self, session))
+        try:
+            with session.begin_nested():
+                result = work()
+                _send_waiting(session)
+                return result
+        except BaseException:
+            session.info.pop(_WAITING, None)
+            raise
+        finally:
+            _JOINED.reset(token)
+
+    def _joined(self) -> Session | None:
+        found = _JOINED.get()
+        return found[1] if found is not None and found[0] is self else None
 
     def check(self) -> None:
         """Raise Unavailable unless a statement works."""

@@ -14,6 +14,7 @@ ConcordError
 ├── Forbidden
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
+│   ├── InProgress           the same request is being done at this moment
 │   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
@@ -123,6 +124,12 @@ class Stale(Conflict):
     """Somebody changed this since you read it."""
 
     code = "stale"
+
+
+class InProgress(Conflict):
+    """The request with this key is being done at this moment; ask again for its answer."""
+
+    code = "in_progress"
 
 
 class HierarchyLoop(Conflict):

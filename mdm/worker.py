@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,7 @@ from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
+from mdm.retention import CLEAN, clean, has_old
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
@@ -98,7 +100,7 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -118,6 +120,8 @@ def _begin_standing_jobs(session: Session) -> list[tuple[UUID, str]]:
         begun.append((jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed"))
     if has_expired(session):
         begun.append((jobs.enqueue(session, EXPIRE_PINS, {}, dedupe_key=EXPIRE_PINS), "interactive"))
+    if has_old(session):
+        begun.append((jobs.enqueue(session, CLEAN, {}, dedupe_key=CLEAN, queue="sweep"), "sweep"))
     return begun
 
 
@@ -172,19 +176,29 @@ def work_with_broker(place: Place) -> None:
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
     _every(ROUND_SECONDS, couriers.round, stop)
-    worker = app.Worker(
-        pool="prefork",
-        concurrency=place.concurrency,
-        queues=list(place.queues),
-        loglevel="WARNING",
-        quiet=True,
-        without_mingle=True,
-        without_gossip=True,
-        without_heartbeat=True,
-    )
-    worker.start()
+    _serve(app, place, stopping)
     stop.set()
     couriers.rest()
+
+
+def _serve(app: Celery, place: Place, stopping: Flag) -> None:
+    """Celery gives up, and says no more than it would of an orderly end, when a child dies before the first message: begin again."""
+    while True:
+        worker = app.Worker(
+            pool="prefork",
+            concurrency=place.concurrency,
+            queues=list(place.queues),
+            loglevel="WARNING",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        )
+        worker.start()
+        if stopping.is_up() or not worker.exitcode:
+            return
+        _log.error("worker begins again", exitcode=worker.exitcode)
+        time.sleep(POLL_SECONDS)
 
 
 def _end_by_force(ended: threading.Event) -> None:

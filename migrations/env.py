@@ -11,6 +11,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_misses,
     tables_relations,
     tables_stewards,
+    tables_upkeep,
 )
 from mdm.tables_work import Base  # importing it also maps the tables of records and golden records
 

@@ -72,6 +72,7 @@ class Identity(RuleBasedStateMachine):
     def send(self, deliveries: list[Delivery]) -> None:
         deliver_all(self.database, self.entity, SYSTEM_ACTOR, deliveries, "test")
 
+    @precondition(lambda self: self.before)
     @rule(number=NUMBER)
     def deactivate(self, number: int) -> None:
         rows = self.ask("select system, key from source_record order by id")
@@ -104,6 +105,7 @@ class Identity(RuleBasedStateMachine):
         others = sorted(g for g in self.before.values() if g != golden)
         self.act(lambda session: move(session, self.entity, golden, records[:1], others[number % len(others)], ACT), undone=undone)
 
+    @precondition(lambda self: self.before)
     @rule(number=NUMBER, undone=st.booleans())
     def pin(self, number: int, *, undone: bool) -> None:
         golden = sorted(self.before.values())[number % len(self.before)]

@@ -17,6 +17,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_misses,
     tables_relations,
     tables_stewards,
+    tables_upkeep,
 )
 from mdm.access import SYSTEM_ACTOR
 from mdm.mapping_answers import Ask, resolve
