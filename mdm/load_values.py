@@ -3,14 +3,18 @@
     converter = Converter(entity, system, table.header, mapping, steps)     # mapping and steps checked before
     for row in batch.rows:
         made = converter.convert(row)                                       # Delivery | RowReject
+    rows = converter.repair(batch.rows)                                     # or in two goes: what is staged is repaired ...
+    rejects = converter.screen(rows)                                        # ... place in `rows` -> RowReject, without making deliveries
+    made = converter.deliver(rows[0])                                       # and later, of a repaired row, the same as convert made
     converter.applied                                                       # title of a step -> rows that it changed
 
 What standardise would refuse is refused here under the same codes, with the column's name in place of a pointer.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from operator import ne
 
 from mdm.entity import EntityType
 from mdm.load_steps import Step, cell_of
@@ -22,6 +26,10 @@ from mdm.values.date import DATE
 
 _Place = tuple[str, int, str]  # target, place in the row, separator of values
 
+Columns = Sequence[Sequence[str | None]]
+Doubt = Callable[[Columns], Iterable[int]]
+
+_MOST = {IDENTIFIER: IDENTIFIERS_MAX, RELATIONSHIP: RELATIONSHIPS_MAX}
 _WHOLE_DATE = len("2000-01-01")
 _ALWAYS: tuple[str, date | None, date | None] = ("active", None, None)
 
@@ -51,10 +59,62 @@ class Converter:
         self._required = [name for name in required(entity) if name != KEY]
         self._lengths = {a.name: a.type.max_length for a in entity.attributes}
         self._shortest = min((self._lengths[name] for name, _ in self._ones), default=0)
+        self._doubts = [*self._plain_doubts(places), *self._other_doubts()]
+
+    def _plain_doubts(self, places: list[_Place]) -> Iterator[Doubt]:
+        """Per column, the rows that are worth a second look: too many never hurt, one too few would."""
+        columns = Counter(_kind(target) for target, _, _ in places)
+        yield _blank(self._key)
+        for target, place, separator in places:
+            limit = self._lengths.get(target, KEY_LENGTH_MAX)
+            if separator:
+                yield _splits(place, separator, _MOST.get(_kind(target), VALUES_MAX) // columns[_kind(target)])
+            yield _longer(place, limit)
+        for name in self._required:
+            alone = [place for target, place, _ in places if target == name]
+            yield _blank(alone[0]) if len(alone) == 1 else _all_rows
+
+    def _other_doubts(self) -> Iterator[Doubt]:
+        status, start, end = self._times
+        if status is not None:
+            yield _unusual(status, lambda text: not text.strip() or text.strip().lower() in STATUSES)
+        if start is not None and end is not None:
+            yield _all_rows
+        else:
+            yield from (_unusual(place, _is_day) for place in (start, end) if place is not None)
+        if (
+            len(self._ends) > RELATIONSHIPS_MAX
+            or len(self._identifiers) > IDENTIFIERS_MAX
+            or any(len(p) > VALUES_MAX for _, p in self._many)
+        ):
+            yield _all_rows
 
     def convert(self, row: Cells) -> Delivery | RowReject:
         """The delivery of one row as wide as the header."""
-        cells = self._repaired(row) if self._steps else row
+        return self.deliver(self.repair([row])[0])
+
+    def repair(self, rows: Sequence[Cells]) -> Sequence[Cells]:
+        """The rows after every step; column by column, and counted."""
+        if not self._steps or not rows:
+            return rows
+        columns: list[Sequence[str | None]] = list(zip(*rows, strict=True))
+        for place, repair, title in self._steps:
+            before = columns[place]
+            columns[place] = after = [repair(cell) if cell else cell for cell in before]
+            self.applied[title] += sum(map(ne, before, after))
+        return list(zip(*columns, strict=True))
+
+    def screen(self, rows: Sequence[Cells]) -> dict[int, RowReject]:
+        """Which repaired rows `deliver` will reject, by their place: at a tenth of the cost of delivering them all."""
+        if not rows:
+            return {}
+        columns = list(zip(*rows, strict=True))
+        doubtful = {index for doubt in self._doubts for index in doubt(columns)}
+        found = {index: self.deliver(rows[index]) for index in sorted(doubtful)}
+        return {index: made for index, made in found.items() if isinstance(made, RowReject)}
+
+    def deliver(self, cells: Cells) -> Delivery | RowReject:
+        """The delivery of one repaired row."""
         key = cells[self._key] or ""
         attributes: dict[str, Raw] = {name: cell for name, place in self._ones if (cell := cells[place])}
         # Nearly every row passes this look at it as a whole; the others are asked field by field.
@@ -70,16 +130,6 @@ class Converter:
         status, start, end = self._period(cells, problems) if self._timed else _ALWAYS
         said = self._said(cells, problems) if self._ends else None
         return RowReject(tuple(problems)) if problems else Delivery(self._system, key, attributes, identifiers, status, start, end, said)
-
-    def _repaired(self, row: Cells) -> Cells:
-        cells = list(row)
-        for place, repair, title in self._steps:
-            before = cells[place]
-            if before:
-                cells[place] = after = repair(before)
-                if after != before:
-                    self.applied[title] += 1
-        return tuple(cells)
 
     def _lacks(self, attributes: dict[str, Raw]) -> bool:
         return any(not _text(attributes.get(name, "")) for name in self._required)
@@ -148,6 +198,53 @@ class Converter:
 
     def _problem(self, code: str, target: str, fix: str) -> RowProblem:
         return RowProblem(code, self._columns.get(target, target), fix)
+
+
+def _kind(target: str) -> str:
+    """Identifiers are counted together, relationships too, the values of an attribute by themselves."""
+    return target[: target.find(":") + 1] or target
+
+
+def _all_rows(columns: Columns) -> Iterable[int]:
+    return range(len(columns[0]))
+
+
+def _blank(place: int) -> Doubt:
+    def doubt(columns: Columns) -> Iterable[int]:
+        column = columns[place]
+        if all(column) and not any(map(str.isspace, filter(None, column))):
+            return ()
+        return [index for index, cell in enumerate(column) if not cell or cell.isspace()]
+
+    return doubt
+
+
+def _longer(place: int, limit: int) -> Doubt:
+    def doubt(columns: Columns) -> Iterable[int]:
+        column = columns[place]
+        if max(map(len, filter(None, column)), default=0) <= limit:
+            return ()
+        return [index for index, cell in enumerate(column) if cell and len(cell) > limit]
+
+    return doubt
+
+
+def _splits(place: int, separator: str, most: int) -> Doubt:
+    return lambda columns: [index for index, cell in enumerate(columns[place]) if cell and cell.count(separator) >= most]
+
+
+def _unusual(place: int, is_usual: Callable[[str], bool]) -> Doubt:
+    """Columns of few different values are asked value by value."""
+
+    def doubt(columns: Columns) -> Iterable[int]:
+        unusual = {cell for cell in set(columns[place]) if cell and not is_usual(cell)}
+        return [index for index, cell in enumerate(columns[place]) if cell in unusual] if unusual else ()
+
+    return doubt
+
+
+def _is_day(text: str) -> bool:
+    return not text.strip() or len(DATE.read(text.strip()).value or "") == _WHOLE_DATE
 
 
 def _values(cell: str | None, separator: str) -> list[str]:
