@@ -102,6 +102,8 @@ def _found(entity: EntityType, columns: Sequence[_Column]) -> list[Suggestion]:
 
 def _offer(entity: EntityType, target: str, column: _Column, fit: float, elsewhere: float, *, is_telling: bool) -> list[Suggestion]:
     """What speaks for a column: its name, held against its content; or content that hardly any other column has."""
+    if column.name == target:
+        return [Suggestion(column.name, target, 1.0, "it is named as this is")]
     alike = _likeness(entity, target, column)
     share = f"{fit:.0%} of its values read as such" if column.values else "it is empty"
     if alike >= _SIMILAR:
@@ -128,7 +130,7 @@ def _names(entity: EntityType, target: str) -> list[str]:
     if target.startswith(IDENTIFIER):
         code = target.removeprefix(IDENTIFIER)
         rule = next(rule for rule in entity.identifiers if rule.system == code)
-        return [words_of(rule.name), words_of(code), words_of(code.partition("-")[2] or code), words_of(BY_CODE[code].label)]
+        return [words_of(rule.name), words_of(code), words_of(code.removeprefix("us-")), words_of(BY_CODE[code].label)]
     if target == KEY:
         return ["key", *(f"{words_of(entity.name)} {word}" for word in ("id", "key", "number", "code"))]
     return [words_of(target.removeprefix(RELATIONSHIP))]
