@@ -23,6 +23,7 @@ from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, STATUS, STATUSES, VA
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX, Delivery, Raw
 from mdm.statements import RELATIONSHIPS_MAX, Assertion
 from mdm.values.date import DATE
+from mdm.values.kind import clean_text
 
 _Place = tuple[str, int, str]  # target, place in the row, separator of values
 
@@ -30,6 +31,7 @@ Columns = Sequence[Sequence[str | None]]
 Doubt = Callable[[Columns], Iterable[int]]
 
 _MOST = {IDENTIFIER: IDENTIFIERS_MAX, RELATIONSHIP: RELATIONSHIPS_MAX}
+_A_KEY = f"a key has 1 to {KEY_LENGTH_MAX} printable characters"
 _WHOLE_DATE = len("2000-01-01")
 _ALWAYS: tuple[str, date | None, date | None] = ("active", None, None)
 
@@ -56,6 +58,7 @@ class Converter:
         self._many = [(name, [(i, sep) for target, i, sep in places if target == name]) for name in at if names.get(name)]
         self._identifiers = [(target.removeprefix(IDENTIFIER), i, sep) for target, i, sep in places if target.startswith(IDENTIFIER)]
         self._ends = [(end_of(target), i, sep) for target, i, sep in places if target.startswith(RELATIONSHIP)]
+        self._single = {rule.name for rule in entity.relationships if rule.single}
         self._required = [name for name in required(entity) if name != KEY]
         self._lengths = {a.name: a.type.max_length for a in entity.attributes}
         self._shortest = min((self._lengths[name] for name, _ in self._ones), default=0)
@@ -70,6 +73,8 @@ class Converter:
             if separator:
                 yield _splits(place, separator, _MOST.get(_kind(target), VALUES_MAX) // columns[_kind(target)])
             yield _longer(place, limit)
+            if target.startswith(RELATIONSHIP):
+                yield _unusual(place, str.isprintable)
         for name in self._required:
             alone = [place for target, place, _ in places if target == name]
             yield _blank(alone[0]) if len(alone) == 1 else _all_rows
@@ -82,12 +87,15 @@ class Converter:
             yield _all_rows
         else:
             yield from (_unusual(place, _is_day) for place in (start, end) if place is not None)
-        if (
-            len(self._ends) > RELATIONSHIPS_MAX
-            or len(self._identifiers) > IDENTIFIERS_MAX
-            or any(len(p) > VALUES_MAX for _, p in self._many)
-        ):
+        if self._may_be_too_many():
             yield _all_rows
+
+    def _may_be_too_many(self) -> bool:
+        """Whether the columns of a row together may say more than a record can hold, or two targets where there is one."""
+        alone = [end.type for end, _, _ in self._ends if end.type in self._single]
+        is_split = any(separator for end, _, separator in self._ends if end.type in self._single)
+        too_wide = len(self._ends) > RELATIONSHIPS_MAX or len(self._identifiers) > IDENTIFIERS_MAX
+        return is_split or too_wide or len(alone) > len(set(alone)) or any(len(places) > VALUES_MAX for _, places in self._many)
 
     def convert(self, row: Cells) -> Delivery | RowReject:
         """The delivery of one row as wide as the header."""
@@ -140,7 +148,7 @@ class Converter:
         if not key.strip():
             problems.append(self._problem("missing_key", KEY, "the row has no key: give it the key of its system"))
         elif len(key) > KEY_LENGTH_MAX:
-            problems.append(self._problem("invalid_key", KEY, f"a key has at most {KEY_LENGTH_MAX} characters"))
+            problems.append(self._problem("invalid_key", KEY, _A_KEY))
         problems += [
             self._problem("required", name, f"{self._entity.attribute(name).title} is required: fill it in")
             for name in self._required
@@ -190,9 +198,12 @@ class Converter:
         ]
         if len(found) > RELATIONSHIPS_MAX:
             problems.append(RowProblem("too_many", "", f"at most {RELATIONSHIPS_MAX} relationships: leave some out"))
-        long = {each.type for each in found if each.value is not None and len(each.value) > KEY_LENGTH_MAX}
+        no_keys = {each.type for each in found if len(each.value or "") > KEY_LENGTH_MAX or not clean_text(each.value or "")}
+        problems += [self._problem("invalid_key", RELATIONSHIP + name, _A_KEY) for name in sorted(no_keys)]
+        ends = {(each.type, each.tree, each.system, clean_text(each.value or "")) for each in found}
+        twice = {kind for (kind, _), count in Counter(end[:2] for end in ends).items() if count > 1 and kind in self._single}
         problems += [
-            self._problem("invalid_key", RELATIONSHIP + name, f"a key has at most {KEY_LENGTH_MAX} characters") for name in sorted(long)
+            self._problem("two_targets", RELATIONSHIP + name, "one target at a time: leave one of them out") for name in sorted(twice)
         ]
         return tuple(found)
 
