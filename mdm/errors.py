@@ -7,7 +7,8 @@ ConcordError
 │   ├── UnknownDomain
 │   ├── UnknownSystem
 │   ├── InvalidRecord        with one problem per field
-│   └── UnusableInput        a command's files or options: status 2 in the shell
+│   ├── UnusableInput        a command's files or options: status 2 in the shell
+│       └── UnusableFile     a delivered file that cannot be read as a table: names file, row, column and remedy
 ├── NotFound
 ├── Gone                     a position in a history that ended
 ├── Unauthenticated
@@ -87,6 +88,12 @@ class UnusableInput(Invalid):
     """The files or options cannot be used."""
 
     code = "unusable_input"
+
+
+class UnusableFile(UnusableInput):
+    """The file cannot be read as a table."""
+
+    code = "unusable_file"
 
 
 class NotFound(ConcordError):
