@@ -15,6 +15,7 @@ ConcordError
 ├── Forbidden
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
+│   ├── PlanStale            a load's plan does not know what happened since; names the difference
 │   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
@@ -130,6 +131,12 @@ class Stale(Conflict):
     """Somebody changed this since you read it."""
 
     code = "stale"
+
+
+class PlanStale(Conflict):
+    """Things have changed since this plan was made: plan again."""
+
+    code = "plan_stale"
 
 
 class HierarchyLoop(Conflict):

@@ -66,9 +66,7 @@ def demote_overshared(
     return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
 
 
-def overshared(
-    entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]
-) -> set[tuple[str, str]]:
+def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]) -> set[tuple[str, str]]:
     """Values of `fresh` records that too many would hold: counted with those of `stock`, or under a key that is too heavy already."""
     over: set[tuple[str, str]] = set()
     for column, rule in _guard_rules(entity).items():

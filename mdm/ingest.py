@@ -105,11 +105,12 @@ def _run_chunk(database: Database, work: Callable[[Session, Sequence["Ready"]], 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A row that may be delivered: its place in the batch, its standard form, its keys by rule."""
+    """A row that may be delivered: its place in the batch, its standard form, its keys by rule; and the id it takes if it is new."""
 
     index: int
     standard: Standard
     keys: Mapping[int, str]
+    record_id: UUID | None = None
 
 
 def chunks(ready: Sequence[Ready]) -> Iterable[list[Ready]]:
@@ -171,7 +172,7 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
 
 def _incoming(row: Ready, stored: Stored | None) -> Incoming:
     standard = row.standard.inheriting(stored.relationships) if stored else row.standard
-    return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, row.keys)
+    return Incoming(stored.id if stored else row.record_id or new_record_id(), standard, stored, standard.columns, row.keys)
 
 
 def _unchanged(incoming: Incoming) -> Result:

@@ -46,24 +46,35 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """By row number of the file. `merges`: stored golden records that rows bring together. `best`: weight of each new row's best pair."""
+    """`verdicts` by row number of the file; `merges`: stored golden records that rows bring together; `best`: the weight of each new row's best
+    pair; `shared`: per column, rows of different entities that claim one exclusive identifier.
+    """
 
     verdicts: Mapping[int, Verdict]
     merges: Sequence[tuple[UUID, ...]]
     pairs: int
     best: Sequence[float]
     expected_false_links: float
+    shared: Mapping[str, int]
 
 
-def match(model: Model, stock: Stock, entries: Sequence[Entry], judged: Sequence[StoredPair], room: Room) -> Matched:
-    """What every entry becomes, in the order of the file."""
-    world = _World.of(stock, entries)
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What is stored: the records, and the pairs of them that people have judged."""
+
+    stock: Stock
+    judged: Sequence[StoredPair]
+
+
+def match(model: Model, others: Others, entries: Sequence[Entry], exclusive: Sequence[str], room: Room) -> Matched:
+    """What every entry becomes, in the order of the file; `exclusive`: columns of identifiers that one entity has alone."""
+    world = _World.of(others.stock, entries)
     with bulk(model, lay_out(model, world.columns), room=room) as executor:
         executor.block()
         weighed = executor.weigh(model, model.thresholds.review)
-        told = _told(world, judged)
+        told = _told(world, others.judged)
         units = _units(executor, model, world, weighed, told)
-    return _matched(model, world, weighed, told, units)
+    return _matched(world, weighed, told, units, exclusive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +192,7 @@ def _published(world: _World, groups: Rows, told: _Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(model: Model, world: _World, weighed: Weighed, told: _Told, units: Rows) -> Matched:
+def _matched(world: _World, weighed: Weighed, told: _Told, units: Rows, exclusive: Sequence[str]) -> Matched:
     count = int(units.max(initial=-1)) + 1
     keeps = _keeps(world, units, count)
     is_open = _open(weighed, told, units, count)
@@ -205,7 +216,8 @@ def _matched(model: Model, world: _World, weighed: Weighed, told: _Told, units: 
     fresh = [place for entry, place in zip(world.entries, world.places.tolist(), strict=True) if entry.golden_id is None]
     mine = np.isin(units[weighed.left], units[world.places]) & (units[weighed.left] == units[weighed.right])
     false_links = float((1 / (1 + np.exp2(weighed.weights[mine]))).sum())
-    return Matched(verdicts, _merges(world, units), len(weighed.left), best[fresh].tolist(), round(false_links, 2))
+    shared = {column: _shared(world, units, column) for column in exclusive}
+    return Matched(verdicts, _merges(world, units), len(weighed.left), best[fresh].tolist(), round(false_links, 2), shared)
 
 
 def _keeps(world: _World, units: Rows, count: int) -> Rows:
@@ -256,3 +268,15 @@ def _merges(world: _World, units: Rows) -> list[tuple[UUID, ...]]:
     for unit, golden in both.T.tolist():
         found.setdefault(unit, []).append(world.golden_ids[golden])
     return [tuple(goldens) for goldens in found.values() if len(goldens) > 1]
+
+
+def _shared(world: _World, units: Rows, column: str) -> int:
+    """Rows of the file whose value of this column a row of another unit has too."""
+    holders: dict[str, set[int]] = {}
+    held: list[str] = []
+    for entry, place in zip(world.entries, world.places.tolist(), strict=True):
+        value = entry.columns.get(column, ())
+        for text in (value,) if isinstance(value, str) else value:
+            holders.setdefault(text, set()).add(int(units[place]))
+            held.append(text)
+    return sum(len(holders[text]) > 1 for text in held)

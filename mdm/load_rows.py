@@ -1,6 +1,6 @@
 """Rows made ready: standardised once, when a load is planned, and kept packed until it is applied. Packing loses nothing that is stored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -44,11 +44,11 @@ class Packed:
     content: bytes
 
 
-def pack(rows: Sequence[bytes], numbers: Sequence[int]) -> Packed:
-    """Lines, as `line` makes them, of rows with these numbers."""
-    text = b"\n".join(rows)
+def pack(lines: Sequence[bytes], numbers: Sequence[int]) -> Packed:
+    """Lines that say something of rows with these numbers."""
+    text = b"\n".join(lines)
     packed = pa.Codec(_CODEC).compress(text, asbytes=True)
-    return Packed(min(numbers, default=0), max(numbers, default=0), len(rows), len(text).to_bytes(_SIZE_BYTES, "big") + packed)
+    return Packed(min(numbers, default=0), max(numbers, default=0), len(numbers), len(text).to_bytes(_SIZE_BYTES, "big") + packed)
 
 
 def unpack(content: bytes) -> list[bytes]:
@@ -67,7 +67,14 @@ def line(row: Row) -> bytes:
             row.no,
             row.record_id,
             [delivery.key, delivery.attributes, delivery.identifiers, delivery.status, delivery.valid_from, delivery.valid_to, own],
-            [standard.attributes, standard.identifiers, standard.columns, [[n.code, n.pointer] for n in standard.notes], standard.hash, said],
+            [
+                standard.attributes,
+                standard.identifiers,
+                standard.columns,
+                [[n.code, n.pointer] for n in standard.notes],
+                standard.hash,
+                said,
+            ],
             list(row.keys.items()),
         ]
     )
@@ -82,8 +89,11 @@ def read(system: str, text: bytes) -> Row:
     return Row(no, UUID(record), standard, {number: rule for number, rule in keys})
 
 
-def read_all(system: str, content: bytes) -> Iterator[Row]:
-    return (read(system, text) for text in unpack(content))
+def read_groups(system: str, content: bytes) -> list[list[Row]]:
+    """The rows of an arranged piece, those together that belong together."""
+    sizes, *lines = unpack(content)
+    rows = iter(lines)
+    return [[read(system, next(rows)) for _ in range(size)] for size in loads(sizes)]
 
 
 def number_of(text: bytes) -> int:

@@ -101,8 +101,9 @@ class LoadCount(Base):
 class LoadRow(Base):
     """A row of the file: what the plan says of it, and what became of it.
 
-    `record_id`: the known record, or the one that it is to become. `golden_id`: as planned, of a known golden record. `before`: the version
-    of the record that the load replaced. `detail`: of a rejected row, what was wrong and the row itself.
+    `record_id`: the known record, or the one that it is to become, if `is_new`. `golden_id`: as planned, of a known golden record.
+    `before`: the version of the record that the load replaced, by version `wrote`. `way`: how it was applied. `detail`: of a rejected row,
+    what was wrong and the row itself.
     """
 
     __tablename__ = "load_row"
@@ -117,7 +118,10 @@ class LoadRow(Base):
     )
     record_id: Mapped[UUID | None]
     golden_id: Mapped[UUID | None]
+    is_new: Mapped[bool] = mapped_column(server_default=text("false"))
     before: Mapped[int | None]
+    wrote: Mapped[int | None]
+    way: Mapped[str | None] = mapped_column(CheckConstraint("way in ('bulk', 'online')", "way"))
     weight: Mapped[float | None]
     detail: Mapped[Json | None]
     __table_args__ = (

@@ -107,11 +107,15 @@ def _rows() -> None:
         sa.Column("became", sa.Text()),
         sa.Column("record_id", sa.Uuid()),
         sa.Column("golden_id", sa.Uuid()),
+        sa.Column("is_new", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         sa.Column("before", sa.Integer()),
+        sa.Column("wrote", sa.Integer()),
+        sa.Column("way", sa.Text()),
         sa.Column("weight", sa.Float()),
         sa.Column("detail", postgresql.JSONB()),
         sa.CheckConstraint(f"planned {OUTCOMES}", name=op.f("ck_load_row_planned")),
         sa.CheckConstraint(f"became {OUTCOMES}", name=op.f("ck_load_row_became")),
+        sa.CheckConstraint("way in ('bulk', 'online')", name=op.f("ck_load_row_way")),
     )
     op.create_index("ix_load_row_planned", "load_row", ["plan_id", "planned", "no"])
     op.create_index("ix_load_row_record", "load_row", ["record_id"], postgresql_where=sa.text("record_id is not null"))

@@ -1,0 +1,7 @@
+"""stub"""
+
+from mdm.running import Run
+
+
+def undo_load(run: Run) -> None:
+    raise NotImplementedError
