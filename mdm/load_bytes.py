@@ -90,30 +90,32 @@ class _Gunzip(RawIOBase):
 
     def __init__(self, file: Stored, packed: BinaryIO) -> None:
         super().__init__()
-        self._file, self._out, self._gauge = file, gzip.GzipFile(fileobj=packed), Gauge(file.name, file.bytes)
+        self._file, self._packed, self._out, self._gauge = file, packed, gzip.GzipFile(fileobj=packed), Gauge(file.name, DECODED_BYTES_MAX)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
         try:
-            block = self._out.read(len(view := memoryview(buffer).cast("B")))
+            block = self._out.read(len(view))
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise refusal(self._file.name, "torn_gzip", "the gzip file is damaged or cut off", "send it again, whole") from error
-        self._gauge.add(len(block))
+        self._gauge.add(len(block), self._packed.tell())
         view[: len(block)] = block
         return len(block)
 
 
 class Gauge:
-    """How much came out of how little. Raises UnusableFile beyond the limits, whatever the file's headers promise."""
+    """How much came out of how little, so far. Raises UnusableFile beyond the limits, whatever the file's headers promise."""
 
-    def __init__(self, name: str, packed: int) -> None:
-        self._name, self._packed, self._count = name, max(packed, 1), 0
+    def __init__(self, name: str, bytes_max: int) -> None:
+        self._name, self._max, self._count = name, bytes_max, 0
 
-    def add(self, count: int) -> None:
+    def add(self, count: int, packed: int) -> None:
+        """So many bytes more came out; so many went in until now."""
         self._count += count
-        if self._count > DECODED_BYTES_MAX:
-            raise refusal(self._name, "too_large", f"it unpacks to more than {DECODED_BYTES_MAX >> 30} GiB", "split it")
-        if self._count > RATIO_FREE_BYTES and self._count > RATIO_MAX * self._packed:
+        if self._count > self._max:
+            raise refusal(self._name, "too_large", f"it unpacks to more than {self._max >> 20:,} MiB", "split it, or send it as CSV")
+        if self._count > RATIO_FREE_BYTES and self._count > RATIO_MAX * packed:
             raise refusal(self._name, "zip_bomb", f"it unpacks to more than {RATIO_MAX} times its size", "send it unpacked")

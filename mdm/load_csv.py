@@ -1,14 +1,13 @@
 """CSV and TSV: the delimiter found, the header checked, rows read one by one. After a broken row, the next one stands alone."""
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 
 from mdm.load_bytes import Stored
-from mdm.load_header import BAD_TEXT, TOO_LONG, Header, Record, read_header
+from mdm.load_header import BAD_TEXT, SURROGATE, TOO_LONG, Header, Record, read_header
 from mdm.load_table import CELL_LENGTH_MAX, Cells, Options, RawBatch, RowReject, Table, refusal, rejected
 from mdm.load_text import Encoding, detect, text_of
 
@@ -17,7 +16,6 @@ _SAMPLE_LINES = 200
 _QUOTED_LINES_MAX = 1_000  # a cell of more lines is a quote that nobody closed
 
 _BROKEN_QUOTES = rejected("broken_quotes", "a quotation mark opens or closes in the wrong place: double those inside a cell")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 1_000  # characters kept of a line that cannot be read
 
 
@@ -91,7 +89,7 @@ class _Source:
     def _plainly(self, chunk: list[str]) -> list[Record] | None:
         """Every line one row and nothing wrong with any: nearly all there is, and many times faster."""
         together = "".join(chunk)
-        if "\x00" in together or (self._encoding.lenient and _SURROGATE.search(together)) or max(map(len, chunk)) > CELL_LENGTH_MAX:
+        if "\x00" in together or (self._encoding.lenient and SURROGATE.search(together)) or max(map(len, chunk)) > CELL_LENGTH_MAX:
             return None
         try:
             rows = list(csv.reader(chunk, delimiter=self._delimiter, strict=True))
@@ -139,4 +137,4 @@ def _record(feed: Iterator[str], taken: list[str], delimiter: str) -> Record | N
 
 
 def _text_problem(text: str) -> RowReject | None:
-    return BAD_TEXT if "\x00" in text or _SURROGATE.search(text) else None
+    return BAD_TEXT if "\x00" in text or SURROGATE.search(text) else None

@@ -15,6 +15,8 @@ Record = tuple[Sequence[str | None], RowReject | None]
 
 BAD_TEXT = rejected("bad_text", "the row has a NUL or characters that are not in the file's encoding: export it again")
 TOO_LONG = rejected("cell_too_long", f"a cell has more than {CELL_LENGTH_MAX} characters: shorten it")
+_SHOWN_LENGTH = 1_000
+SURROGATE = re.compile("[\ud800-\udfff]")
 _DATA = re.compile(r"[\d\s./:,+-]*\d[\d\s./:,+-]*")
 
 
@@ -44,7 +46,7 @@ class Header:
                     rows.append(own[:width])
                     numbers.append(number)
                 else:
-                    bad.append(BadRow(number, own, why))
+                    bad.append(BadRow(number, tuple(map(_shown, own)) if why is TOO_LONG else own, why))
         return RawBatch(rows, numbers, bad)
 
     def _own(self, cells: Sequence[str | None]) -> Cells:
@@ -73,6 +75,16 @@ def read_header(name: str, rows: Sequence[Cells], row: int) -> Header:
     if not any(map(any, below)):
         raise refusal(name, "header_only", "there is a header but no rows", "export it again, or leave it out of the load", row=row)
     return Header(row, tuple(names), skipped, ("a file of rejects: its first four columns are not read",) if skipped else ())
+
+
+def named_header(name: str, names: Sequence[str], rows: int) -> Header:
+    """The header of a file whose format has names: it stands in row 1, as if it were written above the rows."""
+    return read_header(name, [tuple(names), *([tuple("x" for _ in names)] if rows else [])], 1)
+
+
+def _shown(cell: str | None) -> str | None:
+    """A cell of megabytes is shown by its beginning: whoever mends the row needs no more."""
+    return cell if cell is None or len(cell) <= CELL_LENGTH_MAX else cell[:_SHOWN_LENGTH] + " …"
 
 
 def _trimmed(cells: list[str]) -> list[str]:
@@ -119,6 +131,18 @@ def _check_each(name: str, row: int, names: list[str]) -> None:
         if other != place:
             fault = f"the column has the name of column {letter(other)}"
             raise refusal(name, "duplicate_column", fault, "rename one of them", row=row, column=letter(place))
+
+
+def cell_problem(cell: str) -> RowReject | None:
+    """What keeps a text out of the database."""
+    if len(cell) > CELL_LENGTH_MAX:
+        return TOO_LONG
+    return BAD_TEXT if "\x00" in cell or (not cell.isascii() and SURROGATE.search(cell)) else None
+
+
+def row_problem(cells: Sequence[str | None]) -> RowReject | None:
+    """The same of a whole row."""
+    return next(filter(None, (cell_problem(cell) for cell in cells if cell)), None)
 
 
 def letter(place: int) -> str:

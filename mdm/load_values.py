@@ -91,9 +91,11 @@ class Converter:
             problems.append(self._problem("missing_key", KEY, "the row has no key: give it the key of its system"))
         elif len(key) > KEY_LENGTH_MAX:
             problems.append(self._problem("invalid_key", KEY, f"a key has at most {KEY_LENGTH_MAX} characters"))
-        for name in self._required:
-            if not _text(attributes.get(name, "")):
-                problems.append(self._problem("required", name, f"{self._entity.attribute(name).title} is required: fill it in"))
+        problems += [
+            self._problem("required", name, f"{self._entity.attribute(name).title} is required: fill it in")
+            for name in self._required
+            if not _text(attributes.get(name, ""))
+        ]
         for name, raw in attributes.items():
             values = [raw] if isinstance(raw, str) else raw
             if len(values) > VALUES_MAX:
