@@ -256,7 +256,7 @@ def _plan_document(view: "LoadView") -> dict[str, Any]:
         "state": plan.get("state"),
         "same_as": None if view.same_as is None else str(view.same_as),
         "fingerprint": plan.get("fingerprint"),
-        **{name: value for name, value in report.items() if name != "samples"},
+        **{name: value for name, value in report.items() if name not in {"samples", "header"}},
     }
 
 

@@ -74,7 +74,7 @@ def _work(session: Session, run: Run) -> Work:
     if not rows or rows[0][0] not in ENTITY_TYPES:
         raise NotFound("there is no such plan, or its domain is no longer declared")
     domain, system, wave, by, request_id, made_at = rows[0]
-    ways = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
+    ways: dict[str, int] = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
     newcomers = fetch(session, _NEWCOMER_KEYS, {"domain": domain, "since": made_at, "plan": plan_id})
     return Work(
         load_id,
@@ -109,7 +109,8 @@ def _apply(session: Session, work: Work, no: int) -> Tally:
     groups = read_groups(work.system, content)
     left = _left(session, work, [row.no for group in groups for row in group])
     wanted = [[row for row in group if row.no in left and _is_of(row, work.wave)] for group in groups]
-    alone, met = [], []
+    alone: list[list[Row]] = []
+    met: list[list[Row]] = []
     for group in wanted:
         is_free = way == "bulk" and all(work.met.isdisjoint(row.keys) for row in group)
         (alone if is_free else met).append(group)

@@ -26,8 +26,9 @@ from mdm.jsonio import dumps
 from mdm.load_match import Entry, Matched, Others, Verdict, match
 from mdm.load_report import SAMPLES_MAX, Making, Sample, conclude, conclude_same
 from mdm.load_rows import Packed, number_of, pack, read
-from mdm.load_stage import Fact, Source, read_staged, stage, write_piece
-from mdm.loads import same_load, source_of
+from mdm.load_source import Source, source_of
+from mdm.load_stage import Fact, read_staged, stage, write_piece
+from mdm.loads import same_load
 from mdm.models import current_scorer
 from mdm.running import Run
 from mdm.stock import read_pairs, read_stock
@@ -47,7 +48,7 @@ def plan_load(run: Run, home: Path, room: Room) -> None:
     if same is not None:
         run.conclude(lambda session: conclude_same(session, load_id, plan_id, same))
         return
-    applied = stage(run, plan_id, source)
+    staged = stage(run, plan_id, source)
     run.tell("comparing")
     matched = _matched(run, source, plan_id, room)
     run.tell("arranging")
@@ -58,7 +59,7 @@ def plan_load(run: Run, home: Path, room: Room) -> None:
         pieces = arranging.take(facts, lines)
         run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=pieces))
     run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
-    making = Making(load_id, plan_id, source, matched, applied, arranging.samples, round(time.monotonic() - began, 2))
+    making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
     run.conclude(lambda session: conclude(session, making))
 
 

@@ -13,7 +13,8 @@ from mdm.db import execute, fetch
 from mdm.jsonio import dumps
 from mdm.load_match import Matched, Verdict
 from mdm.load_rows import Row
-from mdm.load_stage import Fact, Source
+from mdm.load_source import Source
+from mdm.load_stage import Fact, Staged
 from mdm.models import current_scorer
 
 OUTCOMES = ("new", "linked", "review", "updated", "unchanged", "rejected")
@@ -54,7 +55,7 @@ class Making:
     plan_id: UUID
     source: Source
     matched: Matched
-    applied: Mapping[str, int]
+    staged: Staged
     samples: Mapping[str, Sequence[Sample]]
     seconds: float
 
@@ -72,7 +73,8 @@ def conclude(session: Session, making: Making) -> None:
         "samples": {outcome: [_sample(session, making, each) for each in kept] for outcome, kept in making.samples.items()},
         "rejects": [{"code": code, "column": column, "rows": rows} for code, column, rows in fetch(session, _REJECTS, (making.plan_id,))],
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
-        "steps": dict(making.applied),
+        "header": list(making.staged.header),
+        "steps": dict(making.staged.applied),
         "thresholds": {"review": scorer.model.thresholds.review, "link": scorer.model.thresholds.link},
         "simulation": _simulation(matched, scorer.model.thresholds.review, scorer.model.thresholds.link),
         "golden_merges": len(matched.merges),
@@ -112,7 +114,7 @@ _NOTES: LiteralString = (
 
 
 def _count(session: Session, making: Making) -> dict[str, int]:
-    found = dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,)))
+    found: dict[str, int] = dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,)))
     absent = fetch(
         session,
         "select count(*) from source_record r where r.domain = %s and r.system = %s and r.status = 'active'"

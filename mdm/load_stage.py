@@ -6,23 +6,20 @@ A piece commits as a whole; begun again, staging goes on behind the last one. Ro
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from mdm.db import execute, fetch
-from mdm.entity import EntityType
 from mdm.errors import InvalidRecord
 from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.jsonio import dumps, loads
 from mdm.load_files import open_table
 from mdm.load_rows import Packed, Row, line, pack, unpack
-from mdm.load_steps import Step
-from mdm.load_table import Cells, Options, RawBatch, RowProblem, RowReject
-from mdm.load_targets import Mapping as Columns
+from mdm.load_source import Source
+from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
 from mdm.load_values import Converter
 from mdm.models import current_scorer
 from mdm.overlay import disagreement
@@ -34,19 +31,6 @@ from mdm.systems import SystemRegistry, registry
 
 PIECE_ROWS = 1_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What is read, and how."""
-
-    entity: EntityType
-    system: str
-    path: Path
-    name: str
-    options: Options
-    columns: Columns
-    steps: Sequence[Step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +69,16 @@ class _Piece:
         self.facts.append(Fact(no, None if key is None else _storable(key), "rejected", detail=detail))
 
 
-def stage(run: Run, plan_id: UUID, source: Source) -> Mapping[str, int]:
-    """Make every row of the file ready; answers, per named step, how many rows it changed."""
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The columns of the file, and how many rows each named step changed."""
+
+    header: Sequence[str]
+    applied: Mapping[str, int]
+
+
+def stage(run: Run, plan_id: UUID, source: Source) -> Staged:
+    """Make every row of the file ready."""
     table = open_table(source.path, name=source.name, options=source.options)
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
     done = run.effect(lambda session: fetch(session, _PIECES, (plan_id,))[0][0])
@@ -101,7 +93,7 @@ def stage(run: Run, plan_id: UUID, source: Source) -> Mapping[str, int]:
         run.effect(piece.write)
         if number % 10 == 0:
             run.tell_far("reading", rows)
-    return dict(converter.applied)
+    return Staged(table.header, dict(converter.applied))
 
 
 _PIECES: LiteralString = "select count(*) from load_piece where plan_id = %s and way = 'staged'"

@@ -8,7 +8,6 @@ A load belongs to one domain and one system; whoever may not load these does not
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -23,10 +22,7 @@ from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, PlanStale
 from mdm.ids import new_id
 from mdm.jobs import enqueue
 from mdm.jsonio import dumps
-from mdm.load_stage import Source
-from mdm.load_steps import read_step
 from mdm.load_table import Options
-from mdm.load_targets import Binding
 from mdm.load_targets import Mapping as Columns
 from mdm.models import current_scorer
 
@@ -186,17 +182,6 @@ def _replaced(view: LoadView, **changes: Any) -> LoadView:
     return replace(view, **changes)
 
 
-def source_of(session: Session, load_id: UUID, home: Path) -> Source | None:
-    """What the job of a load reads; None where load or domain is gone."""
-    rows = fetch(session, "select domain, system, place, name, options from load where id = %s", (load_id,))
-    if not rows or rows[0][0] not in ENTITY_TYPES:
-        return None
-    domain, system, place, name, options = rows[0]
-    columns = tuple(Binding(target, column) for target, column in options["columns"])
-    steps = [read_step(step) for step in options["steps"]]
-    return Source(ENTITY_TYPES[domain], system, home / place, name, Options(**options["reading"]), columns, steps)
-
-
 def same_load(session: Session, load_id: UUID) -> UUID | None:
     """An applied load of the same bytes, read in the same way, since which its system has said nothing else."""
     rows = fetch(
@@ -315,14 +300,25 @@ def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) 
     return True
 
 
-def ask_undo(session: Session, actor: Actor, load_id: UUID, request_id: str) -> LoadView:
-    """Take an applied load back. Raises Conflict for one that was not applied."""
+def ask_undo(session: Session, actor: Actor, load_id: UUID, approval_rows: int, request_id: str) -> LoadView:
+    """Take an applied load back, or agree to that as the second person. Raises Conflict for one that was not applied."""
     view = get(session, actor, load_id, lock=True)
-    if view.status not in {"applied", "applying", "undoing"}:
-        raise Conflict(f"this load is {view.status}: there is nothing to undo")
+    check_undoable(view)
+    if view.status != "undoing":
+        if view.approved_by is not None:  # that was about applying it
+            execute(session, "update load set asked_by = null, approved_by = null where id = %s", (load_id,))
+            view = replace(view, asked_by=None, approved_by=None)
+        if not _agreed(session, actor, view, approval_rows):
+            return get(session, actor, load_id)
     execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
     _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
     return get(session, actor, load_id)
+
+
+def check_undoable(view: LoadView) -> None:
+    """Raise Conflict for a load of which nothing was applied."""
+    if view.status not in {"applied", "applying", "undoing"}:
+        raise Conflict(f"this load is {view.status}: there is nothing to undo")
 
 
 def _start(session: Session, actor: Actor, kind: str, load_id: UUID, payload: Mapping[str, object], request_id: str) -> None:

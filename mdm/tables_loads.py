@@ -102,7 +102,7 @@ class LoadRow(Base):
     """A row of the file: what the plan says of it, and what became of it.
 
     `record_id`: the known record, or the one that it is to become, if `is_new`. `golden_id`: as planned, of a known golden record.
-    `before`: the version of the record that the load replaced, by version `wrote`. `way`: how it was applied. `detail`: of a rejected row,
+    `before`: the version of the record that the load replaced, by version `wrote`. `way`: how it was applied; `undone`: taken back, or (false) kept when the load was. `detail`: of a rejected row,
     what was wrong and the row itself.
     """
 
@@ -121,6 +121,7 @@ class LoadRow(Base):
     is_new: Mapped[bool] = mapped_column(server_default=text("false"))
     before: Mapped[int | None]
     wrote: Mapped[int | None]
+    undone: Mapped[bool | None]
     way: Mapped[str | None] = mapped_column(CheckConstraint("way in ('bulk', 'online')", "way"))
     weight: Mapped[float | None]
     detail: Mapped[Json | None]

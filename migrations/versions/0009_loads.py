@@ -110,6 +110,7 @@ def _rows() -> None:
         sa.Column("is_new", sa.Boolean(), nullable=False, server_default=sa.text("false")),
         sa.Column("before", sa.Integer()),
         sa.Column("wrote", sa.Integer()),
+        sa.Column("undone", sa.Boolean()),
         sa.Column("way", sa.Text()),
         sa.Column("weight", sa.Float()),
         sa.Column("detail", postgresql.JSONB()),
