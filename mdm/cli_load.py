@@ -75,8 +75,9 @@ def _plan(settings: Settings, asked: Namespace) -> int:
         if load_id is None:
             if asked.domain is None or asked.system is None:
                 raise UnusableInput("say --domain D and --system S")
-            given = Upload(domain(asked.domain), asked.system, Path(asked.what), Path(asked.what).name, *_reading(asked))
-            load_id = upload(database, settings.home, SYSTEM_ACTOR, given, REQUEST_ID).id
+            with Path(asked.what).open("rb") as content:
+                given = Upload(domain(asked.domain), asked.system, content, Path(asked.what).name, *_reading(asked))
+                load_id = upload(database, settings.home, SYSTEM_ACTOR, given, REQUEST_ID).id
         view = database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, load_id, REQUEST_ID))
         view = _follow(database, settings, view, asked)
     _print(view, asked, _plan_document(view), _plan_lines(view))

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from uuid import UUID
 
 FOLDER = "loads"
@@ -20,7 +20,7 @@ class Kept:
     bytes: int
 
 
-def keep(home: Path, load_id: UUID, content: BinaryIO, name: str) -> Kept:
+def keep(home: Path, load_id: UUID, content: IO[bytes], name: str) -> Kept:
     """Keep the file of a load. Raises OSError where the disk is full; then nothing is left."""
     folder = home / FOLDER / str(load_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,3 +41,10 @@ def keep(home: Path, load_id: UUID, content: BinaryIO, name: str) -> Kept:
         part.unlink(missing_ok=True)
         raise
     return Kept(str(path.relative_to(home)), digest.hexdigest(), size)
+
+
+def drop(home: Path, kept: Kept) -> None:
+    """A file that came to nothing."""
+    path = home / kept.place
+    path.unlink(missing_ok=True)
+    path.parent.rmdir()

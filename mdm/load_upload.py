@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -11,10 +12,10 @@ from mdm import load_templates, loads, policy
 from mdm.access import Actor, Verb
 from mdm.db import Database
 from mdm.entity import EntityType
-from mdm.errors import UnknownSystem
+from mdm.errors import ConcordError, UnknownSystem
 from mdm.ids import new_id
 from mdm.load_files import open_table
-from mdm.load_keep import Kept, keep
+from mdm.load_keep import Kept, drop, keep
 from mdm.load_steps import read_step
 from mdm.load_table import Options, Table
 from mdm.load_targets import Mapping as Columns
@@ -30,7 +31,7 @@ class Upload:
 
     entity: EntityType
     system: str
-    path: Path
+    content: IO[bytes]
     name: str
     columns: Columns = ()
     steps: Sequence[Mapping[str, Any]] = ()
@@ -42,17 +43,34 @@ def upload(database: Database, home: Path, actor: Actor, given: Upload, request_
     policy.check(actor, Verb.LOAD, given.entity.name, given.system)
     database.run(lambda session: _check_system(session, given.system))
     steps = [read_step(step).as_json() for step in given.steps]
-    table = open_table(given.path, name=given.name, options=given.reading)
-    sample = next((batch.rows for batch in table.batches(SAMPLE_ROWS)), [])
     load_id = new_id()
-    with given.path.open("rb") as content:
-        kept = keep(home, load_id, content, given.name)
+    kept = keep(home, load_id, given.content, given.name)
+    try:
+        return _registered(database, home, actor, given, _Lying(load_id, kept, steps, request_id))
+    except ConcordError:
+        drop(home, kept)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """A file that is kept and has no load yet."""
+
+    load_id: UUID
+    kept: Kept
+    steps: Sequence[Mapping[str, Any]]
+    request_id: str
+
+
+def _registered(database: Database, home: Path, actor: Actor, given: Upload, lying: _Lying) -> LoadView:
+    table = open_table(home / lying.kept.place, name=given.name, options=given.reading)
+    sample = next((batch.rows for batch in table.batches(SAMPLE_ROWS)), [])
 
     def register(session: Session) -> LoadView:
         columns = load_templates.choose(session, given.entity, given.system, table.header, sample, given.columns)
-        template = load_templates.keep(session, given.entity, given.system, columns, steps, actor.name)
-        new = _new(given, kept, table, template)
-        return loads.create(session, given.entity, actor, NewLoad(load_id, **new), request_id)
+        template = load_templates.keep(session, given.entity, given.system, columns, lying.steps, actor.name)
+        new = _new(given, lying.kept, table, template)
+        return loads.create(session, given.entity, actor, NewLoad(lying.load_id, **new), lying.request_id)
 
     return database.run(register)
 
