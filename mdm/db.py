@@ -17,6 +17,7 @@ from uuid import UUID
 from zlib import crc32
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -183,6 +184,18 @@ def write(session: Session, statement: LiteralString, params: Sequence[object]) 
     """
     _driver(session)  # a transaction has begun, so that the rows are sent with its commit
     session.info.setdefault(_WAITING, []).append((statement, params))
+
+
+def copy(session: Session, table: LiteralString, columns: LiteralString, lines: Sequence[str]) -> None:
+    """Insert many rows, each a line as COPY reads it."""
+    if lines:
+        statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), _identifiers(columns))
+        with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
+            stream.write("\n".join((*lines, "")))
+
+
+def _identifiers(columns: str) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
 
 
 def _send_waiting(session: Session) -> None:
