@@ -22,7 +22,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, HierarchyLoop, InvalidRecord, NotFound
 from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
-from mdm.load_report import write_counts
+from mdm.load_findings import write_counts
 from mdm.load_rows import Row, read_groups
 from mdm.rematch import settle_pairs
 from mdm.running import Run

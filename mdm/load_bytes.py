@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import BinaryIO
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING, BinaryIO
 
 from mdm.load_table import DECODED_BYTES_MAX, RATIO_FREE_BYTES, RATIO_MAX, refusal
 
 BLOCK_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
+
+if TYPE_CHECKING:  # typeshed's name: Python has one of its own from 3.12 on
+    from _typeshed import WriteableBuffer
 
 Stamp = tuple[int, int, int, int]
 
@@ -95,7 +96,7 @@ class _Gunzip(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
         try:
             block = self._out.read(len(view))

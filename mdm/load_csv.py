@@ -23,7 +23,10 @@ def open_csv(file: Stored, options: Options) -> Table:
     """Raises UnusableFile when it is no table."""
     encoding = detect(file, options.encoding)
     with text_of(file, encoding) as text:
-        sample = [line for line in islice(text, _SAMPLE_LINES) if len(line) <= CELL_LENGTH_MAX]
+        first = list(islice(text, _SAMPLE_LINES))
+    sample = [line for line in first if len(line) <= CELL_LENGTH_MAX]
+    if not first:
+        raise refusal(file.name, "empty_file", "the file has no rows", "export it again: it should have a header and rows")
     delimiter, skipped = _delimiter(file, sample, options.delimiter)
     source = _Source(file, encoding, delimiter, skipped)
     header = read_header(file.name, source.start(), options.header_row)

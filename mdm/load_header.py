@@ -63,10 +63,19 @@ class Header:
         return None
 
 
-def read_header(name: str, rows: Sequence[Cells], row: int) -> Header:
-    """The header among the first rows. Raises UnusableFile."""
-    if len(rows) < row or not any(map(any, rows)):
+def header_row(name: str, rows: Sequence[Cells], chosen: int | None) -> int:
+    """In which row the names stand. Raises UnusableFile."""
+    first = next((number for number, cells in enumerate(rows, 1) if any(cell and not cell.isspace() for cell in cells)), None)
+    if first is None:
         raise refusal(name, "empty_file", "the file has no rows", "export it again: it should have a header and rows")
+    if chosen is not None and not 0 < chosen <= len(rows):
+        raise refusal(name, "bad_header_row", "there is no such row among the first ones", f"say a row from 1 to {len(rows)}")
+    return first if chosen is None else chosen
+
+
+def read_header(name: str, rows: Sequence[Cells], chosen: int | None) -> Header:
+    """The header among the first rows. Raises UnusableFile."""
+    row = header_row(name, rows, chosen)
     cells = [(cell or "").strip() for cell in rows[row - 1]]
     below = rows[row:]
     skipped = len(REJECT_COLUMNS) if tuple(cells[: len(REJECT_COLUMNS)]) == REJECT_COLUMNS else 0
@@ -111,13 +120,12 @@ def _check_names(name: str, row: int, names: list[str], below: Sequence[Cells]) 
 
 
 def _two_rows(names: list[str], below: Sequence[Cells]) -> bool:
-    """Gaps in the first row where the next one has text in (nearly) all places: merged cells, or a title."""
-    following = next((each for each in below if any(each)), ())
-    named = [(cell or "").strip() for cell in following]
-    gaps = sum(not each for each in names) + max(len(_trimmed(named)) - len(names), 0)
-    looks = [each for each in named if each and _DATA.fullmatch(each) is None]
-    width = max(len(names), len(_trimmed(named)))
-    return gaps > 0 and len(set(looks)) == len(looks) and len(looks) * 10 >= width * 9
+    """A next row with text in (nearly) all places, under a row of gaps, or of far fewer cells: merged cells, or a title."""
+    following = _trimmed([(cell or "").strip() for cell in next((each for each in below if any(each)), ())])
+    looks = [each for each in following if each and _DATA.fullmatch(each) is None]
+    width = max(len(names), len(following))
+    is_named = len(set(looks)) == len(looks) and len(looks) * 10 >= width * 9
+    return is_named and ("" in names or 2 * len(names) <= width)
 
 
 def _check_each(name: str, row: int, names: list[str]) -> None:

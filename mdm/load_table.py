@@ -24,12 +24,12 @@ REJECT_COLUMNS = ("concord_row", "concord_code", "concord_column", "concord_fix"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person chose where the file leaves it open; None is detected."""
+    """What a person chose where the file leaves it open; None is detected. `header_row`: the first row with anything in it unless said."""
 
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
-    header_row: int = 1
+    header_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

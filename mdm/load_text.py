@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import chain
 
 from mdm.load_bytes import BLOCK_BYTES, Stored, unpacked
 from mdm.load_table import refusal
@@ -74,9 +75,9 @@ def _chosen(file: Stored, name: str) -> Encoding:
 def _check(file: Stored, name: str) -> None:
     """Raises UnusableFile at the first place that is not in this encoding."""
     decoder, row = codecs.getincrementaldecoder(name)(), 1
-    for block in _blocks(file):
+    for block in chain(_blocks(file), (b"",)):
         try:
-            row += decoder.decode(block).count("\n")
+            row += decoder.decode(block, final=not block).count("\n")
         except UnicodeError as error:
             end = error.start if isinstance(error, UnicodeDecodeError) else 0
             raise refusal(

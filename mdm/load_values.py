@@ -3,14 +3,18 @@
     converter = Converter(entity, system, table.header, mapping, steps)     # mapping and steps checked before
     for row in batch.rows:
         made = converter.convert(row)                                       # Delivery | RowReject
+    rows = converter.repair(batch.rows)                                     # or in two goes: what is staged is repaired ...
+    rejects = converter.screen(rows)                                        # ... place in `rows` -> RowReject, without making deliveries
+    made = converter.deliver(rows[0])                                       # and later, of a repaired row, the same as convert made
     converter.applied                                                       # title of a step -> rows that it changed
 
 What standardise would refuse is refused here under the same codes, with the column's name in place of a pointer.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from operator import ne
 
 from mdm.entity import EntityType
 from mdm.load_steps import Step, cell_of
@@ -19,9 +23,15 @@ from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, STATUS, STATUSES, VA
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX, Delivery, Raw
 from mdm.statements import RELATIONSHIPS_MAX, Assertion
 from mdm.values.date import DATE
+from mdm.values.kind import clean_text
 
 _Place = tuple[str, int, str]  # target, place in the row, separator of values
 
+Columns = Sequence[Sequence[str | None]]
+Doubt = Callable[[Columns], Iterable[int]]
+
+_MOST = {IDENTIFIER: IDENTIFIERS_MAX, RELATIONSHIP: RELATIONSHIPS_MAX}
+_A_KEY = f"a key has 1 to {KEY_LENGTH_MAX} printable characters"
 _WHOLE_DATE = len("2000-01-01")
 _ALWAYS: tuple[str, date | None, date | None] = ("active", None, None)
 
@@ -48,13 +58,71 @@ class Converter:
         self._many = [(name, [(i, sep) for target, i, sep in places if target == name]) for name in at if names.get(name)]
         self._identifiers = [(target.removeprefix(IDENTIFIER), i, sep) for target, i, sep in places if target.startswith(IDENTIFIER)]
         self._ends = [(end_of(target), i, sep) for target, i, sep in places if target.startswith(RELATIONSHIP)]
+        self._single = {rule.name for rule in entity.relationships if rule.single}
         self._required = [name for name in required(entity) if name != KEY]
         self._lengths = {a.name: a.type.max_length for a in entity.attributes}
         self._shortest = min((self._lengths[name] for name, _ in self._ones), default=0)
+        self._doubts = [*self._plain_doubts(places), *self._other_doubts()]
+
+    def _plain_doubts(self, places: list[_Place]) -> Iterator[Doubt]:
+        """Per column, the rows that are worth a second look: too many never hurt, one too few would."""
+        columns = Counter(_kind(target) for target, _, _ in places)
+        yield _blank(self._key)
+        for target, place, separator in places:
+            limit = self._lengths.get(target, KEY_LENGTH_MAX)
+            if separator:
+                yield _splits(place, separator, _MOST.get(_kind(target), VALUES_MAX) // columns[_kind(target)])
+            yield _longer(place, limit)
+            if target.startswith(RELATIONSHIP):
+                yield _unusual(place, str.isprintable)
+        for name in self._required:
+            alone = [place for target, place, _ in places if target == name]
+            yield _blank(alone[0]) if len(alone) == 1 else _all_rows
+
+    def _other_doubts(self) -> Iterator[Doubt]:
+        status, start, end = self._times
+        if status is not None:
+            yield _unusual(status, lambda text: not text.strip() or text.strip().lower() in STATUSES)
+        if start is not None and end is not None:
+            yield _all_rows
+        else:
+            yield from (_unusual(place, _is_day) for place in (start, end) if place is not None)
+        if self._may_be_too_many():
+            yield _all_rows
+
+    def _may_be_too_many(self) -> bool:
+        """Whether the columns of a row together may say more than a record can hold, or two targets where there is one."""
+        alone = [end.type for end, _, _ in self._ends if end.type in self._single]
+        is_split = any(separator for end, _, separator in self._ends if end.type in self._single)
+        too_wide = len(self._ends) > RELATIONSHIPS_MAX or len(self._identifiers) > IDENTIFIERS_MAX
+        return is_split or too_wide or len(alone) > len(set(alone)) or any(len(places) > VALUES_MAX for _, places in self._many)
 
     def convert(self, row: Cells) -> Delivery | RowReject:
         """The delivery of one row as wide as the header."""
-        cells = self._repaired(row) if self._steps else row
+        return self.deliver(self.repair([row])[0])
+
+    def repair(self, rows: Sequence[Cells]) -> Sequence[Cells]:
+        """The rows after every step; column by column, and counted."""
+        if not self._steps or not rows:
+            return rows
+        columns: list[Sequence[str | None]] = list(zip(*rows, strict=True))
+        for place, repair, title in self._steps:
+            before = columns[place]
+            columns[place] = after = [repair(cell) if cell else cell for cell in before]
+            self.applied[title] += sum(map(ne, before, after))
+        return list(zip(*columns, strict=True))
+
+    def screen(self, rows: Sequence[Cells]) -> dict[int, RowReject]:
+        """Which repaired rows `deliver` will reject, by their place: at a tenth of the cost of delivering them all."""
+        if not rows:
+            return {}
+        columns = list(zip(*rows, strict=True))
+        doubtful = {index for doubt in self._doubts for index in doubt(columns)}
+        found = {index: self.deliver(rows[index]) for index in sorted(doubtful)}
+        return {index: made for index, made in found.items() if isinstance(made, RowReject)}
+
+    def deliver(self, cells: Cells) -> Delivery | RowReject:
+        """The delivery of one repaired row."""
         key = cells[self._key] or ""
         attributes: dict[str, Raw] = {name: cell for name, place in self._ones if (cell := cells[place])}
         # Nearly every row passes this look at it as a whole; the others are asked field by field.
@@ -71,16 +139,6 @@ class Converter:
         said = self._said(cells, problems) if self._ends else None
         return RowReject(tuple(problems)) if problems else Delivery(self._system, key, attributes, identifiers, status, start, end, said)
 
-    def _repaired(self, row: Cells) -> Cells:
-        cells = list(row)
-        for place, repair, title in self._steps:
-            before = cells[place]
-            if before:
-                cells[place] = after = repair(before)
-                if after != before:
-                    self.applied[title] += 1
-        return tuple(cells)
-
     def _lacks(self, attributes: dict[str, Raw]) -> bool:
         return any(not _text(attributes.get(name, "")) for name in self._required)
 
@@ -90,7 +148,7 @@ class Converter:
         if not key.strip():
             problems.append(self._problem("missing_key", KEY, "the row has no key: give it the key of its system"))
         elif len(key) > KEY_LENGTH_MAX:
-            problems.append(self._problem("invalid_key", KEY, f"a key has at most {KEY_LENGTH_MAX} characters"))
+            problems.append(self._problem("invalid_key", KEY, _A_KEY))
         problems += [
             self._problem("required", name, f"{self._entity.attribute(name).title} is required: fill it in")
             for name in self._required
@@ -140,14 +198,64 @@ class Converter:
         ]
         if len(found) > RELATIONSHIPS_MAX:
             problems.append(RowProblem("too_many", "", f"at most {RELATIONSHIPS_MAX} relationships: leave some out"))
-        long = {each.type for each in found if each.value is not None and len(each.value) > KEY_LENGTH_MAX}
+        no_keys = {each.type for each in found if len(each.value or "") > KEY_LENGTH_MAX or not clean_text(each.value or "")}
+        problems += [self._problem("invalid_key", RELATIONSHIP + name, _A_KEY) for name in sorted(no_keys)]
+        ends = {(each.type, each.tree, each.system, clean_text(each.value or "")) for each in found}
+        twice = {kind for (kind, _), count in Counter(end[:2] for end in ends).items() if count > 1 and kind in self._single}
         problems += [
-            self._problem("invalid_key", RELATIONSHIP + name, f"a key has at most {KEY_LENGTH_MAX} characters") for name in sorted(long)
+            self._problem("two_targets", RELATIONSHIP + name, "one target at a time: leave one of them out") for name in sorted(twice)
         ]
         return tuple(found)
 
     def _problem(self, code: str, target: str, fix: str) -> RowProblem:
         return RowProblem(code, self._columns.get(target, target), fix)
+
+
+def _kind(target: str) -> str:
+    """Identifiers are counted together, relationships too, the values of an attribute by themselves."""
+    return target[: target.find(":") + 1] or target
+
+
+def _all_rows(columns: Columns) -> Iterable[int]:
+    return range(len(columns[0]))
+
+
+def _blank(place: int) -> Doubt:
+    def doubt(columns: Columns) -> Iterable[int]:
+        column = columns[place]
+        if all(column) and not any(map(str.isspace, filter(None, column))):
+            return ()
+        return [index for index, cell in enumerate(column) if not cell or cell.isspace()]
+
+    return doubt
+
+
+def _longer(place: int, limit: int) -> Doubt:
+    def doubt(columns: Columns) -> Iterable[int]:
+        column = columns[place]
+        if max(map(len, filter(None, column)), default=0) <= limit:
+            return ()
+        return [index for index, cell in enumerate(column) if cell and len(cell) > limit]
+
+    return doubt
+
+
+def _splits(place: int, separator: str, most: int) -> Doubt:
+    return lambda columns: [index for index, cell in enumerate(columns[place]) if cell and cell.count(separator) >= most]
+
+
+def _unusual(place: int, is_usual: Callable[[str], bool]) -> Doubt:
+    """Columns of few different values are asked value by value."""
+
+    def doubt(columns: Columns) -> Iterable[int]:
+        unusual = {cell for cell in set(columns[place]) if cell and not is_usual(cell)}
+        return [index for index, cell in enumerate(columns[place]) if cell in unusual] if unusual else ()
+
+    return doubt
+
+
+def _is_day(text: str) -> bool:
+    return not text.strip() or len(DATE.read(text.strip()).value or "") == _WHOLE_DATE
 
 
 def _values(cell: str | None, separator: str) -> list[str]:

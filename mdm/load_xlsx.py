@@ -12,7 +12,7 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 from mdm.load_archive import look_through
 from mdm.load_bytes import Stored, check_unchanged
 from mdm.load_cells import written
-from mdm.load_header import Header, Record, letter, read_header, row_problem
+from mdm.load_header import Header, Record, header_row, letter, read_header, row_problem
 from mdm.load_table import Options, RawBatch, Table, refusal, rejected
 
 _SAMPLE_ROWS = 200
@@ -31,8 +31,9 @@ def open_xlsx(file: Stored, options: Options) -> Table:
             file.name, "torn_workbook", "the workbook is damaged", "open it in a spreadsheet program and save it again"
         ) from error
     source = _Source(file, sheet)
-    header = read_header(file.name, source.start(), options.header_row)
-    source.check_header(header)
+    start = source.start()
+    source.check_header(header_row(file.name, start, options.header_row))
+    header = read_header(file.name, start, options.header_row)
     errors = f"{extent.errors} cells hold an error (#N/A, #REF! ...): they are read as empty" if extent.errors else ""
     return Table(
         name=file.name,
@@ -69,12 +70,12 @@ class _Source:
     def start(self) -> list[tuple[str | None, ...]]:
         return [tuple(cells) for cells, _ in islice(self._records(), _SAMPLE_ROWS)]
 
-    def check_header(self, header: Header) -> None:
+    def check_header(self, row: int) -> None:
         """Raises UnusableFile when cells of the header are merged."""
-        if header.row in self._merged:
+        if row in self._merged:
             first = (self._sheet.start or (0, 0))[1]
             remedy = "leave one row of names, one above each column"
-            raise refusal(self._file.name, "double_header", "cells of the header are merged", remedy, row=header.row, column=letter(first))
+            raise refusal(self._file.name, "double_header", "cells of the header are merged", remedy, row=row, column=letter(first))
 
     def reader(self, header: Header) -> Callable[[int], Iterator[RawBatch]]:
         return lambda rows: self._batches(header, rows)

@@ -170,13 +170,14 @@ def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> li
         raw = delivery.attributes.get(attribute.name)
         if not raw:
             continue
-        readings = [_read(attribute, text) for text in _texts(raw)]
+        readings = [read_value(attribute, text) for text in _texts(raw)]
         notes += [Note(r.problem, _pointer("attributes", attribute.name)) for r in readings if r.problem is not None]
         found.append((attribute, readings))
     return found
 
 
-def _read(attribute: Attribute, text: str) -> Reading:
+def read_value(attribute: Attribute, text: str) -> Reading:
+    """One value of an attribute: of its kind, and one of its choices where it has some."""
     reading = attribute.type.read(text)
     if attribute.choices and reading.value is not None:
         choice = reading.value.lower().replace(" ", "_").replace("-", "_")
