@@ -1,7 +1,6 @@
 """`mdm load`: a file planned, applied, undone. Without a running worker the command does the job itself; beside one it waits for it.
 
-Status 0: done. 1: refused, or the job failed. 2: the file or the options cannot be used. 3: the plan hits a guard rail, or nothing of it can
-be applied. 4: the plan is stale. 5: a second person has to agree. 130: interrupted; the job goes on or can be gone on with.
+Status 0: done. 1: refused, or the job failed. 2: the file or the options cannot be used. 3: the plan hits a guard rail. 4: the plan is stale. 5: a second person has to agree. 130: interrupted; the job goes on or can be gone on with.
 """
 
 import json
@@ -223,10 +222,11 @@ def _rejects(settings: Settings, asked: Namespace) -> None:
     with current_database(settings) as database:
         if asked.json:
             found = database.run(lambda session: rejected_rows(session, SYSTEM_ACTOR, load_id))
-            _print_json({"load_id": str(load_id), "rejects": [asdict(row) for row in found.rows]})
+            _print_json({"load_id": str(load_id), "header": found.header, "rejects": [asdict(row) for row in found.rows]})
             return
-        for text in database.run(lambda session: list(rejects_csv(session, SYSTEM_ACTOR, load_id))):
-            sys.stdout.write(text)
+        content = database.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, load_id))
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
 
 
 def _follow(database: "Database", settings: Settings, view: "LoadView", asked: Namespace) -> "LoadView":
