@@ -1,6 +1,7 @@
 """`mdm load`: a file planned, applied, undone. Without a running worker the command does the job itself; beside one it waits for it.
 
-Status 0: done. 1: refused, or the job failed. 2: the file or the options cannot be used. 3: the plan hits a guard rail. 4: the plan is stale. 5: a second person has to agree. 130: interrupted; the job goes on or can be gone on with.
+Status 0: done. 1: refused, or the job failed. 2: the file or the options cannot be used. 3: the plan hits a guard rail. 4: the plan is
+stale. 5: a second person has to agree. 130: interrupted; asked again, the job is gone on with.
 """
 
 import json
@@ -135,14 +136,12 @@ def _apply(settings: Settings, asked: Namespace) -> int:
 
 def _asked_by_two(database: "Database", asked: Namespace, ask: Callable[[Any, Any], "LoadView"]) -> "LoadView":
     """Whoever has the command line, and the second person that they name."""
-    from uuid import UUID as Id
-
     from mdm.access import SYSTEM_ACTOR, Actor
 
     view = database.run(lambda session: ask(session, SYSTEM_ACTOR))
     if asked.second is None or view.status not in {"planned", "applied"} or view.asked_by is None:
         return view
-    second = Actor(Id(int=0), asked.second, SYSTEM_ACTOR.role, grants=SYSTEM_ACTOR.grants)
+    second = Actor(UUID(int=0), asked.second, SYSTEM_ACTOR.role, grants=SYSTEM_ACTOR.grants)
     return database.run(lambda session: ask(session, second))
 
 

@@ -1,7 +1,7 @@
 """A plan applied, as a durable job: chunk by chunk, each one transaction, together with what became of its rows.
 
-Rows that the plan found to be near nobody are stored in bulk; all others go the way of deliveries, under the same locks, and so do rows that
-meet what somebody else delivered since the plan was made. In the end the outcomes are read from what is stored, not from the plan.
+Rows that the plan found to be near nobody are stored in bulk; all others go the way of deliveries, under the same locks, and so do rows
+that meet what somebody else delivered since the plan was made. In the end the outcomes are read from what is stored, not from the plan.
 """
 
 import time
@@ -261,7 +261,7 @@ def _settle(session: Session, work: Work, records: Sequence[UUID]) -> None:
 
 
 def _read_outcomes(session: Session, work: Work, low: int) -> None:
-    """What the rows became, from what is stored: the first row of a golden record that the load made is new, the others are linked to it."""
+    """What the rows became, as it is stored: the first row of a golden record that the load made is new, the others are linked to it."""
     execute(session, _OUTCOMES, {"plan": work.plan_id, "domain": work.entity.name, "low": low, "high": low + OUTCOMES_ROWS})
 
 

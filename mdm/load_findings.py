@@ -70,7 +70,7 @@ def conclude(session: Session, making: Making) -> None:
     goldens = [row[0] for row in fetch(session, _TOUCHED, (making.plan_id, _GOLDENS_ASKED))]
     report: dict[str, Any] = {
         "guard_rails": [asdict(rail) for rail in rails],
-        "samples": {outcome: [_sample(session, making, each) for each in kept] for outcome, kept in making.samples.items()},
+        "samples": {outcome: [_sample(session, each) for each in kept] for outcome, kept in making.samples.items()},
         "rejects": [{"code": code, "column": column, "rows": rows} for code, column, rows in fetch(session, _REJECTS, (making.plan_id,))],
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
         "header": list(making.staged.header),
@@ -133,7 +133,8 @@ def write_counts(session: Session, plan_id: UUID, stage: str, counts: Mapping[st
     execute(
         session,
         "insert into load_count (plan_id, stage, rows, new, linked, review, updated, unchanged, rejected, absent, waiting) values"
-        " (%(plan)s, %(stage)s, %(rows)s, %(new)s, %(linked)s, %(review)s, %(updated)s, %(unchanged)s, %(rejected)s, %(absent)s, %(waiting)s)"
+        " (%(plan)s, %(stage)s, %(rows)s, %(new)s, %(linked)s, %(review)s, %(updated)s, %(unchanged)s, %(rejected)s, %(absent)s,"
+        " %(waiting)s)"
         " on conflict (plan_id, stage) do update set rows = excluded.rows, new = excluded.new, linked = excluded.linked,"
         " review = excluded.review, updated = excluded.updated, unchanged = excluded.unchanged, rejected = excluded.rejected,"
         " absent = excluded.absent, waiting = excluded.waiting",
@@ -145,7 +146,8 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
     rows = sum(counts[name] for name in OUTCOMES)
     twice = fetch(
         session,
-        "select count(*) from load_row where plan_id = %s and planned = 'rejected' and detail @? '$.problems[*] ? (@.code == \"duplicate_key\")'",
+        "select count(*) from load_row where plan_id = %s and planned = 'rejected'"
+        " and detail -> 'problems' @> jsonb_build_array(jsonb_build_object('code', 'duplicate_key'))",
         (making.plan_id,),
     )[0][0]
     units: dict[int, int] = {}
@@ -185,7 +187,7 @@ def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, 
     return found
 
 
-def _sample(session: Session, making: Making, sample: Sample) -> dict[str, Any]:
+def _sample(session: Session, sample: Sample) -> dict[str, Any]:
     fact, verdict, row = sample.fact, sample.verdict, sample.row
     golden = fact.golden_id if verdict is None else verdict.golden_id
     told: dict[str, Any] = {"row": fact.no, "key": fact.key, "golden_id": golden and str(golden), "weight": verdict and verdict.weight}
@@ -231,8 +233,9 @@ def _difference(session: Session, making: Making) -> dict[str, Any] | None:
 def _keep(session: Session, load_id: UUID, plan_id: UUID, model: str, report: Mapping[str, Any], *, blocked: bool) -> None:
     execute(
         session,
-        "update load_plan p set state = %s, ready_at = clock_timestamp(), report = %s::jsonb, fingerprint = jsonb_build_object('file', l.sha256,"
-        " 'template', l.template, 'reading', md5(l.options::text), 'model', %s::text, 'golden_state', p.mark) from load l"
+        "update load_plan p set state = %s, ready_at = clock_timestamp(), report = %s::jsonb,"
+        " fingerprint = jsonb_build_object('file', l.sha256, 'template', l.template, 'reading', md5(l.options::text),"
+        " 'model', %s::text, 'golden_state', p.mark) from load l"
         " where p.id = %s and l.id = p.load_id",
         ("blocked" if blocked else "ready", dumps(dict(report)).decode(), model, plan_id),
     )

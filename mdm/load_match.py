@@ -46,8 +46,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """`verdicts` by row number of the file; `merges`: stored golden records that rows bring together; `best`: the weight of each new row's best
-    pair; `shared`: per column, rows of different entities that claim one exclusive identifier.
+    """What becomes of the rows, by their number in the file.
+
+    `merges`: stored golden records that rows bring together. `best`: the weight of each new row's best pair. `shared`: per column, rows of
+    different entities that claim one exclusive identifier.
     """
 
     verdicts: Mapping[int, Verdict]

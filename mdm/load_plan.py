@@ -23,8 +23,8 @@ from mdm.errors import NotFound
 from mdm.guard import heavy_keys, overshared, without
 from mdm.ingest import CHUNK_MAX
 from mdm.jsonio import dumps
-from mdm.load_match import Entry, Matched, Others, Verdict, match
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
+from mdm.load_match import Entry, Matched, Others, Verdict, match
 from mdm.load_rows import Packed, number_of, pack, read
 from mdm.load_source import Source, source_of
 from mdm.load_stage import Fact, read_staged, stage, write_piece

@@ -41,7 +41,8 @@ def _rows(session: Session, plan_id: UUID | None) -> Iterator[BadRow]:
     while True:
         rows = fetch(
             session,
-            "select no, detail from load_row where plan_id = %s and no > %s and coalesce(became, planned) = 'rejected' order by no limit %s",
+            "select no, detail from load_row where plan_id = %s and no > %s and coalesce(became, planned) = 'rejected'"
+            " order by no limit %s",
             (plan_id, after, _PAGE),
         )
         if not rows:

@@ -86,7 +86,7 @@ def read(system: str, text: bytes) -> Row:
     delivery = Delivery(system, key, attributes, told, status, _day(valid_from), _day(valid_to), read_assertions(own))
     clean, held, columns, notes, found_hash, said = made
     standard = Standard(delivery, clean, held, columns, tuple(Note(*note) for note in notes), found_hash, read_assertions(said))
-    return Row(no, UUID(record), standard, {number: rule for number, rule in keys})
+    return Row(no, UUID(record), standard, dict(keys))
 
 
 def read_groups(system: str, content: bytes) -> list[list[Row]]:

@@ -55,7 +55,7 @@ def templates(session: Session, domain: str, system: str) -> list[Template]:
 
 
 def choose(session: Session, entity: EntityType, system: str, header: Sequence[str], sample: Sequence[Cells], given: Columns) -> Columns:
-    """What each column becomes: as said, else as the newest template has it, else as suggested. Raises UnusableInput where that cannot be."""
+    """What each column becomes: as said, else as the newest template has it, else as suggested. Raises UnusableInput."""
     former = [each.columns for each in templates(session, entity.name, system)]
     found = list(given)
     known = [each for columns in former[:1] for each in columns if each.column in header]

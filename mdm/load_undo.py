@@ -61,7 +61,8 @@ _CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'r
 _REASONS: LiteralString = (
     "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
     " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
-    " then 'decided' when r.version is distinct from x.wrote then 'delivered again' end from load_row x join load_plan p on p.id = x.plan_id"
+    " then 'decided' when r.version is distinct from x.wrote then 'delivered again' end"
+    " from load_row x join load_plan p on p.id = x.plan_id"
     " left join source_record r on r.id = x.record_id where x.plan_id = %(plan)s and x.record_id = any(%(records)s)"
 )
 
@@ -208,7 +209,8 @@ def _write_down(session: Session, work: Work, rows: Sequence[Sequence[Any]], rea
 def _conclude(session: Session, work: Work, seconds: float) -> None:
     counted = fetch(
         session,
-        "select count(*) filter (where undone and is_new), count(*) filter (where undone and not is_new), count(*) filter (where not undone)"
+        "select count(*) filter (where undone and is_new), count(*) filter (where undone and not is_new),"
+        " count(*) filter (where not undone)"
         " from load_row where plan_id = %s",
         (work.plan_id,),
     )

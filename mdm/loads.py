@@ -207,7 +207,8 @@ def same_load(session: Session, load_id: UUID) -> UUID | None:
     """An applied load of the same bytes, read in the same way, since which its system has said nothing else."""
     rows = fetch(
         session,
-        "select o.id from load l join load o on o.domain = l.domain and o.system = l.system and o.sha256 = l.sha256 and o.options = l.options"
+        "select o.id from load l join load o on o.domain = l.domain and o.system = l.system and o.sha256 = l.sha256"
+        " and o.options = l.options"
         " and o.id <> l.id and o.status = 'applied' and o.same_as is null where l.id = %s and not exists (select 1 from source_record r"
         " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) order by o.applied_at desc limit 1",
         (load_id,),

@@ -24,7 +24,7 @@ from mdm.systems import registry
 
 
 def withdraw(session: Session, entity: EntityType, records: Sequence[UUID], places: Mapping[UUID, UUID]) -> tuple[UUID, ...]:
-    """Withdraw records, and put others back to where `places` says; the golden records that retired. The caller holds the blocking locks."""
+    """Withdraw records, put others back to where `places` says; the golden records that retired. The caller holds the blocking locks."""
     model, systems = active_scorer(session, entity), registry(session)
     goldens = _goldens(session, [*records, *places])
     before = members_of(session, goldens)
