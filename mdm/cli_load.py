@@ -6,7 +6,7 @@ stale. 5: a second person has to agree. 130: interrupted; asked again, the job i
 
 import json
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +39,10 @@ def add_parser(commands: Any) -> None:
     undo = _command(below, "undo", _undo, "LOAD", "take a load back")
     undo.add_argument("--preview", action="store_true", help="say what would revert and what would stay, and change nothing")
     undo.add_argument("--second", metavar="NAME", help="who agrees as the second person, where one is needed")
+    watch = _command(below, "watch", _watch, "FOLDER", "load what is dropped into a folder, until a guard rail stops it")
+    _add_reading(watch)
+    watch.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="how often to look (10)")
+    watch.add_argument("--once", action="store_true", help="end when nothing is left, for a system timer")
     _command(below, "status", _status, "LOAD", "a load, its plan, its job")
     _command(below, "rejects", _rejects, "LOAD", "the rejected rows as CSV, to be corrected and loaded again")
 
@@ -62,7 +66,6 @@ def _add_reading(parser: ArgumentParser) -> None:
     parser.add_argument("--delimiter", metavar="C")
     parser.add_argument("--sheet", metavar="S")
     parser.add_argument("--header-row", type=int, default=1, metavar="N")
-    parser.add_argument("--actor", default=SUPPRESS, help=SUPPRESS)
 
 
 def _plan(settings: Settings, asked: Namespace) -> int:
@@ -82,6 +85,27 @@ def _plan(settings: Settings, asked: Namespace) -> int:
         view = _follow(database, settings, view, asked)
     _print(view, asked, _plan_document(view), _plan_lines(view))
     return _plan_status(view)
+
+
+def _watch(settings: Settings, asked: Namespace) -> int:
+    import io
+
+    from mdm.load_upload import Upload
+    from mdm.load_watch import Taken, Watch, watch
+
+    if asked.domain is None or asked.system is None:
+        raise UnusableInput("say --domain D and --system S")
+    how = Upload(domain(asked.domain), asked.system, io.BytesIO(), "", *_reading(asked))
+
+    def tell(taken: Taken) -> None:
+        if asked.json:
+            print(json.dumps(asdict(taken), default=str), flush=True)
+            return
+        counts = ", ".join(f"{count:,} {name}" for name, count in taken.counts.items() if count)
+        print(f"{taken.name}: {counts}" if taken.stopped is None else f"{taken.name}: stopped: {taken.stopped}", flush=True)
+
+    with current_database(settings) as database:
+        return 0 if watch(database, settings, Watch(Path(asked.what), asked.every, how, asked.once), tell) else RAIL
 
 
 def _reading(asked: Namespace) -> tuple[Any, Any, Any]:
