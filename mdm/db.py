@@ -251,6 +251,19 @@ def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
     return f"with {named} {statements[-1]}" if named else statements[-1]
 
 
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """Part of a transaction that can fail by itself; what it had still to write is forgotten with it."""
+    _send_waiting(session)
+    with session.begin_nested():
+        try:
+            yield
+            _send_waiting(session)
+        except BaseException:
+            session.info.pop(_WAITING, None)
+            raise
+
+
 def array(values: Iterable[int | UUID]) -> str:
     """Numbers or ids as PostgreSQL reads an array: psycopg would look at each of them several times."""
     return "{" + ",".join(map(str, values)) + "}"

@@ -16,6 +16,7 @@ ConcordError
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
 │   ├── InProgress           the same request is being done at this moment
+│   ├── PlanStale            a load's plan does not know what happened since; names the difference
 │   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
@@ -137,6 +138,12 @@ class InProgress(Conflict):
     """The request with this key is being done at this moment; ask again for its answer."""
 
     code = "in_progress"
+
+
+class PlanStale(Conflict):
+    """Things have changed since this plan was made: plan again."""
+
+    code = "plan_stale"
 
 
 class HierarchyLoop(Conflict):

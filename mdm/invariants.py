@@ -19,11 +19,11 @@ from mdm.systems import SystemRegistry, registry
 _BATCH = 500
 
 _CHECKS: dict[str, LiteralString] = {
-    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
-    " and l.recorded_to is null group by r.id having count(l.id) <> 1",
+    "an active record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
+    " and l.recorded_to is null group by r.id having count(l.id) > 1 or (count(l.id) = 0 and r.status = 'active')",
     "a link to a merged golden record": "select l.record_id from link l join golden_record g on g.id = l.golden_id"
     " where l.recorded_to is null and g.status = 'merged'",
-    "an unmerged golden record without records": "select g.id from golden_record g where g.status <> 'merged'"
+    "an active golden record without records": "select g.id from golden_record g where g.status = 'active'"
     " and not exists (select 1 from link l where l.golden_id = g.id and l.recorded_to is null)",
     "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into"
     " where t.status = 'merged'",

@@ -21,13 +21,13 @@ from mdm.statements import Assertion, read_assertions
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The current state of a source record, as far as a delivery needs it."""
+    """The current state of a source record, as far as a delivery needs it. Without a golden record: the load that brought it was undone."""
 
     id: UUID
     hash: str
     keys: tuple[int, ...]
     columns: Columns
-    golden_id: UUID
+    golden_id: UUID | None
     relationships: tuple[Assertion, ...] | None = None
 
 
@@ -69,8 +69,8 @@ def read_stored(session: Session, entity: EntityType, standards: Sequence[Standa
         # Key by key, whatever the planner believes of the tables: it would walk all records to find a few.
         "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id, r.clean -> 'relationships'"
         " from unnest(%s::text[], %s::text[]) w(system, key) cross join lateral (select * from source_record s"
-        " where s.domain = %s and s.system = w.system and s.key = w.key offset 0) r cross join lateral (select golden_id from link"
-        " where record_id = r.id and recorded_to is null offset 0) l",
+        " where s.domain = %s and s.system = w.system and s.key = w.key offset 0) r left join lateral (select golden_id from link"
+        " where record_id = r.id and recorded_to is null offset 0) l on true",
         ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
     )
     return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7])) for row in rows}

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,7 @@ from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.retention import CLEAN, clean, has_old
+from mdm.load_jobs import load_handlers
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
@@ -64,6 +66,7 @@ class Place:
 
     database_url: str
     broker_url: str
+    home: Path
     match_memory_gb: int
     outlet: Outlet
     concurrency: int = 1
@@ -76,7 +79,7 @@ class Hands:
     def __init__(self, place: Place, is_stopping: Callable[[], bool]) -> None:
         self._place = place
         self._is_stopping = is_stopping
-        self._handlers = _handlers(place.match_memory_gb, place.outlet)
+        self._handlers = _handlers(place)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
@@ -89,8 +92,9 @@ class Hands:
         return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
 
 
-def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
+def _handlers(place: Place) -> Mapping[str, Handler]:
     """Every kind of job."""
+    outlet = place.outlet
     sending: dict[str, Handler] = {SEND_WEBHOOK: partial(send_webhook, outlet=outlet)}
     if outlet.kafka_url is not None:
         sending[SEND_KAFKA] = partial(send_kafka, url=outlet.kafka_url)
@@ -98,9 +102,10 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
     def match_all(run: Run) -> None:
         from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
-        rematch.match_all(run, match_memory_gb)
+        rematch.match_all(run, place.match_memory_gb)
 
-    return {**HANDLERS, **sending, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    loading = load_handlers(place.home, place.match_memory_gb)
+    return {**HANDLERS, **sending, **loading, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
 
 
 def sweep(database: Database, ring: Ring) -> None:
