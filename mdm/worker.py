@@ -33,8 +33,8 @@ from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
-from mdm.retention import CLEAN, clean, has_old
 from mdm.load_jobs import load_handlers
+from mdm.retention import CLEAN, clean, has_old
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
