@@ -10,6 +10,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_mapping,
     tables_misses,
     tables_relations,
+    tables_searches,
     tables_stewards,
 )
 from mdm.tables_work import Base  # importing it also maps the tables of records and golden records

@@ -14,7 +14,7 @@ from api.errors import RETRY_SECONDS, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
-from stewardship_ui import assets, golden, guard, me, overview, signin, task, tasks, words
+from stewardship_ui import assets, guard, mapping_set, mappings, me, overview, record, record_acts, records, signin, task, tasks, words
 from stewardship_ui.navigation import places
 
 # One line per page, so that branches that add pages meet without a conflict.
@@ -22,7 +22,11 @@ PAGES = (
     overview,
     tasks,
     task,
-    golden,
+    records,
+    record,
+    record_acts,
+    mappings,
+    mapping_set,
     signin,
     me,
 )
