@@ -17,7 +17,7 @@ from api.errors import status_of
 from api.mapping_rules import by_whom, readable
 from mdm import policy
 from mdm.access import Verb
-from mdm.errors import Conflict, Forbidden, Invalid, Stale
+from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from mdm.mapping import Given, NewRule, RulePage, list_rules, write_drafts
 from mdm.mapping_answers import Ask, resolve
 from mdm.mapping_approval import approve, retire
@@ -77,7 +77,7 @@ class Tried:
 def add_routes(blueprint: Blueprint) -> None:
     at = "/mappings/sets/<code>"
     blueprint.add_url_rule(at, "mapping_set", mapping_set, methods=["GET"])
-    blueprint.add_url_rule(f"{at}/<any({', '.join(list(TABS)[1:])}):tab>", "mapping_set", mapping_set, methods=["GET"])
+    blueprint.add_url_rule(f"{at}/<tab>", "mapping_set", mapping_set, methods=["GET"])
     for rule, name, view in (
         ("/try", "try_set", try_set),
         ("/drafts", "write_rule", write_rule),
@@ -91,6 +91,8 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def mapping_set(code: str, tab: str = "rules") -> Page:
     policy.check(actor(), Verb.READ)
+    if tab not in TABS:
+        raise NotFound
     return _page(code, tab)
 
 
@@ -265,7 +267,7 @@ def _rules(session: Session, view: SetView) -> dict[str, Any]:
         raise Invalid("Rules are approved, drafts or retired.")
     page: RulePage = list_rules(session, view.code, status=wanted or None, limit=ROWS, cursor=request.args.get("cursor"))
     systems = [code for code in sorted(registry(session).ids) if registry(session).is_source(code) and policy.in_scope(actor(), code)]
-    return {"rules": page, "status": wanted, "systems": systems, "today": today()}
+    return {"rules": page, "only": wanted, "systems": systems, "today": today()}
 
 
 def _conflicts(session: Session, view: SetView) -> dict[str, Any]:

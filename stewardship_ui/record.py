@@ -20,7 +20,7 @@ from mdm import mask, policy
 from mdm.access import Verb
 from mdm.card import Card, card
 from mdm.entity import Attribute, EntityType
-from mdm.errors import Invalid
+from mdm.errors import Invalid, NotFound
 from mdm.golden import GoldenVersionView, GoldenView, SourceView
 from mdm.history import Point
 from mdm.reading import Reader, read_golden, read_history, read_sources
@@ -78,11 +78,13 @@ class Read:
 def add_routes(blueprint: Blueprint) -> None:
     at = "/records/<domain>/<golden_id>"
     blueprint.add_url_rule(at, "golden", golden, methods=["GET"])
-    blueprint.add_url_rule(f"{at}/<any({', '.join(list(TABS)[1:])}):tab>", "golden", golden, methods=["GET"])
+    blueprint.add_url_rule(f"{at}/<tab>", "golden", golden, methods=["GET"])
 
 
 def golden(domain: str, golden_id: str, tab: str = FIRST) -> Page | Response:
     entity, wanted, point = entity_of(concord().entities, domain), uuid_of(golden_id), asked_point()
+    if tab not in TABS:
+        raise NotFound
 
     def work(session: Session) -> tuple[Read, Mapping[str, Any]]:
         found = read(session, entity, wanted, point)

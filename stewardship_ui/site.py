@@ -14,7 +14,22 @@ from api.errors import RETRY_SECONDS, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
-from stewardship_ui import assets, guard, mapping_set, mappings, me, overview, record, record_acts, records, signin, task, tasks, words
+from stewardship_ui import (
+    assets,
+    guard,
+    hierarchies,
+    mapping_set,
+    mappings,
+    me,
+    overview,
+    record,
+    record_acts,
+    records,
+    signin,
+    task,
+    tasks,
+    words,
+)
 from stewardship_ui.navigation import places
 
 # One line per page, so that branches that add pages meet without a conflict.
@@ -27,6 +42,7 @@ PAGES = (
     record_acts,
     mappings,
     mapping_set,
+    hierarchies,
     signin,
     me,
 )

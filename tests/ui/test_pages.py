@@ -142,7 +142,8 @@ def test_every_page_is_built_for_assistive_technology(steward, pages):
         ids = [a["id"] for _, a in page.elements if "id" in a]
         assert len(ids) == len(set(ids)), path
         assert page.all("html")[0]["lang"] == "en"
-        assert [len(page.all(tag)) for tag in ("main", "h1", "header", "title")] == [1, 1, 1, 1], path
+        assert [len(page.all(tag)) for tag in ("main", "h1", "title")] == [1, 1, 1], path
+        assert [a.get("class") for a in page.all("header")].count("top") == 1, path
         levels = [int(tag[1]) for tag, _ in page.elements if tag in {"h1", "h2", "h3"}]
         assert all(b - a <= 1 for a, b in pairwise(levels)), path
         named = {a["for"] for a in page.all("label")}
