@@ -23,6 +23,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid, NotFound, Stale
 from mdm.identity import Act
 from mdm.statements import Assertion
+from mdm.undo import HOLD
 from mdm.values.kind import clean_text
 from stewardship_ui.finder import find
 from stewardship_ui.record import BODIES, address, page, read
@@ -146,7 +147,7 @@ def version(field: str = "if_match") -> int:
 
 
 def _act(field: str) -> Act:
-    return Act(actor=actor(), reason=reason(field), request_id=request_id(), if_match=version())
+    return Act(actor=actor(), reason=reason(field), request_id=request_id(), if_match=version(), hold=HOLD)
 
 
 def _done(entity: EntityType, golden_id: UUID, tab: str, act: Callable[[], object]) -> Response | Page:

@@ -1,7 +1,9 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -16,6 +18,7 @@ from mdm.jsonio import dumps
 from mdm.prefs import Prefs
 from stewardship_ui import (
     assets,
+    beside,
     guard,
     hierarchies,
     mapping_set,
@@ -28,6 +31,7 @@ from stewardship_ui import (
     signin,
     task,
     tasks,
+    undoing,
     words,
 )
 from stewardship_ui.navigation import places
@@ -37,6 +41,8 @@ PAGES = (
     overview,
     tasks,
     task,
+    beside,
+    undoing,
     records,
     record,
     record_acts,
@@ -101,8 +107,12 @@ def blueprint() -> Blueprint:
 
 def _prepare(app: App, where: str) -> None:
     """What every template can use: filters, addresses of assets, and the parts as `p`."""
-    app.jinja_env.filters.update(tag=words.tag, moment=words.moment, bits=words.bits, ago=words.ago)
+    spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
+    app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
     app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG)
+    app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
+    app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
+    app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}
     app.jinja_env.globals["p"] = app.jinja_env.get_template("_parts.html").module
 
 
