@@ -11,6 +11,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_mapping,
     tables_misses,
     tables_relations,
+    tables_searches,
     tables_stewards,
     tables_upkeep,
 )

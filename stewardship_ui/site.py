@@ -1,7 +1,9 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -14,7 +16,24 @@ from api.errors import RETRY_SECONDS, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
-from stewardship_ui import assets, golden, guard, me, overview, signin, task, tasks, words
+from stewardship_ui import (
+    assets,
+    beside,
+    guard,
+    hierarchies,
+    mapping_set,
+    mappings,
+    me,
+    overview,
+    record,
+    record_acts,
+    records,
+    signin,
+    task,
+    tasks,
+    undoing,
+    words,
+)
 from stewardship_ui.navigation import places
 
 # One line per page, so that branches that add pages meet without a conflict.
@@ -22,7 +41,14 @@ PAGES = (
     overview,
     tasks,
     task,
-    golden,
+    beside,
+    undoing,
+    records,
+    record,
+    record_acts,
+    mappings,
+    mapping_set,
+    hierarchies,
     signin,
     me,
 )
@@ -81,8 +107,12 @@ def blueprint() -> Blueprint:
 
 def _prepare(app: App, where: str) -> None:
     """What every template can use: filters, addresses of assets, and the parts as `p`."""
-    app.jinja_env.filters.update(tag=words.tag, moment=words.moment, bits=words.bits, ago=words.ago)
+    spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
+    app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
     app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG)
+    app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
+    app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
+    app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}
     app.jinja_env.globals["p"] = app.jinja_env.get_template("_parts.html").module
 
 

@@ -17,6 +17,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_loads,
     tables_misses,
     tables_relations,
+    tables_searches,
     tables_stewards,
     tables_upkeep,
 )
