@@ -29,7 +29,7 @@ from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
-from mdm.jobs import BULK, MATCH_ALL, QUEUES
+from mdm.jobs import BULK, MATCH_ALL, MODEL_EFFECT, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
@@ -98,7 +98,12 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    def model_effect(run: Run) -> None:
+        from mdm import learning  # noqa: PLC0415  (the same)
+
+        learning.count(run, match_memory_gb)
+
+    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
 
 
 def sweep(database: Database, ring: Ring) -> None:

@@ -9,6 +9,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_jobs,
     tables_mapping,
     tables_misses,
+    tables_quality,
     tables_relations,
     tables_stewards,
 )

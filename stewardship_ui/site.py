@@ -14,7 +14,28 @@ from api.errors import RETRY_SECONDS, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
-from stewardship_ui import assets, golden, guard, me, overview, signin, task, tasks, words
+from stewardship_ui import (
+    admin,
+    admin_feed,
+    admin_jobs,
+    admin_keys,
+    admin_models,
+    admin_people,
+    admin_survivorship,
+    admin_systems,
+    assets,
+    audits,
+    golden,
+    guard,
+    me,
+    overview,
+    quality,
+    samples,
+    signin,
+    task,
+    tasks,
+    words,
+)
 from stewardship_ui.navigation import places
 
 # One line per page, so that branches that add pages meet without a conflict.
@@ -25,6 +46,17 @@ PAGES = (
     golden,
     signin,
     me,
+    quality,
+    samples,
+    admin,
+    admin_systems,
+    admin_people,
+    admin_keys,
+    admin_models,
+    admin_survivorship,
+    admin_feed,
+    admin_jobs,
+    audits,
 )
 
 CONTENT_SECURITY_POLICY = (
