@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_explain, cli_feed, cli_jobs, cli_match
+from mdm import cli_explain, cli_feed, cli_jobs, cli_load, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -90,6 +90,7 @@ def _parser() -> ArgumentParser:
     cli_match.add_commands(match_commands)
     cli_explain.add_parser(match_commands)
     cli_feed.add_parser(commands)
+    cli_load.add_parser(commands)
     return parser
 
 
@@ -160,7 +161,8 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     found = _resolved(settings)
     logs.configure(found.log_level)
     broker = found.broker_url or NO_BROKER
-    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, Outlet.of(found), asked.concurrency, queues)
+    outlet = Outlet.of(found)
+    place = worker.Place(found.database_url or "", broker, found.home, found.match_memory_gb, outlet, asked.concurrency, queues)
     if asked.once:
         print(worker.work_once(place))
     elif broker == NO_BROKER:

@@ -17,6 +17,7 @@ from uuid import UUID
 from zlib import crc32
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -185,6 +186,18 @@ def write(session: Session, statement: LiteralString, params: Sequence[object]) 
     session.info.setdefault(_WAITING, []).append((statement, params))
 
 
+def copy(session: Session, table: LiteralString, columns: LiteralString, lines: Sequence[str]) -> None:
+    """Insert many rows, each a line as COPY reads it."""
+    if lines:
+        statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), _identifiers(columns))
+        with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
+            stream.write("\n".join((*lines, "")))
+
+
+def _identifiers(columns: str) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
+
+
 def _send_waiting(session: Session) -> None:
     waiting = session.info.pop(_WAITING, None)
     if waiting is not None:
@@ -198,6 +211,19 @@ def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
     """One statement that does what all of these do."""
     named = ", ".join(f"w{number} as ({statement})" for number, statement in enumerate(statements[:-1]))
     return f"with {named} {statements[-1]}" if named else statements[-1]
+
+
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """Part of a transaction that can fail by itself; what it had still to write is forgotten with it."""
+    _send_waiting(session)
+    with session.begin_nested():
+        try:
+            yield
+            _send_waiting(session)
+        except BaseException:
+            session.info.pop(_WAITING, None)
+            raise
 
 
 def array(values: Iterable[int | UUID]) -> str:

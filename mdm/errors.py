@@ -7,13 +7,15 @@ ConcordError
 │   ├── UnknownDomain
 │   ├── UnknownSystem
 │   ├── InvalidRecord        with one problem per field
-│   └── UnusableInput        a command's files or options: status 2 in the shell
+│   ├── UnusableInput        a command's files or options: status 2 in the shell
+│       └── UnusableFile     a delivered file that cannot be read as a table: names file, row, column and remedy
 ├── NotFound
 ├── Gone                     a position in a history that ended
 ├── Unauthenticated
 ├── Forbidden
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
+│   ├── PlanStale            a load's plan does not know what happened since; names the difference
 │   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
@@ -89,6 +91,12 @@ class UnusableInput(Invalid):
     code = "unusable_input"
 
 
+class UnusableFile(UnusableInput):
+    """The file cannot be read as a table."""
+
+    code = "unusable_file"
+
+
 class NotFound(ConcordError):
     """There is nothing here, or nothing that you may see."""
 
@@ -123,6 +131,12 @@ class Stale(Conflict):
     """Somebody changed this since you read it."""
 
     code = "stale"
+
+
+class PlanStale(Conflict):
+    """Things have changed since this plan was made: plan again."""
+
+    code = "plan_stale"
 
 
 class HierarchyLoop(Conflict):

@@ -18,18 +18,19 @@ from mdm.systems import SystemRegistry, registry
 _BATCH = 500
 
 _CHECKS = {
-    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
-    " and l.recorded_to is null group by r.id having count(l.id) <> 1",
+    "an active record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
+    " and l.recorded_to is null group by r.id having count(l.id) > 1 or (count(l.id) = 0 and r.status = 'active')",
     "a link to a merged golden record": "select l.record_id from link l join golden_record g on g.id = l.golden_id"
     " where l.recorded_to is null and g.status = 'merged'",
-    "an unmerged golden record without records": "select g.id from golden_record g where g.status <> 'merged'"
+    "an active golden record without records": "select g.id from golden_record g where g.status = 'active'"
     " and not exists (select 1 from link l where l.golden_id = g.id and l.recorded_to is null)",
     "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into"
     " where t.status = 'merged'",
     "a golden record without exactly one open version": "select g.id from golden_record g left join golden_version v on v.golden_id = g.id"
     " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
-    "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"
-    " (select coalesce(array_agg(m.key order by array_position(r.keys, m.key)), '{}') from match_key m where m.record_id = r.id)",
+    "match keys that differ from the record's": "select coalesce(r.id, m.record_id) from (select r.id, k from source_record r,"
+    " unnest(r.keys) k) r(id, key) full join match_key m on m.key = r.key and m.record_id = r.id"
+    " where r.id is null or m.record_id is null",
     "a redirect that its steps do not give": "with recursive way(id, root) as (select g.id, g.id from golden_record g"
     " where g.status <> 'merged' union all select r.golden_id, way.root from way join golden_redirect r on r.survivor = way.id"
     " and r.recorded_to is null) select g.id from golden_record g left join way on way.id = g.id"

@@ -17,14 +17,16 @@ ROLE_VERBS: Mapping[Role, frozenset[Verb]] = {
     Role.LOADER: frozenset({Verb.LOAD}),
     Role.AUDITOR: frozenset({Verb.AUDIT}),
     Role.ADMIN: frozenset(
-        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.EXPORT, Verb.MODEL, Verb.CONFIGURE, Verb.KEYS, Verb.AUDIT}
+        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.LOAD, Verb.EXPORT, Verb.MODEL, Verb.CONFIGURE, Verb.KEYS, Verb.AUDIT}
     ),
 }
 
 # Where a domain is of patients, these roles do these things only with the PHI grant.
 _CLOSED_WITHOUT_GRANT: Mapping[Role, frozenset[Verb]] = {
     Role.INTEGRATION: frozenset({Verb.READ, Verb.SEARCH, Verb.EXPORT, Verb.UNMASK}),
-    Role.ADMIN: frozenset({Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.EXPORT, Verb.UNMASK, Verb.CONFIGURE}),
+    Role.ADMIN: frozenset(
+        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.LOAD, Verb.EXPORT, Verb.UNMASK, Verb.CONFIGURE}
+    ),
 }
 
 

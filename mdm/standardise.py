@@ -170,13 +170,14 @@ def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> li
         raw = delivery.attributes.get(attribute.name)
         if not raw:
             continue
-        readings = [_read(attribute, text) for text in _texts(raw)]
+        readings = [read_value(attribute, text) for text in _texts(raw)]
         notes += [Note(r.problem, _pointer("attributes", attribute.name)) for r in readings if r.problem is not None]
         found.append((attribute, readings))
     return found
 
 
-def _read(attribute: Attribute, text: str) -> Reading:
+def read_value(attribute: Attribute, text: str) -> Reading:
+    """One value of an attribute: of its kind, and one of its choices where it has some."""
     reading = attribute.type.read(text)
     if attribute.choices and reading.value is not None:
         choice = reading.value.lower().replace(" ", "_").replace("-", "_")
@@ -264,6 +265,11 @@ def _texts(raw: Raw) -> list[str]:
 
 def _pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def content_hash(delivery: Delivery, inherited: Sequence[Assertion] | None) -> str | None:
+    """The hash that the delivery will have, without the cost of cleaning it; None where it says something of relationships."""
+    return None if delivery.relationships is not None else _hash(delivery, inherited)
 
 
 def _hash(delivery: Delivery, relationships: Sequence[Assertion] | None) -> str:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import BULK, MATCH_ALL, MODEL_EFFECT, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
+from mdm.load_jobs import load_handlers
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
@@ -62,6 +64,7 @@ class Place:
 
     database_url: str
     broker_url: str
+    home: Path
     match_memory_gb: int
     outlet: Outlet
     concurrency: int = 1
@@ -74,7 +77,7 @@ class Hands:
     def __init__(self, place: Place, is_stopping: Callable[[], bool]) -> None:
         self._place = place
         self._is_stopping = is_stopping
-        self._handlers = _handlers(place.match_memory_gb, place.outlet)
+        self._handlers = _handlers(place)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
@@ -87,8 +90,9 @@ class Hands:
         return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
 
 
-def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
+def _handlers(place: Place) -> Mapping[str, Handler]:
     """Every kind of job."""
+    outlet = place.outlet
     sending: dict[str, Handler] = {SEND_WEBHOOK: partial(send_webhook, outlet=outlet)}
     if outlet.kafka_url is not None:
         sending[SEND_KAFKA] = partial(send_kafka, url=outlet.kafka_url)
@@ -96,14 +100,15 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
     def match_all(run: Run) -> None:
         from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
-        rematch.match_all(run, match_memory_gb)
+        rematch.match_all(run, place.match_memory_gb)
 
     def model_effect(run: Run) -> None:
         from mdm import learning  # noqa: PLC0415  (the same)
 
-        learning.count(run, match_memory_gb)
+        learning.count(run, place.match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
+    loading = load_handlers(place.home, place.match_memory_gb)
+    return {**HANDLERS, **sending, **loading, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
 
 
 def sweep(database: Database, ring: Ring) -> None:

@@ -7,6 +7,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_feed,
     tables_identity,
     tables_jobs,
+    tables_loads,
     tables_mapping,
     tables_misses,
     tables_quality,

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 KEY_TEXT = sa.Text(collation="C")
 JSONB = postgresql.JSONB()

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0014"
-down_revision = "0010"
+down_revision = "0011"
 
 JSONB = postgresql.JSONB()
 NOW = sa.text("now()")

@@ -14,7 +14,9 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_feed,
     tables_identity,
     tables_jobs,
+    tables_loads,
     tables_misses,
+    tables_quality,
     tables_relations,
     tables_stewards,
 )

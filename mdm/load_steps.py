@@ -1,0 +1,122 @@
+"""Named steps that repair the cells of one column: each says what it did to how many rows, and can be switched off. Pure.
+
+trim           blanks at both ends and doubled ones go
+date_order     `order` DMY, MDY or YMD: dates of digits are written as ISO
+serial_dates   days since 1899-12-30, as spreadsheets count, are written as ISO
+pad_zeros      `width`: digits get back the zeros that a spreadsheet took from their front
+plain_numbers  1.23E+11 and 123.0 are written out
+map_values     `pairs`: one value becomes another; an empty one makes the cell empty
+split          `separator`: one cell becomes several values, where the target has many
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from mdm.errors import UnusableInput
+
+Cell = Callable[[str], str]
+
+KINDS = ("trim", "date_order", "serial_dates", "pad_zeros", "plain_numbers", "map_values", "split")
+ORDERS = ("DMY", "MDY", "YMD")
+_EPOCH = date(1899, 12, 30)
+_DATE = re.compile(r"\s*(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})((?:[T ]\d{1,2}:\d{2}.*)?)\s*", re.ASCII)
+_SERIAL = re.compile(r"\d{4,5}(?:\.\d+)?", re.ASCII)
+SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d{1,3}", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+\.0+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One repair of one column. Switched off, it stays in the list and does nothing."""
+
+    kind: str
+    column: str
+    order: str = ""
+    width: int = 0
+    pairs: tuple[tuple[str, str], ...] = ()
+    separator: str = ""
+    on: bool = True
+
+    def __post_init__(self) -> None:
+        wrong = (
+            (self.kind not in KINDS, f"the steps are {', '.join(KINDS)}"),
+            (self.kind == "date_order" and self.order not in ORDERS, f"order is one of {', '.join(ORDERS)}"),
+            (self.kind == "pad_zeros" and not 0 < self.width <= 50, "width is 1 to 50"),
+            (self.kind == "split" and not self.separator, "say the separator"),
+            (self.kind == "map_values" and not self.pairs, "say which values become which"),
+        )
+        for is_wrong, remedy in wrong:
+            if is_wrong:
+                raise UnusableInput(f"step {self.kind} of column {self.column}: {remedy}")
+
+    @property
+    def title(self) -> str:
+        detail = (
+            self.order or (str(self.width) if self.width else "") or self.separator or (f"{len(self.pairs)} values" if self.pairs else "")
+        )
+        return f"{self.kind} {self.column}" + (f" ({detail})" if detail else "")
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read_step(raw: Mapping[str, Any]) -> Step:
+    """A step out of what `as_json` made. Raises UnusableInput."""
+    known = {name: raw[name] for name in ("kind", "column", "order", "width", "separator", "on") if name in raw}
+    pairs = tuple((str(old), str(new)) for old, new in raw.get("pairs", ()))
+    try:
+        return Step(pairs=pairs, **known)
+    except TypeError as error:
+        raise UnusableInput("a step has at least kind and column") from error
+
+
+def cell_of(step: Step) -> Cell:
+    """What the step makes of one cell that is not empty. What it does not understand stays as it is."""
+    match step.kind:
+        case "trim":
+            return lambda cell: " ".join(cell.split())
+        case "date_order":
+            return lambda cell: _ordered(cell, step.order)
+        case "serial_dates":
+            return _serial
+        case "pad_zeros":
+            return lambda cell: cell.zfill(step.width) if cell.isascii() and cell.isdigit() else cell
+        case "plain_numbers":
+            return _plain
+        case "map_values":
+            known = dict(step.pairs)
+            return lambda cell: known.get(cell.strip(), cell)
+        case _:
+            return lambda cell: cell
+
+
+def _ordered(cell: str, order: str) -> str:
+    found = _DATE.fullmatch(cell)
+    if found is None:
+        return cell
+    parts = dict(zip(order, (found[1], found[3], found[4]), strict=True))
+    year = parts["Y"]
+    if len(parts["D"]) > 2 or len(parts["M"]) > 2 or len(year) not in {2, 4}:
+        return cell
+    if len(year) == 2:  # the century is the business of the kind of value, which reads month/day/year
+        return f"{parts['M']}/{parts['D']}/{year}"
+    return f"{year}-{parts['M']:0>2}-{parts['D']:0>2}"
+
+
+def _serial(cell: str) -> str:
+    if _SERIAL.fullmatch(cell) is None:
+        return cell
+    return (_EPOCH + timedelta(days=int(float(cell)))).isoformat()
+
+
+def _plain(cell: str) -> str:
+    if SCIENTIFIC.fullmatch(cell) is None and _WHOLE.fullmatch(cell) is None:
+        return cell
+    try:
+        return format(Decimal(cell.replace(",", ".")).normalize(), "f")
+    except InvalidOperation:
+        return cell
