@@ -31,7 +31,7 @@ from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
-from mdm.jobs import BULK, MATCH_ALL, QUEUES
+from mdm.jobs import BULK, MATCH_ALL, MODEL_EFFECT, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.load_jobs import load_handlers
 from mdm.retention import CLEAN, clean, has_old
@@ -104,8 +104,13 @@ def _handlers(place: Place) -> Mapping[str, Handler]:
 
         rematch.match_all(run, place.match_memory_gb)
 
+    def model_effect(run: Run) -> None:
+        from mdm import learning  # noqa: PLC0415  (the same)
+
+        learning.count(run, place.match_memory_gb)
+
     loading = load_handlers(place.home, place.match_memory_gb)
-    return {**HANDLERS, **sending, **loading, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, **loading, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
 
 
 def sweep(database: Database, ring: Ring) -> None:

@@ -10,6 +10,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_loads,
     tables_mapping,
     tables_misses,
+    tables_quality,
     tables_relations,
     tables_searches,
     tables_stewards,

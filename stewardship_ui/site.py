@@ -32,6 +32,17 @@ from stewardship_ui import (
     task,
     tasks,
     undoing,
+    admin,
+    admin_feed,
+    admin_jobs,
+    admin_keys,
+    admin_models,
+    admin_people,
+    admin_survivorship,
+    admin_systems,
+    audits,
+    quality,
+    samples,
     words,
 )
 from stewardship_ui.navigation import places
@@ -51,6 +62,17 @@ PAGES = (
     hierarchies,
     signin,
     me,
+    quality,
+    samples,
+    admin,
+    admin_systems,
+    admin_people,
+    admin_keys,
+    admin_models,
+    admin_survivorship,
+    admin_feed,
+    admin_jobs,
+    audits,
 )
 
 CONTENT_SECURITY_POLICY = (

@@ -16,6 +16,7 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_jobs,
     tables_loads,
     tables_misses,
+    tables_quality,
     tables_relations,
     tables_searches,
     tables_stewards,
