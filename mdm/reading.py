@@ -208,7 +208,7 @@ def read_lines(session: Session, entity: EntityType, reader: Reader, goldens: Se
     seen = policy.visible(session, reader.actor, [row[1] for row in rows])
     found: dict[UUID, golden.SearchHit] = {}
     for asked, survivor, values in (row for row in rows if row[1] in seen):
-        shown = _values(entity, reader.actor, values, _own(session, entity, reader.actor, survivor))
+        shown = shown_values(entity, reader.actor, values, _own(session, entity, reader.actor, survivor))
         found[asked] = golden.SearchHit(survivor, mask.line(entity, shown), shown)
     _audit(session, entity, reader, "golden:list", [hit.id for hit in found.values()], entity.display)
     return found
