@@ -48,6 +48,7 @@ MAY = {
     "merge_golden": frozenset({Role.STEWARD}),
     "split_golden": frozenset({Role.STEWARD}),
     "move_records": frozenset({Role.STEWARD}),
+    "link_golden": frozenset({Role.STEWARD}),
     "pin_value": frozenset({Role.STEWARD}),
     "unpin_value": frozenset({Role.STEWARD}),
     "list_decisions": READERS,
