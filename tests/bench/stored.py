@@ -55,9 +55,7 @@ def _stored(url: str, groups: Any, unique: int) -> dict[str, float]:
         found = pool.starmap(_store, work, chunksize=1)
     seconds = [sum(spent for process, spent, _ in found if process == mine) for mine in {process for process, _, _ in found}]
     with database.unit_of_work() as session:
-        counted = fetch(
-            session, "select (select count(*) from link), (select count(*) from golden_record), pg_database_size(current_database())"
-        )
+        counted = fetch(session, _COUNTED)
         wrong = violations(session, deep=len(groups) <= _CHECKED_MAX)
     database.close()
     rows, goldens, size = counted[0]
@@ -71,6 +69,9 @@ def _stored(url: str, groups: Any, unique: int) -> dict[str, float]:
         "standardise_s": before,
         "database_mb": size / 2**20,
     }
+
+
+_COUNTED = "select (select count(*) from link), (select count(*) from golden_record), pg_database_size(current_database())"
 
 
 def chunks(groups: Any) -> Iterator[list[list[int]]]:
