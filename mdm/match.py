@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from matching.model import Thresholds
 from matching.score import Evidence, Score
 from mdm.candidates import holders_max, read_blocks
+from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.golden import displays
 from mdm.guard import record_keys
-from mdm.members import read_members
 from mdm.models import scorer as active_scorer
 from mdm.standardise import Delivery, Note, Raw, Standard, standardise
 from mdm.systems import registry
@@ -65,18 +65,20 @@ def match(
     candidates, was_cut = blocks.candidates(list(keys))
     floor = model.model.thresholds.review - NEAREST_MISS_BITS
     best: dict[UUID, Score] = {}
-    for member in read_members(session, candidates).values():
-        score = model.score_from(standard.columns, member.columns, floor)
-        if score is None or member.golden_id is None:
-            continue
-        known = best.get(member.golden_id)
-        if known is None or score.weight > known.weight:
-            best[member.golden_id] = score
+    for golden_id, columns in fetch(session, _COMPARED, (array(candidates),)) if candidates else ():
+        score = model.score_from(standard.columns, columns, floor)
+        if score is not None and (golden_id not in best or score.weight > best[golden_id].weight):
+            best[golden_id] = score
     ranked = sorted(best.items(), key=lambda item: (-item[1].weight, item[0]))[:limit]
     lines = displays(session, entity, [golden_id for golden_id, _ in ranked])
     results = tuple(MatchResult(g, s.weight, grade(s, model.model.thresholds), s.evidence, s.vetoes, lines.get(g, "")) for g, s in ranked)
     cut = [Note("truncated_block", f"/{rule}") for key, rule in keys.items() if key in blocks.over_full]
     return MatchAnswer(results, (*standard.notes, *cut, *([Note("candidates_cut", "")] if was_cut else [])))
+
+
+_COMPARED = (
+    "select l.golden_id, r.columns from source_record r join link l on l.record_id = r.id and l.recorded_to is null where r.id = any(%s)"
+)
 
 
 def standard_question(

@@ -131,17 +131,19 @@ def _missing(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
 
 
 def _value_problems(attribute: Attribute, raw: Raw) -> list[FieldProblem]:
-    where = _pointer("attributes", attribute.name)
+    wrong = _wrong_shape(attribute, raw)
+    return [] if wrong is None else [FieldProblem(wrong[0], _pointer("attributes", attribute.name), wrong[1])]
+
+
+def _wrong_shape(attribute: Attribute, raw: Raw) -> tuple[str, str] | None:
     if isinstance(raw, list) and not attribute.many:
-        return [FieldProblem("not_a_list", where, "this attribute has one value")]
+        return "not_a_list", "this attribute has one value"
     texts = _texts(raw)
     if len(texts) > VALUES_MAX:
-        return [FieldProblem("too_many", where, f"at most {VALUES_MAX} values")]
-    if any(len(text) > attribute.type.max_length for text in texts):
-        return [FieldProblem("too_long", where, f"at most {attribute.type.max_length} characters")]
-    if not all(_storable(text) for text in texts):
-        return [FieldProblem("bad_text", where, "NUL or broken Unicode")]
-    return []
+        return "too_many", f"at most {VALUES_MAX} values"
+    if max(map(len, texts), default=0) > attribute.type.max_length:
+        return "too_long", f"at most {attribute.type.max_length} characters"
+    return None if all(map(_storable, texts)) else ("bad_text", "NUL or broken Unicode")
 
 
 def _identifier_problems(delivery: Delivery, registry: Registry) -> list[FieldProblem]:

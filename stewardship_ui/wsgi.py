@@ -1,5 +1,6 @@
 """The composition root of the web process: settings, database, doorbell, API, pages, and the hot routes in front of all of them."""
 
+import gc
 import os
 from typing import cast
 
@@ -19,4 +20,6 @@ def build_app() -> Wsgi:
     broker_url = ensure_valkey(settings)
     if broker_url is not None:
         Doorbell(broker_url).listen()
+    # What stands now stands until the end: no full collection need walk it while somebody waits for an answer.
+    gc.freeze()
     return Hot(app, cast("Wsgi", app.wsgi_app))

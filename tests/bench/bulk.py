@@ -1,12 +1,13 @@
 """Matching persons (70 % unique) in bulk, against plain Splink with the same model and blocking rules.
 
-    python -m tests.bench.bulk [--persons 20000] [--rounds 1] [--alone] [--out result.json]
+    python -m tests.bench.bulk [--persons 20000] [--rounds 1] [--alone] [--store] [--out result.json]
 
 Splink has no cap on the records that share a key, so that its pairs grow with the square of the set: beyond some 50,000 persons let ours
 run `--alone`.
 
 Each contender runs in a process of its own over the same file, one after the other, round by round; seconds and peak memory are of the
 whole process from the file to the groups. Standardising the persons is neither's work and is not counted. Quality is measured on both.
+With `--store` our groups become records, links and golden records in a fresh database.
 """
 
 import argparse
@@ -38,8 +39,9 @@ from mdm.entities import ENTITY_TYPES
 from mdm.identifier_systems import BY_CODE
 from mdm.standardise import standardise
 from mdm.values.text import TEXT
-from tests.bench.people import ELSEWHERE, HOME, delivered, known
+from tests.bench.people import ELSEWHERE, HOME
 from tests.bench.result import save
+from tests.bench.stored import person_of, stored
 
 MODEL = ENTITY_TYPES["patient"].model
 MEMORY = "3GB"
@@ -63,6 +65,7 @@ def main() -> None:
     parser.add_argument("--persons", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--alone", action="store_true", help="leave Splink out")
+    parser.add_argument("--store", action="store_true", help="store our groups")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--contender", choices=("ours", "splink"), help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
@@ -77,7 +80,11 @@ def main() -> None:
         found = {
             name: [_run(name, file) for _ in range(arguments.rounds)] for name in (("ours",) if arguments.alone else ("ours", "splink"))
         }
+        groups = np.load(_groups_file(file)) if arguments.store else None
     figures = {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in found.items()}
+    if groups is not None:
+        figures["stored"] = stored(groups, int(arguments.persons * _UNIQUE))
+        figures["stored"]["whole_s"] = figures["ours"]["seconds"] + figures["stored"]["store_s"]
     for name, row in figures.items():
         print(name, " ".join(f"{key} {value:,.4g}" for key, value in row.items()))
     ratios = {} if arguments.alone else {key: figures["ours"][key] / figures["splink"][key] for key in ("seconds", "peak_mb")}
@@ -102,7 +109,7 @@ def _columns(block: tuple[int, int, int]) -> pa.Table:
     low, high, unique = block
     entity, registry = ENTITY_TYPES["patient"], _Registry()
     numbers = [n if n < unique else (n - unique) * 7 % unique for n in range(low, high)]
-    rows = [delivered(n) if n < unique else known((n - unique) * 7 % unique, n) for n in range(low, high)]
+    rows = [person_of(n, unique) for n in range(low, high)]
     laid = lay_out(MODEL, [standardise(entity, row, registry).columns for row in rows])
     table = laid.table.set_column(0, "n", pa.array(np.arange(low, high, dtype=np.int64)))
     return table.append_column("entity", pa.array(numbers, pa.int64()))
@@ -123,8 +130,14 @@ def _contend(contender: str, file: Path) -> dict[str, float]:
     records = _records(table.drop_columns(["entity"]))
     pairs, groups, parts = _ours(records) if contender == "ours" else _splink(records)
     seconds = time.perf_counter() - started
+    if contender == "ours":
+        np.save(_groups_file(file), groups)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "peak_mb": peak, "pairs": pairs, **parts, **_quality(groups, truth)}
+
+
+def _groups_file(file: Path) -> Path:
+    return file.with_suffix(".npy")
 
 
 def _records(table: pa.Table) -> Records:

@@ -3,6 +3,7 @@
 R1 is a minimal Flask route: the same SQL through a psycopg pool with prepared statements, orjson, no authentication, no log, no metrics.
 """
 
+import gc
 import os
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.bench.world import THREADS
 def ours() -> Any:
     settings = Settings.from_env({name: os.environ[name] for name in ("MDM_HOME", "MDM_PROFILE")})
     app = create_app(Database(os.environ["BENCH_URL"]), settings)
+    gc.freeze()  # as stewardship_ui.wsgi does
     return Hot(app, app.wsgi_app)
 
 
