@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import file_digest
@@ -33,6 +33,7 @@ from mdm.db import Database, execute, fetch
 from mdm.embedded import postgres_binaries
 from mdm.errors import ServiceError, UnusableInput
 from mdm.migrate import config, migrate
+from mdm.seal import break_off
 
 FORMAT = 1
 DUMP, MANIFEST, FILES = "database.dump", "manifest.json", "home"
@@ -109,7 +110,7 @@ def _hashes(folder: Path) -> dict[str, tuple[int, str]]:
     return found
 
 
-def restore(database: Database, home: Path, place: Path) -> Manifest:
+def restore(database: Database, home: Path, place: Path, seal_key: Callable[[], bytes]) -> Manifest:
     """Bring a backup back into an empty database, then begin a new epoch of the feed.
 
     Raises UnusableInput, and changes nothing, for a backup that is damaged or of a later version, for a database that holds anything, and
@@ -125,6 +126,7 @@ def restore(database: Database, home: Path, place: Path) -> Manifest:
             raise ServiceError(f"the restored database differs from the backup in {', '.join(wrong)}: drop it and try again")
     _return_home(place / FILES, home)
     migrate(database)
+    database.run(lambda session: break_off(session, seal_key()))
     database.run(lambda session: _begin_anew(session, manifest))
     return manifest
 

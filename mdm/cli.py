@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_backup, cli_explain, cli_feed, cli_jobs, cli_match
+from mdm import cli_audit, cli_backup, cli_explain, cli_feed, cli_jobs, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -91,6 +91,7 @@ def _parser() -> ArgumentParser:
     cli_explain.add_parser(match_commands)
     cli_feed.add_parser(commands)
     cli_backup.add_parsers(commands)
+    cli_audit.add_parser(commands)
     return parser
 
 
@@ -161,7 +162,8 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     found = _resolved(settings)
     logs.configure(found.log_level)
     broker = found.broker_url or NO_BROKER
-    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, Outlet.of(found), asked.concurrency, queues)
+    vault = worker.Vault(found.home, found.seal_key())
+    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, Outlet.of(found), vault, asked.concurrency, queues)
     if asked.once:
         print(worker.work_once(place))
     elif broker == NO_BROKER:

@@ -27,7 +27,7 @@ def add_parsers(commands: Any) -> None:
 def _backup(settings: Settings, asked: Namespace) -> None:
     from mdm.backup import back_up
 
-    settings.key_pepper()  # made at its first use, and worthless keys without it
+    settings.key_pepper(), settings.seal_key()  # made at their first use; without them keys and seals are worth nothing
     with current_database(settings) as found:
         _tell(back_up(found, settings.home, asked.folder.absolute()), asked)
 
@@ -36,7 +36,7 @@ def _restore(settings: Settings, asked: Namespace) -> None:
     from mdm.backup import restore
 
     with database(settings) as found:
-        _tell(restore(found, settings.home, asked.folder.absolute()), asked)
+        _tell(restore(found, settings.home, asked.folder.absolute(), settings.seal_key), asked)
 
 
 def _tell(manifest: "Manifest", asked: Namespace) -> None:
