@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_match
+from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -92,6 +92,8 @@ def _parser() -> ArgumentParser:
     cli_feed.add_parser(commands)
     cli_export.add_parser(commands)
     cli_load.add_parser(commands)
+    cli_backup.add_parsers(commands)
+    cli_audit.add_parser(commands)
     return parser
 
 
@@ -162,8 +164,8 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     found = _resolved(settings)
     logs.configure(found.log_level)
     broker = found.broker_url or NO_BROKER
-    outlet = Outlet.of(found)
-    place = worker.Place(found.database_url or "", broker, found.home, found.match_memory_gb, outlet, asked.concurrency, queues)
+    vault = worker.Vault(found.home, found.seal_key())
+    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, Outlet.of(found), vault, asked.concurrency, queues)
     if asked.once:
         print(worker.work_once(place))
     elif broker == NO_BROKER:

@@ -76,6 +76,10 @@ class Settings:
         reader.raise_problems()
         return settings
 
+    def seal_key(self) -> bytes:
+        """What seals of the audit are signed with; in MDM_HOME/seal, mode 0600, and never in the database."""
+        return _kept_secret(self.home / "seal").encode()
+
     def key_pepper(self) -> bytes:
         """The secret mixed into API key hashes: MDM_KEY_PEPPER, else one made once and kept in MDM_HOME/secret, mode 0600."""
         return (self.pepper_given or _kept_secret(self.home / "secret")).encode()

@@ -1,9 +1,9 @@
-"""The tables of what is kept for a while: answers of writing requests, for callers who ask again."""
+"""The tables of upkeep: answers of writing requests, kept for callers who ask again; the seals of the audit."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mdm.tables import NOW, Base, Json
@@ -21,3 +21,19 @@ class Idempotency(Base):
     body: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
+
+
+class AuditSeal(Base):
+    """A batch of audit rows with the hash of each. Appended, never changed: a trigger refuses it, and `mdm audit verify` would name it."""
+
+    __tablename__ = "audit_seal"
+    batch: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    floor: Mapped[int] = mapped_column(BigInteger)
+    watermark: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int]
+    leaves: Mapped[bytes]
+    root: Mapped[bytes]
+    previous: Mapped[bytes]
+    head: Mapped[bytes]
+    signature: Mapped[bytes]
+    at: Mapped[datetime] = mapped_column(server_default=NOW)

@@ -204,6 +204,7 @@ class Audit(Base):
 
     __tablename__ = "audit"
     n: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("((pg_current_xact_id())::text)::bigint"))  # see mdm/seal.py
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     principal: Mapped[str]
     action: Mapped[str]
@@ -213,4 +214,8 @@ class Audit(Base):
     request_id: Mapped[str]
     outcome: Mapped[str]
     detail: Mapped[Json] = mapped_column(server_default=text("'{}'"))
-    __table_args__ = (Index("ix_audit_subjects", "subjects", postgresql_using="gin"), Index("ix_audit_at", "at"))
+    __table_args__ = (
+        Index("ix_audit_subjects", "subjects", postgresql_using="gin"),
+        Index("ix_audit_at", "at"),
+        Index("ix_audit_xid", "xid", "n"),
+    )

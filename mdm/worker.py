@@ -36,10 +36,12 @@ from mdm.kafka import SEND_KAFKA, send_kafka
 from mdm.load_jobs import load_handlers
 from mdm.retention import CLEAN, clean, has_old
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
+from mdm.seal import note_heads, seal
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
 
 SWEEP_SECONDS = 10.0
+SEAL_SECONDS = 5.0
 POLL_SECONDS = 1.0
 STOP_SECONDS = 25.0  # a job that finds no end of a chunk by then is left to its lease
 BULK_KILOBYTES = 6_000_000
@@ -61,14 +63,28 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class Vault:
+    """What the database does not hold: the key that seals the audit, and the folder where the heads are noted."""
+
+    home: Path
+    key: bytes = field(repr=False)
+
+    def seal(self, database: Database) -> None:
+        """Everything that is finished; one worker does it, each notes what it finds."""
+        while database.run(lambda session: seal(session, self.key)) is not None:
+            pass
+        database.run(lambda session: note_heads(session, self.home))
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where and how a worker works. Without a broker `broker_url` is not looked at."""
 
     database_url: str
     broker_url: str
-    home: Path
     match_memory_gb: int
     outlet: Outlet
+    vault: "Vault"
     concurrency: int = 1
     queues: Sequence[str] = QUEUES
 
@@ -109,7 +125,7 @@ def _handlers(place: Place) -> Mapping[str, Handler]:
 
         learning.count(run, place.match_memory_gb)
 
-    loading = load_handlers(place.home, place.match_memory_gb)
+    loading = load_handlers(place.vault.home, place.match_memory_gb)
     return {**HANDLERS, **sending, **loading, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
 
 
@@ -142,9 +158,14 @@ def _no_bell(_job_id: UUID, _queue: str) -> None:
 def work_once(place: Place) -> int:
     """A round of the sweeper and everything that is due, for a system timer; how many jobs were done."""
     hand = Hands(place, lambda: False).here()
-    sweep(hand.database, _no_bell)
-    prepare(hand.database, place.outlet.kafka_url)
-    return hand.drain()
+    try:
+        sweep(hand.database, _no_bell)
+        prepare(hand.database, place.outlet.kafka_url)
+        done = hand.drain()
+        place.vault.seal(hand.database)
+        return done
+    finally:
+        hand.database.close()
 
 
 def work_without_broker(place: Place, stop: threading.Event) -> None:
@@ -152,6 +173,7 @@ def work_without_broker(place: Place, stop: threading.Event) -> None:
     hands = Hands(place, stop.is_set)
     couriers = Couriers(hands.here, place.outlet.kafka_url)
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, _no_bell), stop)
+    _every(SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
     _every(ROUND_SECONDS, couriers.round, stop)
     further = [threading.Thread(target=_look, args=(hands.another(place.queues), stop), daemon=True) for _ in range(1, place.concurrency)]
     for thread in further:
@@ -184,6 +206,7 @@ def work_with_broker(place: Place) -> None:
     signals.worker_shutting_down.connect(begin_to_stop, weak=False)
     couriers = Couriers(hands.here, place.outlet.kafka_url)
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
+    _every(SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
     _every(ROUND_SECONDS, couriers.round, stop)
     _serve(app, place, stopping)

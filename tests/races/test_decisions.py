@@ -12,6 +12,7 @@ from mdm.access import Role
 from mdm.db import fetch
 from mdm.invariants import violations
 from tests.races.conftest import BLOCK, Caller, at_once
+from tests.races.test_two_web_workers import PLACES
 
 ROUNDS = int(os.environ.get("CONCORD_RACE_ROUNDS", "3"))
 LETTERS = "bcdfghjklmnpqrstvwxz"
@@ -111,6 +112,36 @@ def test_the_second_steward_is_refused(served, callers, number):
     with served.database.unit_of_work() as session:
         [[decisions]] = fetch(session, "select count(*) from decision where detail ->> 'task' = %s", (task,))
     assert decisions == 1
+    sound(served)
+
+
+@pytest.mark.race
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_accepting_both_candidates_leaves_one_link(served, callers, number):
+    """C2: two stewards take the subject of one task for two others; the record goes to one of them."""
+    flow, one, other = callers
+    turn = number % BLOCK
+    person = {"given_name": PLACES[turn], "birth_date": f"19{10 + 4 * turn}-{1 + 7 * turn % 12:02d}-{1 + 11 * turn % 28:02d}", "sex": "F"}
+    for place, name in (("ehr-mercy", "Rivera"), ("ehr-north", "Olsen"), ("billing-north", "Ngata")):
+        attributes = {**person, "family_name": name, "city": PLACES[-turn]}
+        _, result = flow.ask("PUT", f"/v1/patients/sources/{place}/I-{number}", {"attributes": attributes})
+    _, seen = one.ask("GET", f"/v1/tasks/{result['task_id']}")
+    assert len(seen["goldens"]) == 3, seen
+    match = {"If-Match": f'"{seen["version"]}"'}
+    path = f"/v1/tasks/{result['task_id']}/decision"
+    answers = at_once(
+        lambda: one.ask("PUT", path, {"verdict": "same", "candidate": seen["goldens"][1]}, **match),
+        lambda: other.ask("PUT", path, {"verdict": "same", "candidate": seen["goldens"][2]}, **match),
+    )
+    assert sorted(status for status, _ in answers) in ([200, 409], [200, 412]), answers
+    with served.database.unit_of_work() as session:
+        links = fetch(
+            session,
+            "select count(*), count(distinct l.golden_id) from link l join source_record r on r.id = l.record_id"
+            " where l.recorded_to is null and r.key = %s",
+            (f"I-{number}",),
+        )
+    assert links == [(3, 2)]
     sound(served)
 
 
