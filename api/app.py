@@ -20,6 +20,7 @@ from api import (
     identity,
     jobs,
     keys,
+    loads,
     logging,
     mappings,
     match,
@@ -39,7 +40,8 @@ from mdm.access import Keyring
 from mdm.db import Database
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
-from mdm.jsonio import dumps, loads
+from mdm.jsonio import dumps
+from mdm.jsonio import loads as read_json
 from mdm.settings import Settings
 
 BODY_BYTES_MAX = 5 * 1024 * 1024
@@ -54,7 +56,7 @@ class StrictJson(JSONProvider):
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         del kwargs
-        return loads(s)
+        return read_json(s)
 
 
 def create_app(database: Database, settings: Settings, entities: Mapping[str, EntityType] = ENTITY_TYPES) -> Flask:
@@ -106,6 +108,7 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         identity.blueprint(),
         relationships.blueprint(),
         jobs.blueprint(),
+        loads.blueprint(),
         keys.blueprint(),
         health.blueprint(),
     ):

@@ -1,7 +1,7 @@
 """Registered consumers: put by administrators, acknowledged and re-keyed by their own clients."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -118,6 +118,12 @@ def blueprint() -> Any:
 
 
 def put_one(body: Mapping[str, Any], *, code: str) -> Answer:
+    view = put(body, code, if_match)
+    return view, HTTPStatus.CREATED if view.version == 1 else HTTPStatus.OK, etag(view.version)
+
+
+def put(body: Mapping[str, Any], code: str, version: Callable[[], int]) -> ConsumerView:
+    """Register a consumer, or change one; which version was read is asked only of one that there is."""
     if _CODE.fullmatch(code) is None:
         raise Invalid(problems=(FieldProblem("invalid_code", "/code", "1 to 63 lower-case letters, digits and inner hyphens"),))
     lists = {name: tuple(dict.fromkeys(body[name])) for name in ("domains", "systems")}
@@ -128,10 +134,9 @@ def put_one(body: Mapping[str, Any], *, code: str) -> Answer:
         consumers.check(session, new, frozenset(concord().entities))
         known = consumers.find(session, code)
         audit.record(session, actor(), "consumer:put", request_id=request_id(), detail={"consumer": code, "new": known is None})
-        return consumers.register(session, new) if known is None else consumers.change(session, new, if_match())
+        return consumers.register(session, new) if known is None else consumers.change(session, new, version())
 
-    view = database().run(work)
-    return view, HTTPStatus.CREATED if view.version == 1 else HTTPStatus.OK, etag(view.version)
+    return database().run(work)
 
 
 def check_whole_scope(domains: tuple[str, ...]) -> None:

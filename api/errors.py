@@ -20,12 +20,14 @@ from mdm.errors import (
     FieldProblem,
     Forbidden,
     Gone,
+    InProgress,
     Invalid,
     NotFound,
     ServiceError,
     Stale,
     Unauthenticated,
     Unavailable,
+    Unguarded,
     UnknownDomain,
     UnknownSystem,
 )
@@ -42,6 +44,7 @@ STATUS: Mapping[type[ConcordError], HTTPStatus] = {
     Gone: HTTPStatus.GONE,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    Unguarded: HTTPStatus.PRECONDITION_REQUIRED,
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -116,7 +119,10 @@ def status_of(error: ConcordError) -> HTTPStatus:
 
 
 def concord_problem(error: ConcordError) -> Response:
-    return problem(status_of(error), error.code, error.message, error.problems)
+    response = problem(status_of(error), error.code, error.message, error.problems)
+    if isinstance(error, InProgress):
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def http_problem(error: HTTPException) -> Response:

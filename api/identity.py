@@ -1,4 +1,4 @@
-"""Who is who, said by a person: merge, split, move, pin; the decisions behind a golden record, and taking them back.
+"""Who is who, said by a person: merge, link only, split, move, pin; the decisions behind a golden record, and taking them back.
 
 Every act can be rehearsed (`dry_run`): it is done, its effect is read, and all of it is rolled back.
 """
@@ -41,6 +41,10 @@ class MergeSchema(_Act):
     others = fields.List(
         fields.UUID(), required=True, data_key="from", validate=validate.Length(min=1, max=_OTHERS_MAX), metadata={"title": "From"}
     )
+
+
+class LinksSchema(MergeSchema):
+    """Golden records that are the one in the path, although a source system keeps several records of it."""
 
 
 class SplitSchema(_Act):
@@ -190,6 +194,14 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
     """The acts on golden records of one domain."""
     acts: Sequence[tuple[str, str, str, str, type[Schema], Callable[..., Answer]]] = (
         ("merge_golden", "POST", "/merges", "Merge golden records into this one, which survives", MergeSchema, merge),
+        (
+            "link_golden",
+            "POST",
+            "/links",
+            "Say that these are one entity of which a system keeps several records, and ask that system to merge them",
+            LinksSchema,
+            link_only,
+        ),
         ("split_golden", "POST", "/splits", "Part a golden record into groups of its source records", SplitSchema, split),
         ("move_records", "POST", "/moves", "Move source records to another golden record", MoveSchema, move),
         ("pin_value", "PUT", "/pins/<attribute>", "Pin the value of an attribute", PinSchema, pin),
@@ -205,9 +217,10 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
             answer=answer,
             refusals=refusals,
             docs={"parameters": [if_match_parameter("the golden record; a rehearsal needs none", required=False)]},
+            once=True,
         )
         add(blueprint, method, f"/golden/<golden_id>{rule}", partial(handler, entity), operation)
-    unpin = Operation(name="unpin_value", summary="Take a pin back", access=decide, query=ReasonQuery, answer=UndoneSchema, refusals=(409,))
+    unpin = Operation(name="unpin_value", summary="Take a pin back", access=decide, query=ReasonQuery, answer=UndoneSchema, once=True)
     add(blueprint, "DELETE", "/golden/<golden_id>/pins/<attribute>", partial(delete_pin, entity), unpin)
     listed = Operation(
         name="list_decisions",
@@ -228,7 +241,7 @@ def blueprint() -> Any:
         access=Access(Verb.DECIDE),
         query=ReasonQuery,
         answer=UndoneSchema,
-        refusals=(409,),
+        once=True,
     )
     add(made, "GET", "/<decision_id>", get_decision, one)
     add(made, "DELETE", "/<decision_id>", delete_decision, undone)
@@ -238,6 +251,11 @@ def blueprint() -> Any:
 def merge(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, others = uuid_of(golden_id), body["others"]
     return _do(entity, body, [wanted, *others], lambda session, act: identity.merge(session, entity, wanted, others, act))
+
+
+def link_only(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
+    wanted, others = uuid_of(golden_id), body["others"]
+    return _do(entity, body, [wanted, *others], lambda session, act: identity.link_only(session, entity, wanted, others, act))
 
 
 def split(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:

@@ -12,9 +12,9 @@ from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
-from mdm import audit
-from mdm.access import GRANTS, Actor, NewPrincipal, Role, Verb, create_client, list_keys, revoke_key
-from mdm.errors import FieldProblem, Forbidden, Invalid
+from mdm import audit, policy
+from mdm.access import GRANTS, NewPrincipal, Role, Verb, create_client, list_keys, revoke_key
+from mdm.errors import FieldProblem, Invalid
 from mdm.settings import Profile
 from mdm.systems import registry
 
@@ -91,12 +91,12 @@ def blueprint() -> Any:
 
 def post(body: Mapping[str, Any]) -> Answer:
     client = NewPrincipal(body["name"], Role(body["role"]), _set(body["domains"]), _set(body["systems"]), frozenset(body["grants"]))
-    _check_not_above(actor(), client)
+    policy.check_not_above(actor(), client)
     settings = concord().settings
     pepper, demo = settings.key_pepper(), settings.profile is Profile.DEMO
 
     def work(session: Session) -> Mapping[str, object]:
-        _check_known(session, client)
+        check_known(session, client)
         key_id, token = create_client(session, pepper, client, created_by=actor().name, demo=demo)
         detail = {"key": str(key_id), "name": client.name, "role": client.role.value, "grants": sorted(client.grants)}
         audit.record(session, actor(), "key:create", request_id=request_id(), detail=detail)
@@ -124,17 +124,7 @@ def _set(names: Sequence[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
 
 
-def _check_not_above(creator: Actor, client: NewPrincipal) -> None:
-    """Nobody hands out more than they hold: an admin without PHI cannot make a key that has it."""
-    if not client.grants <= creator.grants or not (_within(client.domains, creator.domains) and _within(client.systems, creator.systems)):
-        raise Forbidden("a key cannot have more than its creator")
-
-
-def _within(inner: frozenset[str] | None, outer: frozenset[str] | None) -> bool:
-    return outer is None or (inner is not None and inner <= outer)
-
-
-def _check_known(session: Session, client: NewPrincipal) -> None:
+def check_known(session: Session, client: NewPrincipal) -> None:
     """A mistyped scope would be a key that silently does nothing."""
     systems = registry(session)
     problems = [

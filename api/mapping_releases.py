@@ -29,6 +29,7 @@ def add_routes(made: Any, at: str) -> None:
         status=HTTPStatus.CREATED,
         refusals=(412, 428),
         docs={"parameters": [if_match_parameter("the set")]},
+        once=True,
     )
     listing = Operation(name="list_mapping_releases", summary="The releases of a set", access=read, answer=ReleasesSchema)
     post = making(name="release_mapping", summary="Freeze the approved rules under the next number")

@@ -38,6 +38,7 @@ def add_routes(made: Any, at: str) -> None:
         answer=RuleViewSchema,
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the rule")]},
+        once=True,
     )
     listing = Operation(name="list_mapping_rules", summary="The rules of a set", access=read, query=RuleQuery, answer=RuleListSchema)
     post = Operation(
@@ -47,6 +48,7 @@ def add_routes(made: Any, at: str) -> None:
         body=RulesSchema,
         answer=RuleListSchema,
         status=HTTPStatus.CREATED,
+        once=True,
     )
     one = Operation(name="get_mapping_rule", summary="A rule, with its version as ETag", access=read, answer=RuleViewSchema)
     put = changing(name="edit_mapping_rule", summary="Change a draft of your own", body=RuleSchema)
@@ -59,6 +61,7 @@ def add_routes(made: Any, at: str) -> None:
         answer=ApprovedSchema,
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the set, to approve all its drafts", required=False)]},
+        once=True,
     )
     add(made, "GET", at + "/rules", get_rules, listing)
     add(made, "POST", at + "/rules", post_rules, post)

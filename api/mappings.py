@@ -65,6 +65,7 @@ def _add_sets(made: Any) -> None:
         also=((HTTPStatus.CREATED, SetSchema),),
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the set, unless it is new", required=False)]},
+        once=True,
     )
     ask = Operation(
         name="resolve_mapping",

@@ -231,7 +231,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
         status=HTTPStatus.CREATED,
         answer=ClaimSchema,
         also=((HTTPStatus.OK, ClaimSchema),),
-        refusals=(409,),
+        once=True,
     )
     add(blueprint, "GET", f"{_ONE}/relationships", partial(get_relationships, entity), listing)
     add(blueprint, "POST", f"{_ONE}/relationships", partial(post_relationship, entity), say)
@@ -260,7 +260,7 @@ def blueprint() -> Any:
         access=Access(Verb.DECIDE),
         query=EndQuery,
         answer=ClaimSchema,
-        refusals=(409,),
+        once=True,
     )
     add(made, "GET", "/hierarchies", get_trees, listing)
     add(made, "GET", "/hierarchies/<tree>", get_tree, whole)

@@ -12,6 +12,7 @@ from marshmallow import RAISE, Schema
 from webargs.flaskparser import FlaskParser, abort
 
 from api.auth import Access, allow
+from api.once import PARAMETER, once
 from mdm.jsonio import loads
 
 Shape = Schema | type[Schema]
@@ -32,6 +33,7 @@ class Operation:
     also: tuple[tuple[int, Shape], ...] = ()
     refusals: tuple[int, ...] = ()
     docs: Mapping[str, Any] = field(default_factory=dict)
+    once: bool = False  # honours Idempotency-Key; the answer then holds no value of a person's and no secret, for it is kept
 
 
 def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], operation: Operation) -> None:
@@ -46,12 +48,16 @@ def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], 
     for status, shape in operation.also:
         wrapped = blueprint.alt_response(status, schema=shape, success=True)(wrapped)
     wrapped = blueprint.response(operation.status, operation.answer)(wrapped)
+    if operation.once:
+        wrapped = once(wrapped)
     if operation.body is not None:
         wrapped = blueprint.arguments(operation.body)(wrapped)
     if operation.query is not None:
         wrapped = blueprint.arguments(operation.query, location="query")(wrapped)
     refusals = {status: HTTPStatus(status).name for status in sorted(_refusals(operation, rule))}
     docs = {"operationId": f"{blueprint.name}_{operation.name}", "security": [{"key": []}], "responses": refusals, **operation.docs}
+    if operation.once:
+        docs["parameters"] = [*operation.docs.get("parameters", ()), PARAMETER]
     blueprint.route(rule, methods=[method], endpoint=operation.name)(blueprint.doc(**docs)(wrapped))
 
 
@@ -61,6 +67,8 @@ def _refusals(operation: Operation, rule: str) -> set[int]:
         found |= {400, 413, 415, 422}
     if operation.query is not None:
         found.add(422)
+    if operation.once:
+        found |= {409, 422}
     if "<" in rule:
         found.add(404)
     return found

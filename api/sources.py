@@ -54,7 +54,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
     add(blueprint, "POST", "/sources:batch", partial(put_sources, entity, schemas.row), batch)
     add(blueprint, "PUT", _ONE, partial(put_source, entity), put)
     add(blueprint, "GET", _ONE, partial(get_source, entity), get)
-    add(blueprint, "GET", f"{_ONE}/history", partial(get_source_history, entity), history)
+    add(blueprint, "GET", "/source-history/<system>/<path:key>", partial(get_source_history, entity), history)
     add(blueprint, "DELETE", _ONE, partial(delete_source, entity), delete)
 
 

@@ -61,8 +61,9 @@ class TaskPageSchema(Schema):
 
 
 class TaskDecisionSchema(Schema):
-    """What is true: same or different for a review, accept or reject for a proposed cut or a quarantined update.
+    """What is true: same, link-only or different for a review, accept or reject for a proposed cut or a quarantined update.
 
+    Of a merge request: done (the system has merged its records), declined (it will not).
     Of a miss: map (the value belongs to the candidate), ignore (not worth mapping), not_ours (no such value can be).
     """
 
@@ -85,13 +86,14 @@ def blueprint() -> Any:
         answer=TaskSchema,
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the task")]},
+        once=True,
     )
     undo = Operation(
         name="undo_task",
         summary="Take back what was decided of a task; it opens again where its question still stands",
         access=Access(Verb.DECIDE),
         answer=UndoneSchema,
-        refusals=(409,),
+        once=True,
     )
     add(made, "DELETE", "/<task_id>/decision", delete_decision, undo)
     add(made, "GET", "", get_all, listing)

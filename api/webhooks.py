@@ -142,7 +142,7 @@ def blueprint() -> Any:
 
 
 def post(body: Mapping[str, Any]) -> Answer:
-    new = _new(body)
+    new = wanted_of(body)
 
     def work(session: Session) -> WebhookView:
         view = webhooks.create(session, body["consumer"], new)
@@ -163,7 +163,7 @@ def get_one(*, webhook_id: str) -> Answer:
 
 
 def put_one(body: Mapping[str, Any], *, webhook_id: str) -> Answer:
-    wanted, version, new = uuid_of(webhook_id), if_match(), _new(body)
+    wanted, version, new = uuid_of(webhook_id), if_match(), wanted_of(body)
 
     def work(session: Session) -> WebhookView:
         _audit(session, "change", wanted)
@@ -212,7 +212,7 @@ def get_dead_letters(*, webhook_id: str) -> Answer:
     return {"items": database().run(lambda session: webhooks.dead_letters(session, wanted))}
 
 
-def _new(body: Mapping[str, Any]) -> NewWebhook:
+def wanted_of(body: Mapping[str, Any]) -> NewWebhook:
     """What was asked for, with domains that its maker may see all of, and an address that may be sent to."""
     domains = tuple(dict.fromkeys(body["domains"]))
     check_whole_scope(domains)

@@ -11,7 +11,7 @@ from math import fsum, sqrt
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
 
-from matching.names import same_organisation
+from matching.names import same_organisation, same_person
 
 Value = str | tuple[str, ...]
 TextMeasure = Callable[[str, str], float]
@@ -259,5 +259,6 @@ _ALL = (
     Measure("rarest_shared", rarest_shared, by_rarity=True),
     Measure("word_agreement", word_agreement, by_rarity=True),
     Measure("same_organisation", same_organisation, on_lists=True),
+    Measure("same_person", same_person, on_lists=True),
 )
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}

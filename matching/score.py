@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from math import log2
 from operator import attrgetter, itemgetter
 
-from matching.compare import MEASURES, Value, uniform
+from matching.compare import MEASURES, Measure, Value, uniform
 from matching.frequency import Frequency
 from matching.model import Columns, Comparison, Level, Model, Test, Veto
 
+Met = tuple[str, str]  # a comparison and the label of the level that holds
 Take = Callable[[Columns, Columns], float]
 _ABSENT = float("-inf")
+_PLANS_MAX = 4_096
 _ROUNDING = 1e-9  # what sums of weights in another order may differ by, and more
 
 
@@ -97,11 +99,8 @@ class _Step:
         adjustment = level.adjustment(left, right)
         return Evidence(self.name, level.label, level.weight + adjustment, self.group, adjustment)
 
-    def is_silenced(self, found: Sequence[tuple[int, Evidence]]) -> bool:
-        if self.unless is None:
-            return False
-        met = {(e.comparison, e.level) for _, e in found}
-        return self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
+    def is_silenced(self, met: Sequence[Met]) -> bool:
+        return self.unless is not None and self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
 class Scorer:
@@ -111,19 +110,42 @@ class Scorer:
         self.model = model
         steps = [_step(place, comparison, model.frequencies) for place, comparison in enumerate(model.comparisons)]
         self._steps = tuple(sorted(steps, key=_turn))
+        self._plans: dict[frozenset[str], tuple[tuple[_Step, ...], float]] = {}
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
-        evidence = self._evidence(left, right, floor=None) or ()
-        return self._total(left, right, evidence)
+        return self._total(left, right, self._evidence(left, right))
 
     def score_from(self, left: Columns, right: Columns, floor: float) -> Score | None:
-        """The same, or None as soon as `floor` (bits) is out of reach."""
-        evidence = self._evidence(left, right, floor)
-        if evidence is None:
+        """The same, or None as soon as `floor` (bits) is out of reach, which most pairs show in a few sums."""
+        if not self._may_reach(left, right, floor):
             return None
-        score = self._total(left, right, evidence)
+        score = self.score(left, right)
         return score if score.weight >= floor else None
+
+    def _plan(self, left: Columns, right: Columns) -> tuple[tuple[_Step, ...], float]:
+        """The steps that both sides can speak to, and the most that they can come to: worked out once for each pattern of absence."""
+        both = frozenset(left.keys() & right.keys())
+        known = self._plans.get(both)
+        if known is None:
+            if len(self._plans) >= _PLANS_MAX:
+                self._plans.clear()
+            steps = tuple(step for step in self._steps if step.needs <= both)
+            known = self._plans[both] = steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING
+        return known
+
+    def _may_reach(self, left: Columns, right: Columns, floor: float) -> bool:
+        steps, reach = self._plan(left, right)
+        met: list[Met] = []
+        for step in steps:
+            if reach < floor:
+                return False
+            reach -= step.best
+            if not step.is_silenced(met):
+                level = step.met(left, right)
+                met.append((step.name, level.label))
+                reach += level.weight if level.frequency is None else level.weight + level.adjustment(left, right)
+        return reach >= floor
 
     def said(self, left: Columns, right: Columns) -> dict[str, Evidence]:
         """What each comparison that both sides can speak to says by itself; what `unless` leaves out is left to `weigh`."""
@@ -139,24 +161,15 @@ class Scorer:
         """The score if the comparisons said this: `score`, where it is what they did say."""
         found: list[tuple[int, Evidence]] = []
         for step in self._steps:
-            if step.name in said and not step.is_silenced(found):
+            if step.name in said and not step.is_silenced([(e.comparison, e.level) for _, e in found]):
                 found.append((step.place, said[step.name]))
         return self._total(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
 
-    def _evidence(self, left: Columns, right: Columns, floor: float | None) -> tuple[Evidence, ...] | None:
-        both = left.keys() & right.keys()
-        steps = [step for step in self._steps if step.needs <= both]
-        reach = self.model.prior + sum(step.best for step in steps) + _ROUNDING
+    def _evidence(self, left: Columns, right: Columns) -> tuple[Evidence, ...]:
         found: list[tuple[int, Evidence]] = []
-        for step in steps:
-            if floor is not None and reach < floor:
-                return None
-            reach -= step.best
-            if step.is_silenced(found):
-                continue
-            evidence = step.evidence(step.met(left, right), left, right)
-            found.append((step.place, evidence))
-            reach += evidence.weight
+        for step in self._plan(left, right)[0]:
+            if not step.is_silenced([(e.comparison, e.level) for _, e in found]):
+                found.append((step.place, step.evidence(step.met(left, right), left, right)))
         return tuple(evidence for _, evidence in sorted(found, key=itemgetter(0)))
 
     def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
@@ -241,8 +254,7 @@ def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
     """The measure of one test for a pair; minus infinity where a side is absent."""
     of = _best_pair(test, frequencies)
     if len(test.columns) == 1:
-        column = test.columns[0]
-        return lambda left, right: of(left[column], right[column]) if column in left and column in right else _ABSENT
+        return _of_one(test.columns[0], of, MEASURES[test.measure])
     first, second = test.columns
     join = min if test.both else max
 
@@ -252,6 +264,21 @@ def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
         return join(one, other)
 
     return crosswise
+
+
+def _of_one(column: str, of: Callable[[Value, Value], float], measure: Measure) -> Take:
+    """The measure of one column. Two texts go to the measure directly: it is what a delivery does hundreds of times."""
+    if measure.by_rarity or measure.on_lists:
+        return lambda left, right: of(left[column], right[column]) if column in left and column in right else _ABSENT
+    of_texts: Callable[..., float] = measure.of
+
+    def alike(left: Columns, right: Columns) -> float:
+        a, b = left.get(column), right.get(column)
+        if a is None or b is None:
+            return _ABSENT
+        return of_texts(a, b) if a.__class__ is str and b.__class__ is str else of(a, b)
+
+    return alike
 
 
 def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Value, Value], float]:

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_explain, cli_export, cli_feed, cli_jobs, cli_mapping, cli_match
+from mdm import cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_mapping, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -92,6 +92,7 @@ def _parser() -> ArgumentParser:
     cli_feed.add_parser(commands)
     cli_export.add_parser(commands)
     cli_mapping.add_parser(commands)
+    cli_load.add_parser(commands)
     return parser
 
 
@@ -162,13 +163,14 @@ def _worker(settings: Settings, asked: Namespace) -> None:
     found = _resolved(settings)
     logs.configure(found.log_level)
     broker = found.broker_url or NO_BROKER
-    place = worker.Place(found.database_url or "", broker, found.match_memory_gb, Outlet.of(found), asked.concurrency, queues)
+    outlet = Outlet.of(found)
+    place = worker.Place(found.database_url or "", broker, found.home, found.match_memory_gb, outlet, asked.concurrency, queues)
     if asked.once:
         print(worker.work_once(place))
     elif broker == NO_BROKER:
         worker.work_without_broker(place, _stop_event())
     else:
-        _check_broker(found)
+        _look_for_broker(found)
         worker.work_with_broker(place)
 
 
@@ -274,13 +276,31 @@ def _resolved(settings: Settings) -> Settings:
 
 
 def _check_broker(settings: Settings) -> None:
-    """A wrong address shows at start; a broker that goes away later is done without."""
+    """A wrong address shows when it is set up."""
+    if not _broker_answers(settings):
+        raise ServiceError(_NO_ANSWER.format(_safe(settings)))
+
+
+def _look_for_broker(settings: Settings) -> None:
+    """Say that it does not answer; it is done without until it does, for a worker that ends would leave everything undone."""
+    if not _broker_answers(settings):
+        _say(_NO_ANSWER.format(_safe(settings)) + ": looking into the table meanwhile")
+
+
+_NO_ANSWER = "the broker at {} does not answer (MDM_BROKER_URL)"
+
+
+def _safe(settings: Settings) -> str:
     from mdm.db import safe_address
+
+    return safe_address(settings.broker_url or "")
+
+
+def _broker_answers(settings: Settings) -> bool:
     from mdm.doorbell import celery_app, is_answering
 
     url = settings.broker_url
-    if url is not None and url != NO_BROKER and not is_answering(celery_app(url)):
-        raise ServiceError(f"the broker at {safe_address(url)} does not answer (MDM_BROKER_URL)")
+    return url in {None, NO_BROKER} or is_answering(celery_app(url or ""))
 
 
 def _say(line: str) -> None:

@@ -54,7 +54,7 @@ def _train(settings: Settings, asked: Namespace) -> int:
 
 def _models(settings: Settings, asked: Namespace) -> None:
     from mdm.entities import ENTITY_TYPES
-    from mdm.learning import models
+    from mdm.model_versions import models
 
     with current_database(settings) as database:
         stored = database.run(models)
@@ -75,7 +75,8 @@ def _models(settings: Settings, asked: Namespace) -> None:
 def _activate(settings: Settings, asked: Namespace) -> int:
     from mdm.access import SYSTEM_ACTOR
     from mdm.entities import ENTITY_TYPES
-    from mdm.learning import activate, effect_of, find_model
+    from mdm.learning import effect_of
+    from mdm.model_versions import activate, find_model
 
     with current_database(settings) as database:
         entity, model = database.run(lambda session: find_model(session, ENTITY_TYPES, asked.version))

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache, lru_cache
 from typing import Any, LiteralString, TypeVar
 from urllib.parse import urlsplit
@@ -17,8 +18,9 @@ from uuid import UUID
 from zlib import crc32
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -36,11 +38,17 @@ _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
 _ENGINES_MAX = 64
+_STATEMENTS_MAX = (
+    500  # deliveries, decisions and their undoing send some 150 different ones; psycopg's 100 would prepare them over and over
+)
 _DRIVER = "driver"
 _WAITING = "waiting"
 
 set_json_dumps(dumps)
 set_json_loads(loads)
+
+
+_JOINED: ContextVar[tuple["Database", Session] | None] = ContextVar("joined", default=None)
 
 
 class Database:
@@ -58,12 +66,17 @@ class Database:
                 hide_parameters=True,
                 connect_args={"connect_timeout": 3, "prepare_threshold": 1},
             )
+            event.listen(self.engine, "connect", _remember_statements)
         except (ValueError, ImportError) as error:
             raise ServiceError(f"MDM_DATABASE_URL is no usable PostgreSQL address ({type(error).__name__})") from error
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back by any exception."""
+        outer = self._joined()
+        if outer is not None:
+            yield outer
+            return
         with translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # who asks nothing begins nothing; closing rolls back what was not committed
             if session.in_transaction():
@@ -72,6 +85,9 @@ class Database:
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Do `work` in one transaction, from the beginning again when locks collided (at most 5 times)."""
+        outer = self._joined()
+        if outer is not None:  # whose owner begins again
+            return work(outer)
         for attempt in range(_ATTEMPTS):
             try:
                 with self.unit_of_work() as session:
@@ -92,6 +108,25 @@ class Database:
 
         return self.run(rehearsal)
 
+    def joining(self, session: Session, work: Callable[[], T]) -> T:
+        """Do `work`, all of whose transactions with this database are part of the session's; taken back alone when it raises."""
+        _send_waiting(session)
+        token = _JOINED.set((self, session))
+        try:
+            with session.begin_nested():
+                result = work()
+                _send_waiting(session)
+                return result
+        except BaseException:
+            session.info.pop(_WAITING, None)
+            raise
+        finally:
+            _JOINED.reset(token)
+
+    def _joined(self) -> Session | None:
+        found = _JOINED.get()
+        return found[1] if found is not None and found[0] is self else None
+
     def check(self) -> None:
         """Raise Unavailable unless a statement works."""
         with self.unit_of_work() as session:
@@ -99,6 +134,10 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _remember_statements(connection: psycopg.Connection[Row], _: object) -> None:
+    connection.prepared_max = _STATEMENTS_MAX
 
 
 @contextmanager
@@ -185,6 +224,18 @@ def write(session: Session, statement: LiteralString, params: Sequence[object]) 
     session.info.setdefault(_WAITING, []).append((statement, params))
 
 
+def copy(session: Session, table: LiteralString, columns: LiteralString, lines: Sequence[str]) -> None:
+    """Insert many rows, each a line as COPY reads it."""
+    if lines:
+        statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), _identifiers(columns))
+        with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
+            stream.write("\n".join((*lines, "")))
+
+
+def _identifiers(columns: str) -> sql.Composable:
+    return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
+
+
 def _send_waiting(session: Session) -> None:
     waiting = session.info.pop(_WAITING, None)
     if waiting is not None:
@@ -198,6 +249,19 @@ def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
     """One statement that does what all of these do."""
     named = ", ".join(f"w{number} as ({statement})" for number, statement in enumerate(statements[:-1]))
     return f"with {named} {statements[-1]}" if named else statements[-1]
+
+
+@contextmanager
+def savepoint(session: Session) -> Iterator[None]:
+    """Part of a transaction that can fail by itself; what it had still to write is forgotten with it."""
+    _send_waiting(session)
+    with session.begin_nested():
+        try:
+            yield
+            _send_waiting(session)
+        except BaseException:
+            session.info.pop(_WAITING, None)
+            raise
 
 
 def array(values: Iterable[int | UUID]) -> str:

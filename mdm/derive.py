@@ -155,9 +155,10 @@ _CLOSE_VERSIONS = (
 def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Golden values and their provenance, as they are stored and shown."""
     values = {name: s.value if isinstance(s.value, str) else list(s.value) for name, s in survivors.items()}
+    ids = {record: str(record) for record in {s.record_id for s in survivors.values()}}
     provenance = {
         name: {
-            "record_id": str(s.record_id),
+            "record_id": ids[s.record_id],
             "rule": s.rule,
             "losing": [{"record_id": str(r), "value": v if isinstance(v, str) else list(v)} for r, v in s.losing],
         }
@@ -227,9 +228,9 @@ def _close_xref(
             "update xref set recorded_to = clock_timestamp(), exclusive = false where id = any(%s)",
             ([r[0] for r in gone.values()],),
         )
-    contested = _contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
+    taken = contested(session, entity, [h for h in fresh if h.exclusive and not h.own])
     touched = frozenset({place[0] for place in gone} | {h.golden_id for h in fresh})
-    return _rows(fresh, contested), {(p[1], p[2]) for p, row in gone.items() if row[2]}, touched
+    return rows_of(fresh, taken), {(p[1], p[2]) for p, row in gone.items() if row[2]}, touched
 
 
 def _content(h: Holding) -> tuple[object, ...]:
@@ -248,8 +249,8 @@ def _stored(session: Session, goldens: Sequence[UUID]) -> dict[Place, tuple[int,
     return {(r[0], r[1], r[2]): (r[3], (r[4], r[5], r[6], r[7]), not r[4]) for r in rows}
 
 
-def _contested(session: Session, entity: EntityType, claims: Sequence[Holding]) -> set[tuple[int, str]]:
-    """Values that a second golden record claims; from now on they are exclusive to nobody."""
+def contested(session: Session, entity: EntityType, claims: Sequence[Holding]) -> set[tuple[int, str]]:
+    """Of these new claims, the values that a second golden record claims; from now on they are exclusive to nobody."""
     if not claims:
         return set()
     counts: dict[tuple[int, str], set[UUID]] = {}
@@ -263,18 +264,18 @@ def _contested(session: Session, entity: EntityType, claims: Sequence[Holding]) 
     )
     for system_id, value, golden_id in rows:
         counts[system_id, value].add(golden_id)
-    contested = {place for place, holders in counts.items() if len(holders) > 1}
-    if contested:
+    taken = {place for place, holders in counts.items() if len(holders) > 1}
+    if taken:
         execute(
             session,
             "update xref x set exclusive = false from unnest(%s::int[], %s::text[]) c(system_id, value)"
             " where x.domain = %s and x.system_id = c.system_id and x.value = c.value and x.recorded_to is null and x.exclusive",
-            ([s for s, _ in contested], [v for _, v in contested], entity.name),
+            ([s for s, _ in taken], [v for _, v in taken], entity.name),
         )
-    return contested
+    return taken
 
 
-def _rows(fresh: Sequence[Holding], contested: set[tuple[int, str]]) -> list[dict[str, Any]]:
+def rows_of(fresh: Sequence[Holding], taken: set[tuple[int, str]]) -> list[dict[str, Any]]:
     return [
         {
             "system_id": h.system_id,
@@ -282,7 +283,7 @@ def _rows(fresh: Sequence[Holding], contested: set[tuple[int, str]]) -> list[dic
             "golden_id": h.golden_id,
             "status": h.status,
             "own": h.own,
-            "exclusive": h.exclusive and (h.system_id, h.value) not in contested,
+            "exclusive": h.exclusive and (h.system_id, h.value) not in taken,
             "valid_from": h.valid_from,
             "valid_to": h.valid_to,
         }

@@ -20,6 +20,7 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import ConcordError
 from mdm.invariants import violations
+from mdm.mapping_reports import PROMISES as MAPPING_PROMISES
 from mdm.members import Member, members_of
 from mdm.migrate import is_current
 from mdm.oversight import PROMISES
@@ -88,6 +89,8 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
     yield _counted("xref equals what links and records derive", _sum(database, _wrong_xref))
     if deep:
         yield _counted("golden values equal survivorship", _sum(database, _wrong_values))
+        for name, statement in MAPPING_PROMISES.items():
+            yield _counted(name, database.run(partial(_count, statement)))
 
 
 def _recomputed(database: Database) -> Iterator[Finding]:

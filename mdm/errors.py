@@ -13,8 +13,11 @@ ConcordError
 ├── Gone                     a position in a history that ended
 ├── Unauthenticated
 ├── Forbidden
+├── Unguarded                a write without the version that was read, or without the key of its form
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
+│   ├── InProgress           the same request is being done at this moment
+│   ├── PlanStale            a load's plan does not know what happened since; names the difference
 │   └── HierarchyLoop        something would be above itself; names the way round
 ├── Busy                     locks or connections ran out: try again
 └── Unavailable              the database is gone
@@ -120,6 +123,12 @@ class Forbidden(ConcordError):
     code = "forbidden"
 
 
+class Unguarded(ConcordError):
+    """This form needs the version that was read and its own key; open the page again and send it from there."""
+
+    code = "precondition_required"
+
+
 class Conflict(ConcordError):
     """The present state does not allow this."""
 
@@ -130,6 +139,18 @@ class Stale(Conflict):
     """Somebody changed this since you read it."""
 
     code = "stale"
+
+
+class InProgress(Conflict):
+    """The request with this key is being done at this moment; ask again for its answer."""
+
+    code = "in_progress"
+
+
+class PlanStale(Conflict):
+    """Things have changed since this plan was made: plan again."""
+
+    code = "plan_stale"
 
 
 class HierarchyLoop(Conflict):

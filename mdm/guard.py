@@ -5,7 +5,8 @@ comparison columns of all its holders, those already stored included, and their 
 matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from uuid import UUID
@@ -65,6 +66,33 @@ def demote_overshared(
     return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
 
 
+def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]) -> set[tuple[str, str]]:
+    """Values of `fresh` records that too many would hold: counted with those of `stock`, or under a key that is too heavy already."""
+    over: set[tuple[str, str]] = set()
+    for column, rule in _guard_rules(entity).items():
+        counts = Counter(value for columns in fresh for value in _as_tuple(columns.get(column, ())))
+        before = Counter(value for columns in stock for value in _as_tuple(columns.get(column, ())) if value in counts)
+        limit = guards(entity)[column]
+        over |= {(column, value) for value, number in counts.items() if number + before[value] > limit}
+        if heavy:
+            over |= {(column, v) for v in counts if heavy.get(next(iter(blocking_keys(entity.name, (rule,), {column: v}))), 0) > limit}
+    return over
+
+
+def without(columns: Columns, over: Container[tuple[str, str]]) -> tuple[Columns, bool]:
+    """The columns without over-shared values, and whether any was there."""
+    kept, lost = _strip(columns, over)
+    return (kept, True) if lost else (columns, False)
+
+
+def heavy_keys(session: Session, entity: EntityType) -> dict[int, int]:
+    """Keys that more records hold than the strictest guard allows, and how many do: a value that was taken out is still counted there."""
+    limits = guards(entity)
+    if not limits:
+        return {}
+    return dict(fetch(session, "select key, count(*) from match_key group by key having count(*) > %s", (min(limits.values()),)))
+
+
 def _guarded_values(
     entity: EntityType, rules: Mapping[str, BlockingRule], incoming: Sequence[Incoming]
 ) -> dict[tuple[str, str], tuple[int, set[UUID]]]:
@@ -81,7 +109,7 @@ def _as_tuple(value: Value) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _strip(columns: Columns, over: Mapping[tuple[str, str], object]) -> tuple[dict[str, Value], list[str]]:
+def _strip(columns: Columns, over: Container[tuple[str, str]]) -> tuple[dict[str, Value], list[str]]:
     kept: dict[str, Value] = {}
     lost = []
     for column, value in columns.items():
@@ -93,7 +121,7 @@ def _strip(columns: Columns, over: Mapping[tuple[str, str], object]) -> tuple[di
     return kept, lost
 
 
-def _strip_incoming(incoming: Incoming, over: Mapping[tuple[str, str], object]) -> Incoming:
+def _strip_incoming(incoming: Incoming, over: Container[tuple[str, str]]) -> Incoming:
     columns, lost = _strip(incoming.columns, over)
     notes = (*incoming.standard.notes, *(Note("over_shared", f"/{column}") for column in lost))
     return replace(incoming, columns=columns, standard=replace(incoming.standard, notes=notes)) if lost else incoming

@@ -1,4 +1,4 @@
-"""What a person says of who is who: merge, split, move. Each is one decision, in one transaction, and can be taken back (`mdm.undo`).
+"""What a person says of who is who: merge, link only, split, move. Each is one decision in one transaction; `mdm.undo` takes it back.
 
 A merge says *same* of one record and each of the others, so that nothing the evidence says later parts them; a split says *different* of
 every pair that it parts. Where several decisions speak of a pair, the latest counts.
@@ -6,14 +6,14 @@ every pair that it parts. Where several decisions speak of a pair, the latest co
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit
+from mdm import audit, requests
 from mdm.access import Actor
 from mdm.db import LOCKS_MAX, Row, array, fetch, lock
 from mdm.decide import claims
@@ -25,6 +25,7 @@ from mdm.ids import new_golden_id, new_id
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.resolve import Change, Move, Settled, founders, settle
+from mdm.reviews import refresh_requests
 from mdm.systems import registry
 
 RECORDS_MAX = 200  # of all golden records that one act touches
@@ -40,6 +41,7 @@ class Act:
     task: UUID | None = None
     if_match: int | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    hold: timedelta = timedelta()  # how long its events wait for an undo, before anybody is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,33 @@ def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequenc
     Raises Invalid for a merge with itself, NotFound for an id of no golden record of this domain, Stale for another version, Conflict for
     a retired or merged one and where a standing decision says that two of their records are different.
     """
-    if not others or golden_id in others or len(set(others)) != len(others):
-        raise Invalid.at("merge_with_itself", "/from", "name other golden records, each once")
+    _check_others(golden_id, others)
     members = taken_together(session, entity, [golden_id, *others], act.if_match, living=True)
     return say(session, entity, merging(session, golden_id, members), act)
+
+
+def _check_others(golden_id: UUID, others: Sequence[UUID]) -> None:
+    if not others or golden_id in others or len(set(others)) != len(others):
+        raise Invalid.at("merge_with_itself", "/from", "name other golden records, each once")
+
+
+def link_only(session: Session, entity: EntityType, golden_id: UUID, others: Sequence[UUID], act: Act) -> Done:
+    """The same entity, of which a system keeps several records that live on there; the system is asked to merge them (`mdm.requests`).
+
+    Raises Invalid where no system keeps several, and as `merge` otherwise.
+    """
+    _check_others(golden_id, others)
+    members = taken_together(session, entity, [golden_id, *others], act.if_match, living=True)
+    return say(session, entity, linking(session, golden_id, members), act)
+
+
+def linking(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]]) -> Saying:
+    """As `merging`, with a request to whichever system keeps records of more than one of these golden records."""
+    doubled = requests.doubled(m for found in members.values() for m in found)
+    home = {m.id: golden for golden, found in members.items() for m in found}
+    if not any(len({home[record] for record in records}) > 1 for records in doubled.values()):
+        raise Invalid.at("nothing_to_request", "/from", "no system has active records of more than one of them: merge them")
+    return merging(session, golden_id, members, requests.LINK_ONLY)
 
 
 def merging(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]], kind: str = "merge") -> Saying:
@@ -128,15 +153,20 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     judge(session, model, saying.statements)
     change = Change(frozenset(saying.records), decision_id=saying.id, placed=saying.placed)
     settled = settle(session, entity, model, registry(session), change)
-    write_down(session, entity, saying, act, settled)
-    publish(session, entity.name, settled.happenings)
+    held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
+    write_down(session, entity, saying, act, settled, held)
+    if saying.kind in {requests.LINK_ONLY, requests.ANSWER, "undo"}:
+        refresh_requests(session, entity, sorted({*settled.golden_of.values(), *(move.left for move in settled.moves)}))
+    if not act.hold:
+        publish(session, entity.name, settled.happenings)
     return Done(saying.id, settled.golden_of, tuple(settled.moves), began)
 
 
-def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled) -> None:
-    """The decision with what it did, and its audit row."""
+def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled, held: Sequence[UUID] = ()) -> None:
+    """The decision with what it did, the events of it that wait, and its audit row."""
     moves = [[str(m.record_id), str(m.left), str(m.joined)] for m in settled.moves]
-    told = {name: value for name, value in (("task", act.task and str(act.task)), ("evidence", act.evidence)) if value}
+    said = (("task", act.task and str(act.task)), ("evidence", act.evidence), ("held", [str(event) for event in held]))
+    told = {name: value for name, value in said if value}
     decision = NewDecision(
         id=saying.id,
         kind=saying.kind,

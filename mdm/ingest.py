@@ -27,7 +27,7 @@ from mdm.models import scorer as active_scorer
 from mdm.overlay import quarantine_overlays
 from mdm.policy import check
 from mdm.records import Incoming, Stored, as_delivered, read_columns, read_stored, write_edges, write_records
-from mdm.resolve import Change, Settled, settle
+from mdm.resolve import Change, Move, Settled, settle
 from mdm.standardise import Delivery, Note, Standard, standardise
 from mdm.systems import registry
 
@@ -69,30 +69,30 @@ class _Scored:
 def deliver_all(database: Database, entity: EntityType, actor: Actor, deliveries: Sequence[Delivery], request_id: str) -> list[Result]:
     """Deliver many rows and commit, chunk by chunk; a bad row says why and the others go on. The edge of delivery."""
     results: dict[int, Result] = {}
-    ready: list[_Ready] = []
+    ready: list[Ready] = []
     with database.unit_of_work() as session:
         systems, model = registry(session), active_scorer(session, entity)
     for index, delivery in enumerate(deliveries):
         try:
             check(actor, Verb.SUBMIT, entity.name, delivery.system)
             standard = standardise(entity, delivery, systems)
-            ready.append(_Ready(index, standard, record_keys(entity, model.model, standard.columns)))
+            ready.append(Ready(index, standard, record_keys(entity, model.model, standard.columns)))
         except ConcordError as error:
             problems = error.problems or (FieldProblem(error.code, "", error.message),)
             results[index] = Result(
                 delivery.system, delivery.key, "forbidden" if isinstance(error, Forbidden) else "rejected", problems=problems
             )
-    for chunk in _chunks(ready):
+    for chunk in chunks(ready):
 
-        def work(session: Session, rows: Sequence[_Ready]) -> list[Result]:
-            return _deliver(session, entity, actor, rows, request_id)
+        def work(session: Session, rows: Sequence[Ready]) -> list[Result]:
+            return list(deliver(session, entity, actor, rows, request_id).results)
 
         for row, result in zip(chunk, _run_chunk(database, work, chunk), strict=True):
             results[row.index] = result
     return [results[index] for index in range(len(deliveries))]
 
 
-def _run_chunk(database: Database, work: Callable[[Session, Sequence["_Ready"]], list[Result]], chunk: Sequence["_Ready"]) -> list[Result]:
+def _run_chunk(database: Database, work: Callable[[Session, Sequence["Ready"]], list[Result]], chunk: Sequence["Ready"]) -> list[Result]:
     """The chunk in one transaction; where a relationship of it cannot be, row by row, so that only that row is refused."""
     try:
         return database.run(lambda session: work(session, chunk))
@@ -104,20 +104,21 @@ def _run_chunk(database: Database, work: Callable[[Session, Sequence["_Ready"]],
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """A row that may be delivered: its place in the batch, its standard form, its keys by rule."""
+class Ready:
+    """A row that may be delivered: its place in the batch, its standard form, its keys by rule; and the id it takes if it is new."""
 
     index: int
     standard: Standard
     keys: Mapping[int, str]
+    record_id: UUID | None = None
 
 
-def _chunks(ready: Sequence[_Ready]) -> Iterable[list[_Ready]]:
+def chunks(ready: Sequence[Ready]) -> Iterable[list[Ready]]:
     """Chunks within the lock budget, none of which names a source key twice.
 
     Half of the budget is for new keys, half for those of the former versions; a key's second delivery must find its first.
     """
-    chunk: list[_Ready] = []
+    chunk: list[Ready] = []
     seen: set[tuple[str, str]] = set()
     locks = 0
     for row in ready:
@@ -133,7 +134,15 @@ def _chunks(ready: Sequence[_Ready]) -> Iterable[list[_Ready]]:
         yield chunk
 
 
-def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[_Ready], request_id: str) -> list[Result]:
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of the rows, in their order, and which records went from one golden record to another for it."""
+
+    results: Sequence[Result]
+    moves: Sequence[Move] = ()
+
+
+def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[Ready], request_id: str) -> Delivered:
     """Deliver rows of distinct source keys in the session's transaction."""
     standards = [row.standard for row in rows]
     lock_sources(session, entity, standards)
@@ -142,9 +151,10 @@ def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[
     incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
     changed = [i for i in incoming if i.is_change]
     results: dict[UUID, Result] = {}
+    moves: Sequence[Move] = ()
     if changed:
         lock(session, f"block:{entity.name}", {key for i in changed for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
-        results = _deliver_changed(session, entity, model, changed)
+        results, moves = _deliver_changed(session, entity, model, changed)
     answers = [results.get(i.record_id) or _unchanged(i) for i in incoming]
     audit.record(
         session,
@@ -157,12 +167,12 @@ def _deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[
         outcome="done",
         detail={"rows": len(answers)},
     )
-    return answers
+    return Delivered(answers, moves)
 
 
-def _incoming(row: _Ready, stored: Stored | None) -> Incoming:
+def _incoming(row: Ready, stored: Stored | None) -> Incoming:
     standard = row.standard.inheriting(stored.relationships) if stored else row.standard
-    return Incoming(stored.id if stored else new_record_id(), standard, stored, standard.columns, row.keys)
+    return Incoming(stored.id if stored else row.record_id or new_record_id(), standard, stored, standard.columns, row.keys)
 
 
 def _unchanged(incoming: Incoming) -> Result:
@@ -171,7 +181,9 @@ def _unchanged(incoming: Incoming) -> Result:
     return Result(delivery.system, delivery.key, Outcome.UNCHANGED, incoming.record_id, golden_id, notes=incoming.standard.notes)
 
 
-def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> dict[UUID, Result]:
+def _deliver_changed(
+    session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]
+) -> tuple[dict[UUID, Result], Sequence[Move]]:
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, holders_max(model.model, keys))
     changed, demoted = demote_overshared(session, entity, blocks, changed)
@@ -180,7 +192,7 @@ def _deliver_changed(session: Session, entity: EntityType, model: Scorer, change
     publish(session, entity.name, settled.happenings)
     results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
-    return results
+    return results, settled.moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +275,7 @@ def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: fr
     best, task_id = scored.best.get(record), settled.tasks.get(record)
     golden_id = settled.golden_of[record]
     shared = sum(g == golden_id for g in settled.golden_of.values()) > 1
-    if incoming.stored is not None:
+    if incoming.stored is not None and incoming.stored.golden_id is not None:
         outcome = Outcome.UPDATED if delivery.status == "active" else Outcome.INACTIVE
     else:
         outcome = Outcome.LINKED if shared else Outcome.REVIEW if task_id is not None else Outcome.NEW
@@ -304,6 +316,6 @@ def deactivate(database: Database, entity: EntityType, actor: Actor, system: str
         current = as_delivered(session, entity, system, key)
         standard = standardise(entity, replace(current, status="inactive"), registry(session))
         keys = record_keys(entity, active_scorer(session, entity).model, standard.columns)
-        return _deliver(session, entity, actor, [_Ready(0, standard, keys)], request_id)[0]
+        return deliver(session, entity, actor, [Ready(0, standard, keys)], request_id).results[0]
 
     return database.run(work)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,19 +18,20 @@ from mdm.systems import SystemRegistry, registry
 
 _BATCH = 500
 
-_CHECKS = {
-    "a record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
-    " and l.recorded_to is null group by r.id having count(l.id) <> 1",
+_CHECKS: dict[str, LiteralString] = {
+    "an active record without exactly one open link": "select r.id from source_record r left join link l on l.record_id = r.id"
+    " and l.recorded_to is null group by r.id having count(l.id) > 1 or (count(l.id) = 0 and r.status = 'active')",
     "a link to a merged golden record": "select l.record_id from link l join golden_record g on g.id = l.golden_id"
     " where l.recorded_to is null and g.status = 'merged'",
-    "an unmerged golden record without records": "select g.id from golden_record g where g.status <> 'merged'"
+    "an active golden record without records": "select g.id from golden_record g where g.status = 'active'"
     " and not exists (select 1 from link l where l.golden_id = g.id and l.recorded_to is null)",
     "a redirect of more than one hop": "select g.id from golden_record g join golden_record t on t.id = g.merged_into"
     " where t.status = 'merged'",
     "a golden record without exactly one open version": "select g.id from golden_record g left join golden_version v on v.golden_id = g.id"
     " and v.recorded_to is null where g.status <> 'merged' group by g.id having count(v.version) <> 1",
-    "match keys that differ from the record's": "select r.id from source_record r where r.keys is distinct from"
-    " (select coalesce(array_agg(m.key order by array_position(r.keys, m.key)), '{}') from match_key m where m.record_id = r.id)",
+    "match keys that differ from the record's": "select coalesce(r.id, m.record_id) from (select r.id, k from source_record r,"
+    " unnest(r.keys) k) r(id, key) full join match_key m on m.key = r.key and m.record_id = r.id"
+    " where r.id is null or m.record_id is null",
     "a redirect that its steps do not give": "with recursive way(id, root) as (select g.id, g.id from golden_record g"
     " where g.status <> 'merged' union all select r.golden_id, way.root from way join golden_redirect r on r.survivor = way.id"
     " and r.recorded_to is null) select g.id from golden_record g left join way on way.id = g.id"
@@ -52,6 +54,9 @@ _CHECKS = {
     " where x.recorded_to is null and g.status = 'merged'",
 }
 
+# One statement, hence one snapshot: what somebody writes between two questions would look like damage.
+_ALL_CHECKS: LiteralString = " union all ".join(f"(select {n}, x.* from ({query} limit 20) x)" for n, query in enumerate(_CHECKS.values()))
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -63,16 +68,16 @@ class Violation:
 
 def violations(session: Session, *, deep: bool = False) -> list[Violation]:
     """Everything wrong; `deep` also derives values and crosswalk again and compares."""
-    found = [
-        Violation(what, tuple(row[0] for row in rows)) for what, query in _CHECKS.items() if (rows := fetch(session, query + " limit 20"))
-    ]
-    return [*found, *(_deep(session) if deep else ())]
+    found: dict[str, list[UUID]] = {}
+    for number, broken in fetch(session, _ALL_CHECKS):
+        found.setdefault(tuple(_CHECKS)[number], []).append(broken)
+    return [*(Violation(what, tuple(ids)) for what, ids in found.items()), *(_deep(session) if deep else ())]
 
 
 def _deep(session: Session) -> Iterator[Violation]:
     systems = registry(session)
-    for goldens in _batches(session):
-        domains = {row[0]: row[1] for row in fetch(session, "select id, domain from golden_record where id = any(%s)", (goldens,))}
+    for domains in _batches(session):
+        goldens = list(domains)
         stored_values = {
             row[0]: (row[1], row[2])
             for row in fetch(
@@ -127,15 +132,12 @@ def _stored_rows(session: Session, goldens: list[UUID]) -> dict[UUID, set[tuple[
     return found
 
 
-def _batches(session: Session) -> Iterator[list[UUID]]:
-    after: UUID | None = None
-    while True:
+def _batches(session: Session) -> Iterator[dict[UUID, str]]:
+    """Golden records with their domains."""
+    after: UUID | None = UUID(int=0)
+    while after is not None:
         rows = fetch(
-            session,
-            "select id from golden_record where status <> 'merged' and (%s::uuid is null or id > %s::uuid) order by id limit %s",
-            (after, after, _BATCH),
+            session, "select id, domain from golden_record where status <> 'merged' and id > %s order by id limit %s", (after, _BATCH)
         )
-        if not rows:
-            return
-        after = rows[-1][0]
-        yield [row[0] for row in rows]
+        after = rows[-1][0] if len(rows) == _BATCH else None
+        yield dict(rows)

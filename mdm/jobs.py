@@ -21,6 +21,7 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 
 MATCH_ALL = "match_all"  # payload {domain}; see mdm.rematch
+MODEL_EFFECT = "model_effect"  # payload {domain, version}; see mdm.learning
 BULK = "bulk"
 QUEUES = ("interactive", "feed", "sweep", BULK)  # in the order in which a worker without a broker looks into them
 STATES = ("queued", "running", "done", "failed", "quarantined", "cancelled")

@@ -1,16 +1,10 @@
-"""Models of a domain: trained from what is stored, kept as versions, shown with their effect, activated and re-activated.
-
-Training never changes what is in use. Activation changes which weights decide from the next delivery on, and starts a job that brings
-what is stored up to them; what people have decided stands.
-"""
+"""Models of a domain: trained from what is stored, and counted in what they would change; versions: `mdm.model_versions`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from functools import partial
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -20,7 +14,7 @@ from matching.bulk import Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_frequencies
-from matching.model import Model, from_json, to_json
+from matching.model import Model, to_json
 from matching.patterns import Patterns
 from matching.pipeline import train_on
 from matching.table import lay_out
@@ -28,10 +22,12 @@ from matching.train import Trained, reestimate_from_labels
 from mdm import audit
 from mdm.access import Actor
 from mdm.db import Database, execute, fetch
+from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
-from mdm.errors import Conflict, NotFound
-from mdm.jobs import MATCH_ALL, enqueue
+from mdm.errors import Conflict
 from mdm.jsonio import dumps
+from mdm.model_versions import active_version, find_model
+from mdm.running import Run
 from mdm.stock import Stock, StoredPair, read_pairs, read_stock
 
 SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
@@ -53,18 +49,6 @@ class Learned:
     pairs: int
     labels: int
     metrics: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLine:
-    """A stored model version, without the model."""
-
-    domain: str
-    version: str
-    active: bool
-    metrics: Mapping[str, Any]
-    activated_by: str | None
-    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,26 +142,6 @@ def _keep(session: Session, entity: EntityType, actor: Actor, model: Model, metr
     audit.record(session, actor, "model:train", domain=entity.name, detail={"version": model.version})
 
 
-def models(session: Session) -> list[ModelLine]:
-    """Every stored version, the newest first."""
-    rows = fetch(
-        session,
-        "select domain, version, active, metrics, activated_by, created_at from match_model order by domain, created_at desc, version",
-    )
-    return [ModelLine(*row) for row in rows]
-
-
-def find_model(session: Session, entities: Mapping[str, EntityType], version: str) -> tuple[EntityType, Model]:
-    """A stored version, or the declared one of a domain. Raises NotFound."""
-    rows = fetch(session, "select domain, model from match_model where version = %s", (version,))
-    if rows and rows[0][0] in entities:
-        return entities[rows[0][0]], from_json(rows[0][1])
-    for entity in entities.values():
-        if entity.model.version == version:
-            return entity, entity.model
-    raise NotFound("no model has this version; `mdm match models` lists them")
-
-
 def effect_of(database: Database, entity: EntityType, model: Model, room: Room) -> Effect:
     """Compare what stands with what the model would make of all stored records. Changes nothing."""
     stock = read_stock(database, entity)
@@ -187,7 +151,7 @@ def effect_of(database: Database, entity: EntityType, model: Model, room: Room) 
         weighed = executor.weigh(model, model.thresholds.review)
         after = _clusters(executor, model, weighed, _verdicts(stock, stored))
     before = stock.golden_numbers()
-    replaces = database.run(lambda session: _active_version(session, entity))
+    replaces = database.run(lambda session: active_version(session, entity))
     link = model.thresholds.link
     inside = after[weighed.left] == after[weighed.right]
     return Effect(
@@ -238,19 +202,18 @@ def _changed(before: Rows, after: Rows) -> int:
     return len(np.unique(both[0][(parts_of_before[both[0]] > 1) | (parts_of_after[both[1]] > 1)]))
 
 
-def _active_version(session: Session, entity: EntityType) -> str:
-    rows = fetch(session, "select version from match_model where domain = %s and active", (entity.name,))
-    return str(rows[0][0]) if rows else entity.model.version
+def count(run: Run, match_memory_gb: int) -> None:
+    """The job: payload {domain, version}. What the version would change, counted over all stored records and kept."""
+    entity, model = run.effect(lambda session: find_model(session, ENTITY_TYPES, str(run.mine.payload["version"])))
+    run.tell("comparing")
+    effect = effect_of(run.database, entity, model, Room(f"{match_memory_gb}GB"))
+    run.conclude(lambda session: _keep_effect(session, effect))
 
 
-def activate(session: Session, entity: EntityType, model: Model, actor: Actor) -> UUID:
-    """Use this version from now on, and bring what is stored up to it in the background; the job's id."""
-    execute(session, "update match_model set active = false where domain = %s and active", (entity.name,))
-    # The declared version has no row: it is what a domain uses while no other is active.
+def _keep_effect(session: Session, effect: Effect) -> None:
     execute(
         session,
-        "update match_model set active = true, activated_by = %s where domain = %s and version = %s",
-        (actor.name, entity.name, model.version),
+        "insert into model_effect (domain, version, effect) values (%s, %s, %s::jsonb) on conflict (domain, version) do update"
+        " set effect = excluded.effect, counted_at = clock_timestamp()",
+        (effect.domain, effect.version, dumps(asdict(effect)).decode()),
     )
-    audit.record(session, actor, "model:activate", domain=entity.name, detail={"version": model.version})
-    return enqueue(session, MATCH_ALL, {"domain": entity.name}, dedupe_key=f"{MATCH_ALL}:{entity.name}", queue="bulk")

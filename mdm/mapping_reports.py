@@ -23,6 +23,30 @@ LISTED_MAX = 100
 CONFLICTS_MAX = 200
 
 
+# What must never be, each with how often it is: looked at by `mdm doctor --deep`.
+PROMISES: Mapping[str, LiteralString] = {
+    "approved mapping rules are in force, and no others": (
+        "select count(*) from mapping_rule r left join mapping_rule_span s on s.rule_id = r.id and s.recorded_to is null"
+        " where (r.status = 'approved') <> (s.rule_id is not null)"
+    ),
+    "mapping rules ask and answer what their set is made of": (
+        "select count(*) from mapping_rule r join mapping_set_version v on v.set_code = r.set_code and v.recorded_to is null"
+        " where r.status = 'approved' and (exists (select 1 from jsonb_object_keys(r.conditions) c(name) where not exists"
+        " (select 1 from jsonb_array_elements(v.definition -> 'inputs') i where i ->> 'name' = c.name)) or exists"
+        " (select 1 from jsonb_array_elements(r.outputs) o, jsonb_object_keys(o -> 'values') c(name) where not exists"
+        " (select 1 from jsonb_array_elements(v.definition -> 'outputs') d where d ->> 'name' = c.name)))"
+    ),
+    "the shares of a mapping rule are the whole": (
+        "select count(*) from mapping_rule r where 100 <> (select sum((o ->> 'share')::numeric) from jsonb_array_elements(r.outputs) o)"
+    ),
+    "mapping releases are numbered without a gap, of rules of their set": (
+        "select count(*) from (select r.*, row_number() over (partition by set_code order by number) as place from mapping_release r) r"
+        " where r.number <> r.place or exists (select 1 from unnest(r.rules) u(id) left join mapping_rule m on m.id = u.id"
+        " where m.set_code is distinct from r.set_code)"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """A combination that is asked for and has no answer."""

@@ -24,7 +24,7 @@ def quarantine_overlays(
     applied: list[Incoming] = []
     held: list[tuple[Incoming, UUID]] = []
     for i in incoming:
-        against = None if i.stored is None else _disagreement(session, entity, scorer, i, i.stored)
+        against = None if i.stored is None else disagreement(session, entity, scorer, i, i.stored)
         if against is None:
             applied.append(i)
         else:
@@ -32,9 +32,9 @@ def quarantine_overlays(
     return applied, held
 
 
-def _disagreement(session: Session, entity: EntityType, scorer: Scorer, incoming: Incoming, stored: Stored) -> Score | None:
+def disagreement(session: Session, entity: EntityType, scorer: Scorer, incoming: Incoming, stored: Stored) -> Score | None:
     """The score against the former version, when neither it nor any other record of the cluster knows the incoming one."""
-    if entity.overlay_below is None:
+    if entity.overlay_below is None or stored.golden_id is None:
         return None
     former = scorer.score({**stored.columns, "keys": ()}, {**incoming.columns, "keys": ()})
     if former.weight - scorer.model.prior >= entity.overlay_below:
@@ -63,9 +63,10 @@ def _hold(session: Session, entity: EntityType, incoming: Incoming, score: Score
     golden_id = incoming.stored.golden_id if incoming.stored else None
     rows = fetch(
         session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact, due_at)"
         " select %(id)s, %(domain)s, 'overlay', %(key)s, %(goldens)s, %(records)s,"
-        " %(detail)s::jsonb || jsonb_build_object('version', max(version)), 30 from source_record_version where record_id = %(record)s"
+        " %(detail)s::jsonb || jsonb_build_object('version', max(version)), 30, now() + interval '1 day'"
+        " from source_record_version where record_id = %(record)s"
         " on conflict (dedupe_key) where status = 'open' do update set detail = excluded.detail, version = task.version + 1 returning id",
         {
             "id": new_id(),

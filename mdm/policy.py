@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.access import PHI, Actor, Role, Verb
+from mdm.access import PHI, Actor, NewPrincipal, Role, Verb
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Forbidden, NotFound
@@ -17,14 +17,16 @@ ROLE_VERBS: Mapping[Role, frozenset[Verb]] = {
     Role.LOADER: frozenset({Verb.LOAD}),
     Role.AUDITOR: frozenset({Verb.AUDIT}),
     Role.ADMIN: frozenset(
-        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.EXPORT, Verb.MODEL, Verb.CONFIGURE, Verb.KEYS, Verb.AUDIT}
+        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.LOAD, Verb.EXPORT, Verb.MODEL, Verb.CONFIGURE, Verb.KEYS, Verb.AUDIT}
     ),
 }
 
 # Where a domain is of patients, these roles do these things only with the PHI grant.
 _CLOSED_WITHOUT_GRANT: Mapping[Role, frozenset[Verb]] = {
     Role.INTEGRATION: frozenset({Verb.READ, Verb.SEARCH, Verb.EXPORT, Verb.UNMASK}),
-    Role.ADMIN: frozenset({Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.EXPORT, Verb.UNMASK, Verb.CONFIGURE}),
+    Role.ADMIN: frozenset(
+        {Verb.LOOKUP, Verb.READ, Verb.SEARCH, Verb.MATCH, Verb.SUBMIT, Verb.LOAD, Verb.EXPORT, Verb.UNMASK, Verb.CONFIGURE}
+    ),
 }
 
 
@@ -55,6 +57,16 @@ def _domain_is_open(actor: Actor, verb: Verb, domain: str) -> bool:
 def in_scope(actor: Actor, system: str) -> bool:
     """Whether records and local keys of this system exist for the actor."""
     return actor.systems is None or system in actor.systems
+
+
+def check_not_above(creator: Actor, wanted: NewPrincipal) -> None:
+    """Nobody hands out more than they hold: an admin without PHI cannot make a key or a person that has it."""
+    if not wanted.grants <= creator.grants or not (_within(wanted.domains, creator.domains) and _within(wanted.systems, creator.systems)):
+        raise Forbidden("nobody can hand out more than they hold")
+
+
+def _within(inner: frozenset[str] | None, outer: frozenset[str] | None) -> bool:
+    return outer is None or (inner is not None and inner <= outer)
 
 
 def domains(actor: Actor, verb: Verb) -> frozenset[str]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from matching.explain import Step
 from mdm import audit, golden, history, mask, policy
 from mdm.access import PHI, Actor, Role, Verb
+from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.explain import Asked, Beside, Pair, PairView, Side, Stored
@@ -193,6 +194,24 @@ def search(session: Session, entity: EntityType, reader: Reader, asked: Question
     hits = tuple(h for hit in page.items if hit.id in seen for h in _hit(session, entity, reader.actor, asked, hit))
     _audit(session, entity, reader, "golden:search", [hit.id for hit in hits], asked.attributes)
     return replace(page, items=hits)
+
+
+def read_lines(session: Session, entity: EntityType, reader: Reader, goldens: Sequence[UUID]) -> dict[UUID, golden.SearchHit]:
+    """Several golden records as lists show them, by the id asked for; a merged one as its survivor, none that the reader may not see."""
+    policy.check(reader.actor, Verb.READ, entity.name)
+    rows = fetch(
+        session,
+        "select g.id, v.golden_id, v.values from golden_record g join golden_version v on v.golden_id = coalesce(g.merged_into, g.id)"
+        " and v.recorded_to is null where g.id = any(%s::uuid[]) and g.domain = %s",
+        (array(goldens), entity.name),
+    )
+    seen = policy.visible(session, reader.actor, [row[1] for row in rows])
+    found: dict[UUID, golden.SearchHit] = {}
+    for asked, survivor, values in (row for row in rows if row[1] in seen):
+        shown = shown_values(entity, reader.actor, values, _own(session, entity, reader.actor, survivor))
+        found[asked] = golden.SearchHit(survivor, mask.line(entity, shown), shown)
+    _audit(session, entity, reader, "golden:list", [hit.id for hit in found.values()], entity.display)
+    return found
 
 
 def match(

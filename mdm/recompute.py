@@ -17,19 +17,25 @@ from mdm.models import current_scorer
 from mdm.resolve import partition
 
 BATCH = 200
+FIRST = UUID(int=0)
 
 
 def misplaced(database: Database, entity: EntityType) -> Iterator[UUID]:
     """Golden records of a domain whose records would not share one, and exactly one, if everything were worked out anew."""
-    after: UUID | None = UUID(int=0)
+    after: UUID | None = FIRST
     while after is not None:
-        found, after = database.run(partial(_batch, entity=entity, after=after))
+        found, after = database.run(partial(_in_one_snapshot, entity=entity, after=after))
         yield from found
 
 
-def _batch(session: Session, entity: EntityType, after: UUID) -> tuple[set[UUID], UUID | None]:
-    """In one snapshot: a delivery between two reads would look like damage."""
+def _in_one_snapshot(session: Session, entity: EntityType, after: UUID) -> tuple[set[UUID], UUID | None]:
+    """A delivery between two reads would look like damage."""
     execute(session, "set transaction isolation level repeatable read, read only")
+    return misplaced_after(session, entity, after)
+
+
+def misplaced_after(session: Session, entity: EntityType, after: UUID = FIRST) -> tuple[set[UUID], UUID | None]:
+    """The misplaced among the next golden records, and where to go on."""
     rows = fetch(
         session,
         "select g.id, min(l.record_id::text)::uuid from golden_record g join link l on l.golden_id = g.id and l.recorded_to is null"
@@ -44,7 +50,7 @@ def _batch(session: Session, entity: EntityType, after: UUID) -> tuple[set[UUID]
             found, goldens = around(session, scorer, record_id)
             wrong |= found
             seen |= goldens
-    return wrong, rows[-1][0] if rows else None
+    return wrong, rows[-1][0] if len(rows) == BATCH else None
 
 
 def around(session: Session, scorer: Scorer, record_id: UUID) -> tuple[set[UUID], set[UUID]]:

@@ -1,7 +1,7 @@
 """Source records as rows: read for comparison, written with their versions, blocking keys and edges."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -21,13 +21,13 @@ from mdm.statements import Assertion, read_assertions
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The current state of a source record, as far as a delivery needs it."""
+    """The current state of a source record, as far as a delivery needs it. Without a golden record: the load that brought it was undone."""
 
     id: UUID
     hash: str
     keys: tuple[int, ...]
     columns: Columns
-    golden_id: UUID
+    golden_id: UUID | None
     relationships: tuple[Assertion, ...] | None = None
 
 
@@ -66,10 +66,11 @@ def read_stored(session: Session, entity: EntityType, standards: Sequence[Standa
     """The records that these deliveries speak of, by (system, key). Call it after the source locks are taken."""
     rows = fetch(
         session,
-        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id,"
-        " r.clean -> 'relationships' from unnest(%s::text[], %s::text[]) w(system, key)"
-        " join source_record r on r.domain = %s and r.system = w.system and r.key = w.key"
-        " join link l on l.record_id = r.id and l.recorded_to is null",
+        # Key by key, whatever the planner believes of the tables: it would walk all records to find a few.
+        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id, r.clean -> 'relationships'"
+        " from unnest(%s::text[], %s::text[]) w(system, key) cross join lateral (select * from source_record s"
+        " where s.domain = %s and s.system = w.system and s.key = w.key offset 0) r left join lateral (select golden_id from link"
+        " where record_id = r.id and recorded_to is null offset 0) l on true",
         ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
     )
     return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7])) for row in rows}
@@ -97,8 +98,18 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
         if not versioned:
             write_versions(session, old, state="applied")
         execute(session, _UPDATE_OLD, (dumps(old).decode(),))
-        execute(session, "delete from match_key where record_id = any(%s)", (array(row["id"] for row in old),))
+        _delete_keys(session, [i.stored for i in incoming if i.stored is not None])
         write(session, _INSERT_KEYS, (_json(old, _KEYS),))
+
+
+def _delete_keys(session: Session, former: Sequence[Stored]) -> None:
+    """Key by key, as they were written: an index by record would be as large as the table."""
+    execute(
+        session,
+        "delete from match_key m using unnest(%s::bigint[], %s::uuid[]) x(key, record_id)"
+        " where m.key = x.key and m.record_id = x.record_id",
+        (array(key for s in former for key in s.keys), array(s.id for s in former for _ in s.keys)),
+    )
 
 
 def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
@@ -166,7 +177,7 @@ def row_of(incoming: Incoming) -> dict[str, Any]:
         "clean": clean,
         "columns": incoming.columns,
         "keys": list(incoming.keys),
-        "notes": [asdict(note) for note in standard.notes],
+        "notes": [{"code": note.code, "pointer": note.pointer} for note in standard.notes],
         "valid_from": delivery.valid_from,
         "valid_to": delivery.valid_to,
     }
@@ -226,4 +237,8 @@ def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUI
 
 def evidence_json(score: Score) -> dict[str, Any]:
     """The evidence as it is stored and shown: what each comparison said, in bits."""
-    return {"items": [asdict(e) for e in score.evidence], "vetoes": list(score.vetoes), "capped": score.capped}
+    items = [
+        {"comparison": e.comparison, "level": e.level, "weight": e.weight, "group": e.group, "adjustment": e.adjustment}
+        for e in score.evidence
+    ]
+    return {"items": items, "vetoes": list(score.vetoes), "capped": score.capped}

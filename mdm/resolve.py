@@ -75,15 +75,24 @@ def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[U
     linked = sorted((change.records | change.beside) - alone.keys())
     if not linked:
         return alone, []
+    homes = {home for home in change.placed.values() if home is not None}
     locked: set[UUID] = set()
     for _ in range(_LOCK_ROUNDS):
-        members = component(session, linked, scorer.model.thresholds.link)
-        goldens = {m.golden_id for m in members.values() if m.golden_id is not None} | {g for g in change.placed.values() if g is not None}
+        members = component(session, [*linked, *_inhabitants(session, homes)], scorer.model.thresholds.link)
+        goldens = homes | {m.golden_id for m in members.values() if m.golden_id is not None}
         if goldens <= locked:
             return members | alone, edges_at(session, members)
         fetch(session, "select id from golden_record where id = any(%s) order by id for update", (array(sorted(goldens)),))
         locked |= goldens
     raise Busy
+
+
+def _inhabitants(session: Session, homes: Collection[UUID]) -> list[UUID]:
+    """Whoever is where somebody is to be put belongs to the question, whether evidence joins them or not."""
+    if not homes:
+        return []
+    rows = fetch(session, "select record_id from link where golden_id = any(%s) and recorded_to is null", (array(homes),))
+    return [row[0] for row in rows]
 
 
 def partition(

@@ -1,4 +1,4 @@
-"""Review and cut tasks as derived data: the open ones always equal what the open pairs and cuts ask for.
+"""Review, cut and request tasks as derived data: the open ones always equal what open pairs, cuts and link-only decisions ask for.
 
 One task per subject, naming every candidate; it closes by itself when its reason is gone.
 """
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from matching.cluster import Pair, pair
 from matching.model import Model
+from mdm import requests
 from mdm.db import execute, fetch
 from mdm.decide import Cut, Review, reviews
 from mdm.entity import EntityType
@@ -52,7 +53,7 @@ class Outlook:
 def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook: Outlook) -> dict[UUID, UUID]:
     """Open, change and close the tasks around these golden records; answers record -> the weightiest open task that names it."""
     goldens, merged = outlook.goldens, outlook.merged
-    existing = _open_tasks(session, [*goldens, *merged])
+    existing = _open_tasks(session, [*goldens, *merged], KINDS)
     around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
     found = reviews(
@@ -66,6 +67,8 @@ def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook:
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in outlook.cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=outlook.only_weighed)
     _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens})
+    if any(edge.verdict is not None for edge in around.edges):  # else no decision can have asked
+        _reconcile_requests(session, entity, goldens, merged)
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
     told: dict[UUID, UUID] = {}
     for w in sorted(wanted, key=lambda w: w.impact):
@@ -143,6 +146,22 @@ def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Memb
     return Wanted(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
 
 
+def refresh_requests(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> None:
+    """Once a decision is written that asks, answers or takes back."""
+    _reconcile_requests(session, entity, members_of(session, goldens), [])
+
+
+def _reconcile_requests(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], merged: Sequence[UUID]) -> None:
+    existing = _open_tasks(session, [*goldens, *merged], (requests.KIND,))
+    wanted = [_request_task(request) for request in requests.wanted(session, entity, goldens)]
+    _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=False)
+
+
+def _request_task(request: requests.Request) -> Wanted:
+    detail = {"system": request.system, "decision": str(request.decision_id)}
+    return Wanted(request.key, requests.KIND, (request.golden_id,), request.records, detail, requests.IMPACT)
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
     id: UUID
@@ -153,11 +172,11 @@ class _Open:
     detail: Any
 
 
-def _open_tasks(session: Session, goldens: Sequence[UUID]) -> list[_Open]:
+def _open_tasks(session: Session, goldens: Sequence[UUID], kinds: Sequence[str]) -> list[_Open]:
     rows = fetch(
         session,
         "select id, dedupe_key, kind, goldens, records, detail from task where goldens && %s and status = 'open' and kind = any(%s)",
-        (list(goldens), list(KINDS)),
+        (list(goldens), list(kinds)),
     )
     return [_Open(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in rows]
 
@@ -166,7 +185,7 @@ def _reconcile(
     session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Wanted], settled: set[UUID], *, only_weighed: bool
 ) -> dict[str, UUID]:
     keys = {w.dedupe_key for w in wanted}
-    # Every subject of a review was judged again here; a cut only where its golden record was settled.
+    # Every subject of a review was judged again here; a cut or request only where its golden record was settled.
     stale = [t.id for t in existing if t.dedupe_key not in keys and (t.kind == "review" or t.goldens[0] in settled)]
     if stale:
         execute(session, "update task set status = 'obsolete', closed_at = now(), version = version + 1 where id = any(%s)", (stale,))
@@ -205,13 +224,16 @@ _WRITE: LiteralString = (
     " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)), dropped as (select x.k,"
     " (select t.id from task t where t.dedupe_key = x.k and t.status = 'obsolete' order by t.created_at desc limit 1) as id from x"
     " where not exists (select 1 from task t where t.dedupe_key = x.k and t.status = 'open')), again as (update task t set status = 'open',"
-    " closed_at = null, goldens = x.goldens, records = x.records, detail = x.detail, impact = x.impact, version = t.version + 1"
+    " closed_at = null, waits_for = null, waits_until = null, goldens = x.goldens, records = x.records,"
+    " detail = x.detail, impact = x.impact, version = t.version + 1"
     " from x join dropped d on d.k = x.k where t.id = d.id returning t.dedupe_key, t.id), written as ("
     " insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
     " select x.id, %(domain)s, x.kind, x.k, x.goldens, x.records, x.detail, x.impact from x left join dropped d on d.k = x.k"
     " where d.id is null"
     " on conflict (dedupe_key) where status = 'open' do update set goldens = excluded.goldens, records = excluded.records,"
-    " detail = excluded.detail, impact = excluded.impact, version = task.version + case when %(only_weighed)s and task.kind = 'review'"
+    " detail = excluded.detail, impact = excluded.impact,"
+    " waits_until = case when task.waits_for = 'change' then null else task.waits_until end,"
+    " waits_for = nullif(task.waits_for, 'change'), version = task.version + case when %(only_weighed)s and task.kind = 'review'"
     " and task.goldens[1] = excluded.goldens[1] and task.goldens @> excluded.goldens and excluded.goldens @> task.goldens"
     " and task.records = excluded.records then 0 else 1 end returning dedupe_key, id)"
     " select dedupe_key, id from again union all select dedupe_key, id from written"

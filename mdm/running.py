@@ -80,7 +80,11 @@ class Run:
 
     def tell(self, stage: str) -> None:
         """Say what the job is at, where it has no chunks to count."""
-        self.effect(lambda session: jobs.tell(session, self.mine, Progress(stage)))
+        self.tell_far(stage, 0)
+
+    def tell_far(self, stage: str, done: int) -> None:
+        """Say how far it is, where nobody knows yet how much there is."""
+        self.effect(lambda session: jobs.tell(session, self.mine, Progress(stage, done)))
 
 
 Handler = Callable[[Run], None]

@@ -46,6 +46,7 @@ class Settings:
     port: int
     web_workers: int
     match_memory_gb: int  # what bulk matching may take before it spills to disk
+    load_approval_rows: int  # a load that changes more rows needs a second person
     log_level: str
     profile: Profile
     pepper_given: str | None = field(repr=False)
@@ -64,6 +65,7 @@ class Settings:
             port=reader.whole_number("MDM_PORT", default=8000, largest=65535),
             web_workers=reader.whole_number("MDM_WEB_WORKERS", default=2, largest=WEB_WORKERS_MAX),
             match_memory_gb=reader.whole_number("MDM_MATCH_MEMORY_GB", default=4, largest=1024),
+            load_approval_rows=reader.whole_number("MDM_LOAD_APPROVAL_ROWS", default=100_000, largest=100_000_000),
             log_level=reader.choice("MDM_LOG_LEVEL", LOG_LEVELS, default="INFO", fold=str.upper),
             profile=Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower)),
             pepper_given=reader.pepper("MDM_KEY_PEPPER"),

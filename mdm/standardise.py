@@ -267,6 +267,11 @@ def _pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+def content_hash(delivery: Delivery, inherited: Sequence[Assertion] | None) -> str | None:
+    """The hash that the delivery will have, without the cost of cleaning it; None where it says something of relationships."""
+    return None if delivery.relationships is not None else _hash(delivery, inherited)
+
+
 def _hash(delivery: Delivery, relationships: Sequence[Assertion] | None) -> str:
     content: list[object] = [
         dict(delivery.attributes),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from uuid import UUID
 
 from mdm.entity import Attribute, EntityType, Survive
@@ -53,10 +54,12 @@ class Survivor:
 
 def survive(entity: EntityType, contributions: Sequence[Contribution]) -> dict[str, Survivor]:
     """The golden values of one cluster: what is pinned first; then active records speak before inactive ones."""
+    if len(contributions) == 1 and not contributions[0].pins:
+        return _alone(entity, contributions[0])
     ranked = sorted(contributions, key=lambda c: (not c.active, c.name))
     speaking = [c for c in ranked if c.active] or ranked
     pinned = _pinned(ranked)
-    winners = {a.group: _best_of_group(entity, a.group, speaking) for a in entity.attributes if a.group}
+    winners = {group: _best_of_group(entity, group, names, speaking) for group, names in _groups(entity)}
     result = {}
     for attribute in entity.attributes:
         pin = pinned.get(attribute.name)
@@ -66,6 +69,35 @@ def survive(entity: EntityType, contributions: Sequence[Contribution]) -> dict[s
         if survivor is not None:
             result[attribute.name] = survivor
     return result
+
+
+def _alone(entity: EntityType, c: Contribution) -> dict[str, Survivor]:
+    """Most records are alone, and then there is nothing to weigh: every value survives, by the rule that would have chosen it."""
+    found = {}
+    for name, rule in _rules(entity, c.system_kind):
+        value = c.values.get(name)
+        if value is not None:
+            found[name] = Survivor(_sorted(value), c.record_id, rule, ()) if rule == Survive.ALL else Survivor(value, c.record_id, rule, ())
+    return found
+
+
+@cache
+def _rules(entity: EntityType, kind: str) -> tuple[tuple[str, str], ...]:
+    """Per attribute the rule by which the value of a single system of this kind survives."""
+    return tuple((a.name, _rule(entity, a, kind)) for a in entity.attributes)
+
+
+def _rule(entity: EntityType, attribute: Attribute, kind: str) -> str:
+    if attribute.many or attribute.survive is Survive.ALL:
+        return Survive.ALL.value
+    if attribute.group is not None:
+        return "group"
+    trusted = next((kinds for declared, kinds in entity.authorities if declared == attribute.name), ())
+    return "authority" if kind in trusted else attribute.survive.value
+
+
+def _sorted(value: Values) -> Values:
+    return (value,) if isinstance(value, str) else tuple(sorted(set(value)))
 
 
 def _pinned(contributions: Sequence[Contribution]) -> dict[str, tuple[Pin, Contribution]]:
@@ -113,9 +145,15 @@ def _all_values(name: str, having: Sequence[Contribution]) -> Survivor:
     return Survivor(tuple(sorted(set(values))), having[0].record_id, Survive.ALL.value, ())
 
 
-def _best_of_group(entity: EntityType, group: str, contributions: Sequence[Contribution]) -> Contribution | None:
-    members = [a.name for a in entity.attributes if a.group == group]
-    having = [c for c in contributions if any(name in c.values for name in members)]
+@cache
+def _groups(entity: EntityType) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups of attributes that survive whole, with the names of their attributes."""
+    names = dict.fromkeys(a.group for a in entity.attributes if a.group)
+    return tuple((group, tuple(a.name for a in entity.attributes if a.group == group)) for group in names)
+
+
+def _best_of_group(entity: EntityType, group: str, members: Sequence[str], contributions: Sequence[Contribution]) -> Contribution | None:
+    having = [c for c in contributions if not c.values.keys().isdisjoint(members)]
     if len(having) < 2:
         return having[0] if having else None
     trusted, _ = _trusted(entity, group, having)

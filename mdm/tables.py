@@ -127,12 +127,14 @@ class SourceRecordVersion(Base):
 
 
 class MatchKey(Base):
-    """Blocking keys of current, active records: the way from a record to its candidates."""
+    """Blocking keys of records: the way from a record to its candidates. Nothing is found by record: that holds its keys itself.
+
+    Without a reference: a dozen rows per record would each ask for it, and what must hold is more, see `mdm.invariants`.
+    """
 
     __tablename__ = "match_key"
     key: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    record_id: Mapped[UUID] = mapped_column(ForeignKey("source_record.id"), primary_key=True)
-    __table_args__ = (Index("ix_match_key_record_id", "record_id"),)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
 
 
 class Edge(Base):

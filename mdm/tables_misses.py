@@ -32,7 +32,10 @@ class Miss(Base):
     ignored_until: Mapped[date | None]
     first_seen: Mapped[datetime] = mapped_column(server_default=NOW)
     last_seen: Mapped[datetime] = mapped_column(server_default=NOW)
-    __table_args__ = (UniqueConstraint("domain", "system", "value", "kind", "target"),)
+    __table_args__ = (
+        UniqueConstraint("domain", "system", "value", "kind", "target"),
+        Index("ix_miss_settled", "last_seen", postgresql_where=text("status in ('resolved', 'rejected')")),
+    )
 
 
 class Ticket(Base):
@@ -52,7 +55,7 @@ class Ticket(Base):
     )
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     expires_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None] = mapped_column(index=True)
     __table_args__ = (
         Index("uq_ticket_pending", "principal_id", "miss_id", "question", unique=True, postgresql_where=text("status = 'pending'")),
     )

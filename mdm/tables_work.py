@@ -25,7 +25,7 @@ class Decision(Base):
     model_version: Mapped[str]
     revokes: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
-    __table_args__ = (Index("ix_decision_records", "records", postgresql_using="gin"),)
+    __table_args__ = (Index("ix_decision_records", "records", postgresql_using="gin"), Index("ix_decision_actor", "actor", "created_at"))
 
 
 class Task(Base):
@@ -41,8 +41,12 @@ class Task(Base):
     goldens: Mapped[list[UUID]] = mapped_column(UuidList)
     detail: Mapped[Json]
     impact: Mapped[float] = mapped_column(server_default=text("0"))
-    claimed_by: Mapped[str | None]
-    due_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None]  # whoever has it open, until `claimed_until`
+    claimed_until: Mapped[datetime | None]
+    assigned_to: Mapped[str | None]
+    due_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '5 days'"))
+    waits_until: Mapped[datetime | None]  # it rests: until then, until what it asks changes, an answer comes, a second person decides
+    waits_for: Mapped[str | None] = mapped_column(CheckConstraint("waits_for in ('time', 'change', 'answer', 'approval')", "waits_for"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     closed_at: Mapped[datetime | None]
@@ -53,6 +57,9 @@ class Task(Base):
         Index("ix_task_goldens", "goldens", postgresql_using="gin", postgresql_where=text("status = 'open'")),
         Index("ix_task_obsolete", "dedupe_key", postgresql_where=text("status = 'obsolete'")),
         Index("ix_task_decision_id", "decision_id"),
+        Index("ix_task_worklist", "impact", "id", postgresql_where=text("status = 'open'")),
+        Index("ix_task_due", "due_at", "id", postgresql_where=text("status = 'open'")),
+        Index("ix_task_facets", "domain", "kind", "assigned_to", "due_at", "waits_for", "impact", postgresql_where=text("status = 'open'")),
     )
 
 
@@ -160,6 +167,8 @@ class Principal(Base):
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
     failed_logins: Mapped[int] = mapped_column(server_default=text("0"))
     locked_until: Mapped[datetime | None]
+    totp_secret: Mapped[str | None]
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)  # the last one used: a code works once
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
@@ -185,6 +194,7 @@ class UserSession(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     principal_id: Mapped[UUID] = mapped_column(ForeignKey("principal.id"), index=True)
     csrf: Mapped[str]
+    factor_at: Mapped[datetime | None]  # when the second factor was shown last; some acts want it fresh
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     seen_at: Mapped[datetime] = mapped_column(server_default=NOW)
 

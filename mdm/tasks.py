@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +18,15 @@ from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
 from mdm.misswork import NO_TARGET
+from mdm.requests import ANSWER, LINK_ONLY, key_of
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
-    "review": ("same", "different"),
+    "review": ("same", "different", "link-only"),
     "cut": ("accept", "reject"),
+    "split": ("split", "together"),
     "overlay": ("accept", "reject"),
     "undo": ("keep", "part"),
+    "request": ("done", "declined"),
     "mapping": ("map", "ignore", "not_ours"),
 }
 
@@ -56,7 +59,8 @@ class TaskPage:
 class Ruling:
     """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw.
 
-    `until`: the day up to which an ignored miss stays off the work list (None: for good).
+    `until`: the day up to which an ignored miss stays off the work list (None: for good). `hold`: how long its events wait for an undo.
+    `groups`: the parts of a split, as a person put them together.
     """
 
     verdict: str
@@ -64,6 +68,8 @@ class Ruling:
     candidate: UUID | None = None
     reason: str = ""
     until: date | None = None
+    hold: timedelta = timedelta()
+    groups: tuple[tuple[UUID, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,14 @@ class _Case:
     request_id: str
 
     def act(self, evidence: Mapping[str, Any]) -> Act:
-        return Act(actor=self.actor, reason=self.ruling.reason, request_id=self.request_id, task=self.task.id, evidence=evidence)
+        return Act(
+            actor=self.actor,
+            reason=self.ruling.reason,
+            request_id=self.request_id,
+            task=self.task.id,
+            evidence=evidence,
+            hold=self.ruling.hold,
+        )
 
 
 _COLUMNS = "id, domain, kind, status, version, impact, detail, goldens, records, created_at, closed_at, decision_id"
@@ -167,12 +180,12 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
 
 
 def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
-    """Same: the subject and the candidate are one. Different: they never are; every pair of theirs is parted."""
+    """Same: the subject and the candidate are one. Link only: they are, and a system keeps both. Different: they never are."""
     ruling = case.ruling
     subject, *candidates = case.task.goldens
     if ruling.candidate is not None and ruling.candidate not in candidates:
         raise Invalid(problems=(FieldProblem("unknown_candidate", "/candidate", "the task names no such candidate"),))
-    if ruling.verdict == "same" and ruling.candidate is None and len(candidates) > 1:
+    if ruling.verdict in {"same", LINK_ONLY} and ruling.candidate is None and len(candidates) > 1:
         raise Invalid(problems=(FieldProblem("required", "/candidate", "say which candidate it is"),))
     judged = [ruling.candidate] if ruling.candidate is not None else candidates
     members = identity.taken_together(session, entity, [subject, *judged], None)
@@ -180,6 +193,8 @@ def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     if ruling.verdict == "same":
         # The oldest survives, as when the machine joins
         return identity.say(session, entity, identity.merging(session, min(members), members, "same"), act).decision_id
+    if ruling.verdict == LINK_ONLY:
+        return identity.say(session, entity, identity.linking(session, min(members), members), act).decision_id
     pairs = [(a.id, b.id) for a in members[subject] for golden in judged for b in members[golden]]
     records = [m.id for found in members.values() for m in found]
     return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id
@@ -195,6 +210,15 @@ def _judge_cut(session: Session, entity: EntityType, case: _Case) -> UUID:
     return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
 
 
+def _judge_split(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Split: these groups are golden records of their own, for good. Together: the records stay one, whatever the weights say."""
+    golden_id, act = locate(session, entity, case.task.goldens[0])[0], case.act(case.task.detail)
+    if case.ruling.verdict == "split":
+        return identity.split(session, entity, golden_id, case.ruling.groups, act).decision_id
+    members = identity.taken_together(session, entity, [golden_id], None)
+    return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
+
+
 def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Keep: what could not be brought back stays as it is. Part: these records are not of this golden record."""
     kept = {UUID(k["record_id"]) for k in case.task.detail["kept"]}
@@ -203,6 +227,15 @@ def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
         return identity.split(session, entity, case.task.goldens[0], [sorted(kept)], act).decision_id
     identity.taken_together(session, entity, case.task.goldens, None)
     return identity.say(session, entity, identity.Saying("keep", sorted(kept), ()), act).decision_id
+
+
+def _judge_request(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Done: the system has merged its records, whatever it delivers of them. Declined: it will not. It is not asked again."""
+    members = identity.taken_together(session, entity, case.task.goldens, None)
+    about = [m.id for m in members[case.task.goldens[0]] if m.id in case.task.records]
+    told = {"request": key_of(case.task.detail["decision"], case.task.records), "answer": case.ruling.verdict}
+    saying = identity.Saying(ANSWER, about, (), detail=told)
+    return identity.say(session, entity, saying, case.act(case.task.detail)).decision_id
 
 
 def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
@@ -228,7 +261,9 @@ def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
+    "split": _judge_split,
     "overlay": _judge_overlay,
     "undo": _judge_undo,
+    "request": _judge_request,
     "mapping": _judge_mapping,
 }

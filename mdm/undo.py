@@ -5,7 +5,8 @@ where they would be without the decision (`_homes`), then evidence and the decis
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
-from mdm.feed import publish
+from mdm.feed import publish, withdraw
 from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
@@ -30,6 +31,7 @@ from mdm.resolve import Settled, redirect
 from mdm.systems import registry
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
+HOLD = timedelta(seconds=30)  # between a person's decision and its being told: long enough to notice a slip
 Homes = Mapping[UUID, UUID | None]
 
 
@@ -61,9 +63,31 @@ def undo(session: Session, entity: EntityType, decision_id: UUID, act: Act) -> U
     handler = _UNDO.get(decision.kind)
     if handler is None:
         raise Conflict(f"a decision of kind {decision.kind} cannot be taken back")
-    undone = handler(session, entity, decision, act)
+    held = _held(session, decision)
+    undone = handler(session, entity, decision, replace(act, hold=HOLD) if held else act)
     _close_leftovers(session, decision_id)
+    if held:
+        # Nobody was told of the act, so that nobody is told of its end.
+        withdraw(session, [*held, *_named_events(get(session, undone.decision_id))])
     return undone
+
+
+def _held(session: Session, decision: DecisionView) -> list[UUID]:
+    """The events of a decision that still wait; none where one of them was told already."""
+    named = _named_events(decision)
+    if not named:
+        return []
+    fetch(session, "select 1 from feed_position for update")  # before all other locks, as `withdraw` would later: none is told meanwhile
+    waiting = fetch(
+        session,
+        "select count(*) from event where event_id = any(%s) and seq is null and withdrawn_at is null and release_at > now()",
+        (named,),
+    )
+    return named if waiting[0][0] == len(named) else []
+
+
+def _named_events(decision: DecisionView) -> list[UUID]:
+    return [UUID(event) for event in decision.detail.get("held", ())]
 
 
 def _taken(session: Session, entity: EntityType, decision_id: UUID) -> DecisionView:
@@ -122,18 +146,22 @@ def _involved(session: Session, entity: EntityType, decision: DecisionView) -> d
 _LAST_HOMES: LiteralString = (
     "with edge_of_time as (select min(id) as first from link where decision_id = %(id)s)"
     " select distinct on (l.record_id) l.record_id, l.golden_id from link l left join decision d on d.id = l.decision_id"
-    " where l.record_id = any(%(records)s) and case when l.decision_id is null or d.kind = 'undo'"
+    " left join decision r on r.revokes = d.id where l.record_id = any(%(records)s) and case when l.decision_id is null or d.kind = 'undo'"
     # What the machine worked out before stands; what it did later is worked out again. So with what followed from taking others back.
     " then l.id < (select first from edge_of_time)"
+    # Of a decision taken back before: whom it had brought here, and its taking back left here, has been here on evidence since.
+    " when r.id is not null then l.id < (select first from edge_of_time) and r.created_at < %(at)s"
+    " and coalesce(l.recorded_to, 'infinity') > r.created_at"
+    " and not exists (select 1 from link n where n.record_id = l.record_id and n.decision_id = r.id)"
     # Decisions stand, earlier and later ones, unless taken back.
-    " else d.id <> %(id)s and not exists (select 1 from decision r where r.revokes = d.id) end"
+    " else d.id <> %(id)s end"
     " order by l.record_id, l.id desc"
 )
 
 
 def _homes(session: Session, decision: DecisionView, records: Sequence[UUID]) -> Homes:
     """Where each record would be without the decision; None: it came later, and evidence alone says where it belongs."""
-    rows = fetch(session, _LAST_HOMES, {"id": decision.id, "records": array(records)})
+    rows = fetch(session, _LAST_HOMES, {"id": decision.id, "at": decision.created_at, "records": array(records)})
     last: dict[UUID, UUID] = dict(rows)
     living = {golden: _living(session, decision, golden) for golden in set(last.values())}
     return {record: living[last[record]] if record in last else None for record in records}
@@ -176,8 +204,8 @@ def _conflict_task(session: Session, entity: EntityType, decision: DecisionView,
     }
     rows = fetch(
         session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
-        " values (%s, %s, 'undo', %s, %s, %s, %s::jsonb, %s) returning id",
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact, due_at)"
+        " values (%s, %s, 'undo', %s, %s, %s, %s::jsonb, %s, now() + interval '1 day') returning id",
         (
             new_id(),
             entity.name,
@@ -233,7 +261,7 @@ def _undo_mapping(session: Session, entity: EntityType, decision: DecisionView, 
 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
 _UNDO: dict[str, Handler] = {
-    **dict.fromkeys(("same", "different", "merge", "split", "move"), _undo_identity),
+    **dict.fromkeys(("same", "different", "merge", "link-only", "split", "move", "answer"), _undo_identity),
     "pin": _undo_pin,
     "accept": _undo_update,
     "reject": _undo_update,

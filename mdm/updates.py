@@ -43,7 +43,7 @@ def rule(session: Session, entity: EntityType, record_id: UUID, version: int, ve
     if not rows:
         raise Stale("a newer delivery has taken the place of this one")
     if verdict == ACCEPT:
-        _apply(session, entity, rows[0], versioned=True)
+        apply_version(session, entity, rows[0], versioned=True)
     saying = Saying(verdict, [record_id], (), detail={"version": version})
     write_down(session, entity, saying, act, Settled())
     return saying.id
@@ -64,7 +64,7 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
     waiting = _version(session, record_id, "v.version = %s", version)
     if decision.kind == ACCEPT:
         former = _version(session, record_id, "v.state = 'applied' and v.version < %s", version)
-        _apply(session, entity, (system, key, *former), versioned=False)
+        apply_version(session, entity, (system, key, *former), versioned=False)
     _hold(session, entity, (system, key, *waiting))
     saying = Saying("undo", [record_id], (), revokes=decision.id)
     write_down(session, entity, saying, act, Settled())
@@ -87,7 +87,8 @@ def _incoming(session: Session, entity: EntityType, row: Row) -> Incoming:
     return Incoming(stored.id, standard, stored, standard.columns, keys)
 
 
-def _apply(session: Session, entity: EntityType, row: Row, *, versioned: bool) -> None:
+def apply_version(session: Session, entity: EntityType, row: Row, *, versioned: bool) -> None:
+    """Make a version, given as system, key, raw, status and dates, what the record says now."""
     model, incoming = active_scorer(session, entity), _incoming(session, entity, row)
     blocks = read_blocks(session, incoming.keys, holders_max(model.model, incoming.keys))
     settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=versioned))
@@ -98,4 +99,4 @@ def _hold(session: Session, entity: EntityType, row: Row) -> None:
     """Quarantine it once more. What the guard would let pass today is applied, as it would be if it were delivered today."""
     applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), [_incoming(session, entity, row)])
     if applied:
-        _apply(session, entity, row, versioned=False)
+        apply_version(session, entity, row, versioned=False)

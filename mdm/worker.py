@@ -11,9 +11,11 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -29,8 +31,10 @@ from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
-from mdm.jobs import BULK, MATCH_ALL, QUEUES
+from mdm.jobs import BULK, MATCH_ALL, MODEL_EFFECT, QUEUES
 from mdm.kafka import SEND_KAFKA, send_kafka
+from mdm.load_jobs import load_handlers
+from mdm.retention import CLEAN, clean, has_old
 from mdm.running import HANDLERS, SEQUENCE_EVENTS, Hand, Handler, Run
 from mdm.sending import SEND_WEBHOOK, Outlet, send_webhook
 from mdm.sequencer import has_unnumbered
@@ -62,6 +66,7 @@ class Place:
 
     database_url: str
     broker_url: str
+    home: Path
     match_memory_gb: int
     outlet: Outlet
     concurrency: int = 1
@@ -74,7 +79,7 @@ class Hands:
     def __init__(self, place: Place, is_stopping: Callable[[], bool]) -> None:
         self._place = place
         self._is_stopping = is_stopping
-        self._handlers = _handlers(place.match_memory_gb, place.outlet)
+        self._handlers = _handlers(place)
         self._made: tuple[int, Hand] | None = None
 
     def here(self) -> Hand:
@@ -87,8 +92,9 @@ class Hands:
         return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
 
 
-def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
+def _handlers(place: Place) -> Mapping[str, Handler]:
     """Every kind of job."""
+    outlet = place.outlet
     sending: dict[str, Handler] = {SEND_WEBHOOK: partial(send_webhook, outlet=outlet)}
     if outlet.kafka_url is not None:
         sending[SEND_KAFKA] = partial(send_kafka, url=outlet.kafka_url)
@@ -96,9 +102,15 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
     def match_all(run: Run) -> None:
         from mdm import rematch  # noqa: PLC0415  (what it needs takes seconds to load, and most workers never do it)
 
-        rematch.match_all(run, match_memory_gb)
+        rematch.match_all(run, place.match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    def model_effect(run: Run) -> None:
+        from mdm import learning  # noqa: PLC0415  (the same)
+
+        learning.count(run, place.match_memory_gb)
+
+    loading = load_handlers(place.home, place.match_memory_gb)
+    return {**HANDLERS, **sending, **loading, CLEAN: clean, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
 
 
 def sweep(database: Database, ring: Ring) -> None:
@@ -118,6 +130,8 @@ def _begin_standing_jobs(session: Session) -> list[tuple[UUID, str]]:
         begun.append((jobs.enqueue(session, SEQUENCE_EVENTS, {}, dedupe_key=SEQUENCE_EVENTS, queue="feed"), "feed"))
     if has_expired(session):
         begun.append((jobs.enqueue(session, EXPIRE_PINS, {}, dedupe_key=EXPIRE_PINS), "interactive"))
+    if has_old(session):
+        begun.append((jobs.enqueue(session, CLEAN, {}, dedupe_key=CLEAN, queue="sweep"), "sweep"))
     return begun
 
 
@@ -172,19 +186,29 @@ def work_with_broker(place: Place) -> None:
     _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
     _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
     _every(ROUND_SECONDS, couriers.round, stop)
-    worker = app.Worker(
-        pool="prefork",
-        concurrency=place.concurrency,
-        queues=list(place.queues),
-        loglevel="WARNING",
-        quiet=True,
-        without_mingle=True,
-        without_gossip=True,
-        without_heartbeat=True,
-    )
-    worker.start()
+    _serve(app, place, stopping)
     stop.set()
     couriers.rest()
+
+
+def _serve(app: Celery, place: Place, stopping: Flag) -> None:
+    """Celery gives up, and says no more than it would of an orderly end, when a child dies before the first message: begin again."""
+    while True:
+        worker = app.Worker(
+            pool="prefork",
+            concurrency=place.concurrency,
+            queues=list(place.queues),
+            loglevel="WARNING",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        )
+        worker.start()
+        if stopping.is_up() or not worker.exitcode:
+            return
+        _log.error("worker begins again", exitcode=worker.exitcode)
+        time.sleep(POLL_SECONDS)
 
 
 def _end_by_force(ended: threading.Event) -> None:

@@ -7,9 +7,14 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_feed,
     tables_identity,
     tables_jobs,
+    tables_loads,
     tables_mapping,
     tables_misses,
+    tables_quality,
     tables_relations,
+    tables_searches,
+    tables_stewards,
+    tables_upkeep,
 )
 from mdm.tables_work import Base  # importing it also maps the tables of records and golden records
 

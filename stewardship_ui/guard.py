@@ -3,6 +3,7 @@
 A write must come from one of our own pages: the browser says so, and the form carries the session's token.
 """
 
+import re
 from hmac import compare_digest
 from urllib.parse import urlsplit
 
@@ -12,7 +13,10 @@ from api.context import concord, database
 from mdm.errors import Forbidden, Unauthenticated
 from stewardship_ui.sessions import Cookie, cookie, find_session
 
-OPEN = frozenset({"ui.sign_in_page", "ui.sign_in", "ui.static"})
+OPEN = frozenset({"ui.sign_in_page", "ui.sign_in", "ui.static", "ui.csp"})
+FROM_ANYWHERE = frozenset({"ui.csp"})  # a browser sends its reports without saying from where
+POLL = "X-Poll"  # what a page asks by itself
+_OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}(\?[A-Za-z0-9=&_.,%+-]{0,500})?", re.ASCII)
 
 
 class ForeignForm(Forbidden):
@@ -24,15 +28,15 @@ class ForeignForm(Forbidden):
 def check_request() -> None:
     """Raise Unauthenticated without a live session, ForeignForm for a write that another site may have caused."""
     is_write = request.method not in {"GET", "HEAD"}
-    if is_write and not is_from_here():
+    if is_write and not is_from_here() and request.endpoint not in FROM_ANYWHERE:
         raise ForeignForm
     if request.endpoint in OPEN:
         return
     secret = our_cookie().read(request)
-    signed_in = database().run(lambda session: find_session(session, secret)) if secret else None
+    signed_in = database().run(lambda session: find_session(session, secret, awake=POLL not in request.headers)) if secret else None
     if signed_in is None:
         raise Unauthenticated
-    g.actor, g.csrf = signed_in
+    g.actor, g.csrf, g.prefs, g.factor_at = signed_in.actor, signed_in.csrf, signed_in.prefs, signed_in.factor_at
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
 
@@ -48,3 +52,8 @@ def is_from_here() -> bool:
         return site == "same-origin"
     # The scheme is left out: behind a proxy that ends TLS the browser's differs from ours.
     return urlsplit(request.headers.get("Origin", "")).netloc == request.host
+
+
+def our_address(asked: str) -> str:
+    """An address of ours, or nothing: never one elsewhere that a link slipped in."""
+    return asked if _OUR_ADDRESS.fullmatch(asked) else ""

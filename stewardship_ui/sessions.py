@@ -5,7 +5,7 @@ A session ends after 15 idle minutes and after 12 hours in any case (ASVS 5.0, 7
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from flask import Request
@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from mdm import access
 from mdm.access import Actor
 from mdm.db import execute, fetch
+from mdm.prefs import Prefs, of_json
 from mdm.settings import Profile, Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -34,21 +35,35 @@ def open_session(session: Session, actor: Actor) -> str:
     return secret
 
 
-def find_session(session: Session, secret: str) -> tuple[Actor, str] | None:
-    """Who is signed in with this secret, and the token of their forms; None once it ran out, was closed, or the person disabled."""
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who is signed in, the token of their forms, how they want the pages, and when they last showed their second factor."""
+
+    actor: Actor
+    csrf: str
+    prefs: Prefs
+    factor_at: datetime | None
+
+
+def find_session(session: Session, secret: str, *, awake: bool = True) -> SignedIn | None:
+    """Who is signed in with this secret; None once it ran out, was closed, or the person disabled.
+
+    `awake`: a person asks. What a page asks by itself does not keep a session from running out.
+    """
     rows = fetch(
         session,
-        "select principal_id, csrf, seen_at < now() - interval '1 minute' from user_session"
-        " where hash = %(hash)s and seen_at > now() - %(idle)s and created_at > now() - %(longest)s",
+        "select s.principal_id, s.csrf, u.prefs, s.factor_at, s.seen_at < now() - interval '1 minute' from user_session s"
+        " left join user_pref u on u.principal_id = s.principal_id"
+        " where s.hash = %(hash)s and s.seen_at > now() - %(idle)s and s.created_at > now() - %(longest)s",
         {**_LIMITS, "hash": _hashed(secret)},
     )
     actor = access.person(session, rows[0][0]) if rows else None
     if actor is None:
         return None
-    if rows[0][2]:
+    if awake and rows[0][4]:
         # Once a minute is exact enough for the idle limit and spares a write per page.
         execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
-    return actor, rows[0][1]
+    return SignedIn(actor, rows[0][1], of_json(rows[0][2]), rows[0][3])
 
 
 def close_session(session: Session, secret: str) -> None:

@@ -1,6 +1,5 @@
 """Signing in and out. A wrong name, a wrong password and a locked account have one answer, so that nobody learns which it was."""
 
-import re
 from http import HTTPStatus
 from uuid import UUID
 
@@ -12,13 +11,12 @@ from api.context import actor, database, request_id
 from mdm import access, audit
 from mdm.access import Actor, Role
 from mdm.values.kind import clean_text
-from stewardship_ui.guard import our_cookie
+from stewardship_ui.guard import our_address, our_cookie
 from stewardship_ui.sessions import close_session, open_session
 
 # Whoever failed to sign in: what they typed as a name may be a password, so that it is not noted.
 _SOMEBODY = Actor(UUID(int=0), "anonymous", Role.AUDITOR)
 _REFUSED = "Name and password do not belong together, or the account is locked for a while after too many attempts."
-_OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}", re.ASCII)
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -73,5 +71,4 @@ def sign_out() -> Response:
 
 def _destination() -> str:
     """Where to go once signed in: an address of ours, never one elsewhere that a link slipped in."""
-    asked = request.values.get("next", "")
-    return asked if _OUR_ADDRESS.fullmatch(asked) else url_for("ui.overview")
+    return our_address(request.values.get("next", "")) or url_for("ui.overview")

@@ -1,22 +1,104 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from flask.sansio.app import App
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import request_id
 from api.errors import RETRY_SECONDS, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
-from stewardship_ui import golden, guard, overview, signin, task, tasks, words
+from mdm.jsonio import dumps
+from mdm.prefs import Prefs
+from stewardship_ui import (
+    admin,
+    admin_feed,
+    admin_jobs,
+    admin_keys,
+    admin_models,
+    admin_people,
+    admin_survivorship,
+    admin_systems,
+    assets,
+    audits,
+    beside,
+    guard,
+    hierarchies,
+    mapping_set,
+    mappings,
+    me,
+    overview,
+    quality,
+    record,
+    record_acts,
+    records,
+    samples,
+    signin,
+    task,
+    tasks,
+    undoing,
+    words,
+)
+from stewardship_ui.navigation import places
+
+# One line per page, so that branches that add pages meet without a conflict.
+PAGES = (
+    overview,
+    tasks,
+    task,
+    beside,
+    undoing,
+    records,
+    record,
+    record_acts,
+    mappings,
+    mapping_set,
+    hierarchies,
+    signin,
+    me,
+    quality,
+    samples,
+    admin,
+    admin_systems,
+    admin_people,
+    admin_keys,
+    admin_models,
+    admin_survivorship,
+    admin_feed,
+    admin_jobs,
+    audits,
+)
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self';"
-    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp"
 )
+# The one place where htmx is set: nothing kept in the browser, no script out of an answer, refusals shown where they belong.
+HTMX_CONFIG = dumps(
+    {
+        "historyCacheSize": 0,
+        "refreshOnHistoryMiss": True,
+        "historyRestoreAsHxRequest": False,
+        "allowEval": False,
+        "allowScriptTags": False,
+        "includeIndicatorStyles": False,
+        "selfRequestsOnly": True,
+        "defaultSettleDelay": 0,
+        "timeout": 15000,
+        "responseHandling": [
+            {"code": "204", "swap": False},
+            {"code": "[23]..", "swap": True},
+            {"code": "(401|403|409|412|422|428|429)", "swap": True},
+            {"code": "...", "swap": False, "error": True},
+        ],
+    }
+).decode()
 _HSTS = "max-age=31536000; includeSubDomains"
 
 Answer = Response | Redirect | tuple[str, int] | tuple[str, int, dict[str, str]]
@@ -29,7 +111,9 @@ def add_pages(app: Flask) -> Flask:
 
 
 def blueprint() -> Blueprint:
-    made = Blueprint("ui", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+    where = f"/static/{assets.version()}"
+    made = Blueprint("ui", __name__, template_folder="templates", static_folder="static", static_url_path=where)
+    made.record_once(lambda state: _prepare(state.app, where))
     made.before_request(guard.check_request)
     made.after_request(_protect)
     made.context_processor(_always)
@@ -37,25 +121,44 @@ def blueprint() -> Blueprint:
     made.register_error_handler(ConcordError, _refused)
     made.register_error_handler(HTTPException, _http_refused)
     made.register_error_handler(Exception, _broken)
-    made.add_app_template_filter(words.tag)
-    made.add_app_template_filter(words.moment)
-    made.add_app_template_filter(words.bits)
-    for page in (overview, tasks, task, golden, signin):
+    for page in PAGES:
         page.add_routes(made)
+    made.add_url_rule("/csp", "csp", _violation, methods=["POST"])
     return made
+
+
+def _prepare(app: App, where: str) -> None:
+    """What every template can use: filters, addresses of assets, and the parts as `p`."""
+    spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
+    app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
+    app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG)
+    app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
+    app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
+    app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}
+    app.jinja_env.globals["p"] = app.jinja_env.get_template("_parts.html").module
+
+
+def _violation() -> tuple[str, int]:
+    """A browser says that a page broke our policy: which directive and which page, nothing of what the page held."""
+    said = request.get_json(force=True, silent=True)
+    report = said.get("csp-report", {}) if isinstance(said, dict) else {}
+    directive = str(report.get("effective-directive", report.get("violated-directive", "")))[:40]
+    structlog.get_logger("concord").warning("csp_violation", directive=directive, request_id=request_id())
+    return "", HTTPStatus.NO_CONTENT
 
 
 def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.vary.add("HX-Request")
     if guard.our_cookie().secure:
         response.headers["Strict-Transport-Security"] = _HSTS
-    return response
+    return assets.keep(response) if request.endpoint == "ui.static" and response.status_code == HTTPStatus.OK else response
 
 
 def _always() -> dict[str, Any]:
     """What every page shows: who is signed in, the token of its forms, the words for kinds of task."""
-    return {"actor": g.get("actor"), "csrf": g.get("csrf", ""), "kinds": words.KINDS}
+    return {"actor": g.get("actor"), "csrf": g.get("csrf", ""), "prefs": g.get("prefs") or Prefs(), "kinds": words.KINDS}
 
 
 def _ask_to_sign_in(error: Unauthenticated) -> Answer:

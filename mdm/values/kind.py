@@ -88,6 +88,7 @@ class ValueType:
     mask       normal form -> what a reader without the right to it may see
     display    normal form -> what people read
     features   normal form -> comparison columns: "" is the value itself, other names become `<attribute>.<name>`
+    alone      the measure of `matching.compare` that tells by their words whether two values name the same; "": none does
     as_typed   text that is no possible value -> the columns in which it may agree with what was meant, a slip being the likeliest reason
     """
 
@@ -101,6 +102,7 @@ class ValueType:
     features: Callable[[str], Features] = folded_only
     feature_names: tuple[str, ...] = ("",)
     as_typed: Callable[[str], Features] = says_nothing_as_typed
+    alone: str = ""
     placeholders: frozenset[str] = field(default=frozenset(), repr=False)
     max_length: int = 200
     trim: bool = True  # False where a blank may be data (a HIBCC check character)

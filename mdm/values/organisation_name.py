@@ -242,6 +242,7 @@ ORGANISATION_NAME = ValueType(
     validate=_problem,
     features=_organisation_features,
     feature_names=("", "tokens", "pairs", "acronym", "numbers", "lines"),
+    alone="same_organisation",
     max_length=300,
 )
 

@@ -189,5 +189,6 @@ FULL_NAME = ValueType(
     validate=_problem,
     features=_full_features,
     feature_names=("", "tokens", "given", "family"),
+    alone="same_person",
     max_length=200,
 )

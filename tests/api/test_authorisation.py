@@ -15,6 +15,7 @@ SUBMITTERS = frozenset({Role.INTEGRATION})
 PUBLIC = {"/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/docs.css"}
 
 # Operation -> who may, where nothing is of patients.
+LOADERS = frozenset({Role.LOADER, Role.ADMIN})
 MAY = {
     "put_source": SUBMITTERS,
     "put_sources": SUBMITTERS,
@@ -58,6 +59,14 @@ MAY = {
     "translate": READERS,
     "validate": READERS,
     "get_ticket": READERS,
+    "create_load": LOADERS,
+    "list_loads": LOADERS,
+    "get_load": LOADERS,
+    "plan_load": LOADERS,
+    "apply_load": LOADERS,
+    "undo_load": LOADERS,
+    "preview_undo": LOADERS,
+    "get_rejects": LOADERS,
     "list_jobs": EVERYBODY,  # administrators see all, others what they asked for
     "get_job": EVERYBODY,
     "cancel_job": EVERYBODY,

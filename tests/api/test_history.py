@@ -47,18 +47,18 @@ def test_a_sources_history_holds_every_version_also_one_held_back(client, flow, 
     put("ehr-north/1")
     held = put("ehr-north/1", given_name="Agatha", family_name="Jones", birth_date="1931-12-01", sex="F", phone="212-555-0199")
     assert held["outcome"] == "quarantined"
-    lane = client.get("/v1/patients/sources/ehr-north/1/history", headers=flow).json
+    lane = client.get("/v1/patients/source-history/ehr-north/1", headers=flow).json
     assert [(v["version"], v["state"], v["attributes"]["given_name"]) for v in lane["versions"]] == [
         (1, "applied", "William"),
         (2, "quarantined", "Agatha"),
     ]
     assert lane["stays"][0]["golden_id"] == held["golden_id"]
-    assert client.get("/v1/patients/sources/ehr-north/none/history", headers=flow).status_code == 404
+    assert client.get("/v1/patients/source-history/ehr-north/none", headers=flow).status_code == 404
 
 
 def test_a_key_may_hold_slashes(client, flow, put):
     put("erp-north/a/b", domain="payers", name="Aetna")
-    assert client.get("/v1/payers/sources/erp-north/a/b/history", headers=flow).json["key"] == "a/b"
+    assert client.get("/v1/payers/source-history/erp-north/a/b", headers=flow).json["key"] == "a/b"
     assert client.get("/v1/payers/sources/erp-north/a/b", headers=flow).json["key"] == "a/b"
 
 
@@ -105,11 +105,11 @@ def test_masks_scopes_and_audit_are_those_of_a_read(clean_database, client, flow
     put("ehr-mercy/9")
     put("ehr-north/1", phone="617-253-2000")
     steward, stranger = key("steward"), key("steward", systems=["ehr-north"])
-    addresses = (f"golden/{golden_id}/diff?from={before}", f"golden/{golden_id}/history", "sources/ehr-north/1/history")
+    addresses = (f"golden/{golden_id}/diff?from={before}", f"golden/{golden_id}/history", "source-history/ehr-north/1")
     for address in addresses:
         assert "617-253-2000" not in client.get(f"/v1/patients/{address}", headers=steward).text
         assert "ehr-mercy" not in client.get(f"/v1/patients/{address}", headers=stranger).text
-    assert client.get("/v1/patients/sources/ehr-mercy/9/history", headers=stranger).status_code == 404
+    assert client.get("/v1/patients/source-history/ehr-mercy/9", headers=stranger).status_code == 404
     with clean_database.unit_of_work() as session:
         actions = {row[0] for row in fetch(session, "select action from audit where principal like 'steward%%'")}
     assert {"golden:diff", "golden:history", "source:history"} <= actions

@@ -24,7 +24,7 @@ from mdm.db import Database
 from mdm.ids import new_id
 from mdm.standardise import Delivery
 from mdm.systems import SystemRegistry, read_registry
-from tests.bench import load
+from tests.bench import clients
 from tests.bench.fill import COLUMNS, PATIENT, hospital, rows
 from tests.bench.people import HOME, delivered, stream
 from tests.bench.result import save
@@ -61,12 +61,12 @@ def main() -> None:
 
 def _measure(made: Bench, port: int, patients: int, rounds: int, seconds: float) -> dict[str, Any]:
     arrivals = Arrivals(made.key, patients)
-    load.closed(port, arrivals.singles(_WARM_SECONDS), _WARM_SECONDS, CLIENTS)
+    clients.closed(port, arrivals.singles(_WARM_SECONDS), _WARM_SECONDS, CLIENTS)
     found: dict[str, list[float]] = {name: [] for name in ("single", "batch", "plain", "p50_ms", "p99_ms", "errors")}
     print(f"{'round':>5} {'single/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'batch/s':>9} {'R0/s':>9} {'errors':>7}")
     for number in range(rounds):
-        single = load.closed(port, arrivals.singles(seconds), seconds, CLIENTS)
-        batch = load.closed(port, arrivals.batches(seconds), seconds, _PROCESSES)
+        single = clients.closed(port, arrivals.singles(seconds), seconds, CLIENTS)
+        batch = clients.closed(port, arrivals.batches(seconds), seconds, _PROCESSES)
         of_round = {
             "single": single.rate,
             "p50_ms": single.percentile(0.5) * 1000,
@@ -101,7 +101,7 @@ class Arrivals:
         count = _PROCESSES + int(seconds * _RATE_MAX / BATCH)
         chunks = [self._stream(BATCH) for _ in range(count)]
         bodies = [[{"system": d.system, "key": d.key, **_body(d)} for d in chunk] for chunk in chunks]
-        return [load.post(f"/v1/{PATIENT.path}/sources:batch", {"records": body}, self._key) for body in bodies]
+        return [clients.post(f"/v1/{PATIENT.path}/sources:batch", {"records": body}, self._key) for body in bodies]
 
     def _stream(self, count: int) -> list[Delivery]:
         taken = self.take(count)
@@ -110,7 +110,7 @@ class Arrivals:
 
 def put(delivery: Delivery, key: str) -> bytes:
     path = f"/v1/{PATIENT.path}/sources/{delivery.system}/{delivery.key}"
-    return b"PUT" + load.post(path, _body(delivery), key).removeprefix(b"POST")
+    return b"PUT" + clients.post(path, _body(delivery), key).removeprefix(b"POST")
 
 
 def _body(delivery: Delivery) -> dict[str, object]:

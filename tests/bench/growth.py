@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import load
+from tests.bench import clients
 from tests.bench.delivery import put
 from tests.bench.fill import PATIENT, hospital
 from tests.bench.people import stream
@@ -37,7 +37,7 @@ class Place:
 
     def questions(self, start: int, count: int) -> list[bytes]:
         asked = [delivery.attributes for delivery in stream(self.patients, start, count)]
-        return [load.post(f"/v1/{PATIENT.path}/match", {"attributes": attributes}, self.made.key) for attributes in asked]
+        return [clients.post(f"/v1/{PATIENT.path}/match", {"attributes": attributes}, self.made.key) for attributes in asked]
 
     @property
     def acts(self) -> Acts:
@@ -74,7 +74,7 @@ def _measure(places: tuple[Place, Place], rounds: int, seconds: float) -> Figure
             for place, p50, p99 in zip(places, medians, tails, strict=True):
                 lasting = seconds if number >= 0 else _WARM_SECONDS
                 count = int(max(seconds, _WARM_SECONDS) * _RATE_MAX)
-                measured = load.closed(place.port, place.acts[act]((number + 1) * count, count), lasting, connections=1)
+                measured = clients.closed(place.port, place.acts[act]((number + 1) * count, count), lasting, connections=1)
                 if measured.errors:
                     raise ValueError(f"{measured.errors} refusals: a fast wrong answer is a failure")
                 if number >= 0:

@@ -25,7 +25,7 @@ from mdm.migrate import migrate
 from mdm.relationships import Moved, rederive
 from mdm.settings import Settings
 from mdm.systems import registry
-from tests.bench import load
+from tests.bench import clients
 from tests.bench.result import save
 from tests.bench.world import Bench, server
 
@@ -67,10 +67,12 @@ def _over_http(made: Bench, port: int, goldens: Sequence[UUID], seconds: float) 
     figures = {}
     for name, roots in (("whole tree", [goldens[0]]), ("subtree from anywhere", anywhere)):
         requests = [
-            load.get(f"/v1/cost-centers/golden/{root}/subtree?as_of={day}", made.key) for root in roots for day in (DAY_BEFORE, DAY_AFTER)
+            clients.get(f"/v1/cost-centers/golden/{root}/subtree?as_of={day}", made.key)
+            for root in roots
+            for day in (DAY_BEFORE, DAY_AFTER)
         ]
-        load.closed(port, requests, _WARM_SECONDS, connections=1)
-        measured = load.closed(port, requests, seconds, connections=1)
+        clients.closed(port, requests, _WARM_SECONDS, connections=1)
+        measured = clients.closed(port, requests, seconds, connections=1)
         if measured.errors:
             raise SystemExit(f"{measured.errors} answers were not 200")
         figures[f"{name}, HTTP p50 ms"] = measured.percentile(0.5) * 1000

@@ -1,90 +1,162 @@
-"""An own load generator: raw HTTP/1.1 over kept-alive connections, in a process of its own.
+"""A file of persons loaded into a store of others: plan, apply, load again with 1 % changed, undo; beside a raw COPY of the same bytes.
 
-Closed loop: every connection sends as soon as it was answered. Open loop: requests start when a clock says so, and their time counts from
-that moment, so that a stalled server cannot hide the requests it kept waiting (performance.md section 5).
+    python -m tests.bench.load [--rows 1000000] [--stored 200000] [--known 0.02] [--rejects 0.02] [--undo] [--out result.json]
+
+Each job runs in a process of its own; seconds, processor seconds and peak memory are of that process (its children included). `--known`:
+the share of rows that are persons of the store as another hospital registered them; `--rejects`: rows without a key.
 """
 
-import asyncio
+import argparse
+import csv
+import json
 import multiprocessing
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
 
-import orjson
+import psycopg
 
-CONNECTIONS = 16
+from mdm import loads
+from mdm.access import SYSTEM_ACTOR
+from mdm.db import Database, fetch
+from mdm.entities import ENTITY_TYPES
+from mdm.load_targets import read_columns
+from mdm.load_upload import Upload, upload
+from mdm.standardise import Delivery
+from tests.bench.fill import hospital
+from tests.bench.people import ELSEWHERE, delivered, known
+from tests.bench.result import save
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a run gave: answers a second, seconds per answer in ascending order, and answers that were not 200."""
-
-    rate: float
-    seconds: list[float]
-    errors: int
-
-    def percentile(self, share: float) -> float:
-        return self.seconds[min(len(self.seconds) - 1, int(len(self.seconds) * share))]
-
-
-def closed(port: int, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS) -> Measured:
-    return _elsewhere(port, requests, seconds, connections, 0.0)
-
-
-def open_loop(port: int, requests: Sequence[bytes], seconds: float, rate: float, connections: int = CONNECTIONS) -> Measured:
-    return _elsewhere(port, requests, seconds, connections, rate)
+NAMES = (
+    "given_name", "middle_name", "family_name", "sex", "birth_date", "address_line", "city", "state", "postal_code", "phone", "email",
+)  # fmt: skip
+ROOT = Path(__file__).parents[2]
+_BLOCK = 10_000
 
 
-def _elsewhere(port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float) -> Measured:
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(_run, (port, list(requests), seconds, connections, rate))
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--stored", type=int, default=200_000)
+    parser.add_argument("--known", type=float, default=0.02)
+    parser.add_argument("--rejects", type=float, default=0.02)
+    parser.add_argument("--undo", action="store_true")
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    with hospital(asked.stored) as made:
+        figures = _measure(asked, made.url, made.home)
+    for name, value in figures.items():
+        print(f"{name:<14} {value}")
+    save(asked.out, "load", {name: value for name, value in vars(asked).items() if name != "out"}, figures)
 
 
-def _run(port: int, requests: list[bytes], seconds: float, connections: int, rate: float) -> Measured:
-    return asyncio.run(_load(port, requests, seconds, connections, rate))
+def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
+    database = Database(url)
+    first, second = home / "first.csv", home / "second.csv"
+    _write(asked, first, 0.0)
+    _write(asked, second, 0.01)
+    figures: dict[str, Any] = {"bytes": first.stat().st_size, "copy_seconds": _copy(url, first)}
+    view = _uploaded(database, home, first)
+    figures["plan"] = _job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, view.id, "bench")))
+    planned = _look(database, view.id)
+    figures["planned"] = planned.counts
+    how = loads.Applying(10**9, despite=("many_rejects", "volume_off"))
+    figures["apply"] = _job(
+        database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or view.id, how, "bench"))
+    )
+    figures["applied"] = _look(database, view.id).applied
+    again = _uploaded(database, home, second)
+    figures["plan_again"] = _job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, again.id, "bench")))
+    planned = _look(database, again.id)
+    figures["planned_again"] = planned.counts
+    figures["apply_again"] = _job(
+        database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or again.id, how, "bench"))
+    )
+    if asked.undo:
+        figures["undo"] = _job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, 10**9, "bench")))
+    both = sum(figures[name]["seconds"] for name in ("plan", "apply"))
+    figures["again_share"] = round(sum(figures[name]["seconds"] for name in ("plan_again", "apply_again")) / both, 4)
+    database.close()
+    return figures
 
 
-async def _load(port: int, requests: list[bytes], seconds: float, connections: int, rate: float) -> Measured:
-    times: list[float] = []
-    errors = [0]
-    begin = time.perf_counter()
-
-    async def one(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        turn = number
-        while True:
-            intended = begin + turn / rate if rate else time.perf_counter()
-            if intended - begin >= seconds:
-                break
-            await asyncio.sleep(max(0.0, intended - time.perf_counter()) if rate else 0)
-            writer.write(requests[turn % len(requests)])
-            if not await _answered(reader):
-                errors[0] += 1
-            times.append(time.perf_counter() - intended)
-            turn += connections
-        writer.close()
-
-    await asyncio.gather(*(one(number) for number in range(connections)))
-    return Measured(len(times) / (time.perf_counter() - begin), sorted(times), errors[0])
+def _write(asked: argparse.Namespace, path: Path, changed: float) -> None:
+    """Persons that nobody has yet, and some of the store; a share of them changed against the file before."""
+    blocks = [(asked, start, min(start + _BLOCK, asked.rows), changed) for start in range(0, asked.rows, _BLOCK)]
+    with multiprocessing.get_context("spawn").Pool(2) as pool, path.open("w", newline="") as out:
+        csv.writer(out).writerow(["key", *NAMES, "ssn"])
+        for text in pool.imap(_lines, blocks):
+            out.write(text)
 
 
-async def _answered(reader: asyncio.StreamReader) -> bool:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    await reader.readexactly(length)
-    return head.startswith(b"HTTP/1.1 200")
+def _lines(block: tuple[argparse.Namespace, int, int, float]) -> str:
+    import io
+
+    asked, start, end, changed = block
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for number in range(start, end):
+        row = _person(asked, number)
+        chance = Random(f"file {number}").random()
+        key = "" if chance < asked.rejects else row.key
+        values = {**row.attributes, **({"phone": f"617-555-{number % 10_000:04d}"} if chance > 1 - changed else {})}
+        writer.writerow([key, *(values.get(name, "") for name in NAMES), dict(row.identifiers).get("us-ssn", "")])
+    return text.getvalue()
 
 
-def get(path: str, key: str = "") -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}\r\n".encode()
+def _person(asked: argparse.Namespace, number: int) -> Delivery:
+    if Random(f"known {number}").random() < asked.known:
+        return known(number * 7_919 % asked.stored, number // asked.stored)
+    return delivered(asked.stored + number)
 
 
-def post(path: str, body: object, key: str = "") -> bytes:
-    content = orjson.dumps(body)
-    about = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-    return f"POST {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}{about}\r\n".encode() + content
+def _copy(url: str, path: Path) -> float:
+    """The floor: the same bytes into a table of texts."""
+    columns = ", ".join(f"c{place} text" for place in range(len(NAMES) + 2))
+    with psycopg.connect(url, autocommit=True) as connection, connection.cursor() as cursor:
+        connection.execute(f"create table raw_copy ({columns})".encode())
+        began = time.perf_counter()
+        with cursor.copy("copy raw_copy from stdin (format csv, header)") as copy, path.open("rb") as content:
+            for piece in _pieces(content):
+                copy.write(piece)
+        took = time.perf_counter() - began
+        connection.execute("drop table raw_copy")
+    return round(took, 2)
 
 
-def _authorization(key: str) -> str:
-    return f"Authorization: Bearer {key}\r\n" if key else ""
+def _pieces(content: Any) -> Iterator[bytes]:
+    while piece := content.read(1 << 20):
+        yield piece
+
+
+def _uploaded(database: Database, home: Path, path: Path) -> loads.LoadView:
+    with path.open("rb") as content:
+        given = Upload(ENTITY_TYPES["patient"], ELSEWHERE, content, path.name, read_columns("identifier:us-ssn=ssn"))
+        return upload(database, home, SYSTEM_ACTOR, given, "bench")
+
+
+def _job(database: Database, home: Path, view: loads.LoadView) -> dict[str, float]:
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.bench.load_job", database.url, str(home), str(view.job_id)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    state, error = database.run(lambda session: fetch(session, "select state, error from job where id = %s", (view.job_id,)))[0]
+    if state != "done":
+        raise SystemExit(f"the job ended {state}: {error}")
+    found: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
+    return found
+
+
+def _look(database: Database, load_id: UUID) -> loads.LoadView:
+    return database.run(lambda session: loads.get(session, SYSTEM_ACTOR, load_id))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ import argparse
 import random
 import statistics
 
-from tests.bench import load
+from tests.bench import clients
 from tests.bench.world import GOLDENS, Bench, bench, server, value_of
 
 _SAMPLE = 20_000
@@ -27,13 +27,13 @@ def main() -> None:
 
 def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) -> None:
     paths = _paths(random.Random(1))
-    with_key, without = [load.get(path, made.key) for path in paths], [load.get(path) for path in paths]
+    with_key, without = [clients.get(path, made.key) for path in paths], [clients.get(path) for path in paths]
     for port, requests in ((ours, with_key), (minimal, without)):
-        load.closed(port, requests, _WARM_SECONDS)
+        clients.closed(port, requests, _WARM_SECONDS)
     mine, theirs = [], []
     print(f"{'round':>5} {'ours/s':>9} {'R1/s':>9} {'ratio':>6} {'ours p50 ms':>12} {'R1 p50 ms':>10} {'errors':>7}")
     for number in range(rounds):
-        a, b = load.closed(ours, with_key, seconds), load.closed(minimal, without, seconds)
+        a, b = clients.closed(ours, with_key, seconds), clients.closed(minimal, without, seconds)
         mine.append(a.rate)
         theirs.append(b.rate)
         rates = f"{a.rate:>9.0f} {b.rate:>9.0f} {a.rate / b.rate:>6.2f}"
@@ -41,12 +41,12 @@ def _measure(made: Bench, ours: int, minimal: int, rounds: int, seconds: float) 
     ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
     print(f"throughput against R1: median {statistics.median(ratios):.2f}, worst {min(ratios):.2f} (goal 1.0)")
     for name, port, requests, rates in (("ours", ours, with_key, mine), ("R1", minimal, without, theirs)):
-        half = load.open_loop(port, requests, seconds, statistics.median(rates) / 2)
+        half = clients.open_loop(port, requests, seconds, statistics.median(rates) / 2)
         times = f"p50 {_p50(half):.2f} ms, p99 {half.percentile(0.99) * 1000:.2f} ms (goal 10)"
         print(f"{name} at half of its load, {half.rate:.0f}/s open loop: {times}, errors {half.errors}", flush=True)
 
 
-def _p50(measured: load.Measured) -> float:
+def _p50(measured: clients.Measured) -> float:
     return measured.percentile(0.5) * 1000
 
 

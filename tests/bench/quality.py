@@ -7,10 +7,13 @@ in $CONCORD_DATA_DIR, else in ../shared/data beside the project; without them th
 """
 
 import argparse
+import csv
+import gzip
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +22,7 @@ from typing import Any
 from tests.bench import result
 
 ROOT = Path(__file__).parents[2]
+NAME_PAIRS = "opensanctions_name_pairs"
 _SHARES = ("floor", "peer", "goal")
 _HEADER = (
     f"{'set':<26} {'domain':<11} {'floor':>6} {'peer':>6} {'goal':>6} | {'P':>6} {'R':>6} {'F1':>6} {'review':>7} {'blocked':>7}"
@@ -36,11 +40,12 @@ def main() -> int:
         print(f"skipped: no datasets.toml in {folder} (CONCORD_DATA_DIR)")
         return 0
     declared = tomllib.loads((folder / "datasets.toml").read_text())
-    unknown = sorted(set(asked.sets) - declared.keys())
+    every = [*declared, NAME_PAIRS]
+    unknown = sorted(set(asked.sets) - set(every))
     if unknown:
-        parser.error(f"no such set: {', '.join(unknown)}; there are {', '.join(declared)}")
+        parser.error(f"no such set: {', '.join(unknown)}; there are {', '.join(every)}")
     print(_HEADER)
-    figures = {name: _run(name, declared[name], folder) for name in asked.sets or declared}
+    figures = {name: name_pairs(folder) if name == NAME_PAIRS else _run(name, declared[name], folder) for name in asked.sets or every}
     result.save(asked.out, "quality", {"data": [*figures]}, figures)
     return 0 if all(figures.values()) else 1
 
@@ -56,6 +61,34 @@ def _run(name: str, declared: Mapping[str, Any], folder: Path) -> dict[str, Any]
     report: dict[str, Any] = json.loads(done.stdout)
     print(_line(name, declared, report), flush=True)
     return report
+
+
+def name_pairs(folder: Path) -> dict[str, Any]:
+    """Labelled pairs of names alone, by `mdm match grade`: persons as providers, everything else as suppliers."""
+    with gzip.open(folder / NAME_PAIRS / "pairs.csv.gz", "rt", encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    tables = {
+        kind: _graded(domain, attribute, [row for row in rows if (row["schema"] == "Person") is (kind == "person")])
+        for kind, domain, attribute in (("person", "provider", "full_name"), ("other", "supplier", "name"))
+    }
+    counts = {kind: (t["match"]["link"], t["different"]["link"], t["match"]["review"] + t["match"]["new"]) for kind, t in tables.items()}
+    counts["all"] = tuple(map(sum, zip(*counts.values(), strict=True)))
+    figures = {kind: 2 * right / (2 * right + wrong + missed) for kind, (right, wrong, missed) in counts.items()}
+    print(
+        f"{NAME_PAIRS:<26} F1 {figures['all']:.3f} (goal .84; persons {figures['person']:.3f}, others {figures['other']:.3f})", flush=True
+    )
+    return figures
+
+
+def _graded(domain: str, attribute: str, rows: list[dict[str, str]]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "pairs.csv")
+        with file.open("w", encoding="utf-8", newline="") as text:
+            writer = csv.writer(text)
+            writer.writerow((f"left.{attribute}", f"right.{attribute}", "label"))
+            writer.writerows((row["name1"], row["name2"], "match" if row["is_match"] == "true" else "different") for row in rows)
+        command = [sys.executable, "-m", "mdm.cli", "match", "grade", str(file), "--domain", domain, "--json"]
+        return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)["table"]
 
 
 def _options(declared: Mapping[str, Any], folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import RawCursor
 
-from tests.bench import load
+from tests.bench import clients
 from tests.bench.world import GOLDENS, Bench, bench, server, value_of
 
 SIZES = {1_000: 0.70, 10_000: 0.85}
@@ -79,7 +79,9 @@ def _raw(connection: "psycopg.Connection[tuple[Any, ...]]", made: Bench, stateme
 
 def _over_http(line: socket.socket, made: Bench) -> Translate:
     def translate(values: Sequence[str]) -> None:
-        line.sendall(load.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key))
+        line.sendall(
+            clients.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key)
+        )
         body = _body(line)
         if body.count(b'"outcome":"found"') != len(values):
             raise ValueError("a fast wrong answer is a failure")

@@ -5,6 +5,14 @@ import json
 import pytest
 
 JOB = "insert into job (id, kind, dedupe_key, payload, state, lease_until, attempt, run_at) values (gen_random_uuid(), 'k', 'k', '{}', "
+SET = (
+    "insert into mapping_set (code) values ('s'); insert into mapping_set_version (set_code, version, definition, changed_by)"
+    """ values ('s', 1, '{"inputs": [{"name": "a"}], "outputs": [{"name": "b"}]}', 'a'); """
+)
+RULE = SET + (
+    "insert into mapping_rule (id, set_code, conditions, conditions_hash, written, outputs, status, author, approved_by) values"
+    """ (gen_random_uuid(), 's', '{"x": "1"}', 1, '{}', '[{"share": "60", "values": {"y": "1"}}]', 'approved', 'a', 'b')"""
+)
 DAMAGE = {
     "every active record has one open link to an active golden record": (
         "update link set recorded_to = now() where id = (select min(id) from link)"
@@ -20,6 +28,13 @@ DAMAGE = {
     "no job is tried more often than it may be": ("alter table job drop constraint ck_job_attempt; " + JOB + "'queued', null, 6, now())"),
     "no job is quarantined": JOB + "'quarantined', null, 5, now())",
     "queues": "insert into canary values ('bulk', now() - interval '5 minutes')",
+    "approved mapping rules are in force, and no others": RULE,
+    "mapping rules ask and answer what their set is made of": RULE,
+    "the shares of a mapping rule are the whole": RULE,
+    "mapping releases are numbered without a gap, of rules of their set": (
+        SET + "insert into mapping_release (id, set_code, number, set_version, rules, note, made_by)"
+        " values (gen_random_uuid(), 's', 2, 1, '{}', '', 'a')"
+    ),
     "golden values equal survivorship": 'update golden_version set values = \'{"name": "somebody else"}\' where recorded_to is null',
 }
 

@@ -29,9 +29,8 @@ def test_a_database_that_is_not_there(mdm, command):
     assert "hunter2" not in said.err
 
 
-@pytest.mark.parametrize("command", ["up", "worker"])
-def test_a_broker_that_is_not_there(mdm, command):
-    said = mdm(command, MDM_BROKER_URL="redis://:hunter2@127.0.0.1:9/0")
+def test_a_broker_that_is_not_there(mdm):
+    said = mdm("up", MDM_BROKER_URL="redis://:hunter2@127.0.0.1:9/0")
     assert said.is_one_clear_line
     assert "MDM_BROKER_URL" in said.err
     assert "hunter2" not in said.err

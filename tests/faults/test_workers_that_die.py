@@ -115,3 +115,13 @@ def test_without_a_broker_several_hands_work_at_once_and_bulk_leaves_one_free(cr
     job_id = ledger.run(lambda session: jobs.enqueue(session, "plain", {}, dedupe_key="quick"))
     eventually(lambda: look(ledger, job_id).state == "done")
     assert [look(ledger, each).state for each in bulk] == ["running", "queued"]
+
+
+def test_a_child_that_dies_before_the_worker_serves_does_not_end_it(crew, ledger, broker, tmp_path):
+    note = tmp_path / "stillborn"
+    process = crew(("--stillborn", str(note))).start("--concurrency", "1")
+    job_id = ledger.run(lambda session: jobs.enqueue(session, "plain", {}, dedupe_key="plain"))
+    eventually(lambda: note.exists() and send(celery_app(broker), job_id, "interactive") and look(ledger, job_id).state == "done")
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(SOON) == 0

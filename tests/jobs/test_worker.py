@@ -110,6 +110,21 @@ def test_a_lost_broker_makes_work_slower_and_does_not_stop_it(work, worker, tmp_
     eventually(lambda: state(work, second) == "done")
 
 
+def test_a_worker_that_begins_while_the_broker_is_away_works_and_comes_to_hear_the_bell(work, worker, tmp_path):
+    settings = Settings.from_env({"MDM_HOME": str(tmp_path / "late"), "MDM_DATABASE_URL": "postgresql://u@h/unused"})
+    url = embedded.ensure_valkey(settings)
+    embedded.stop(settings)
+    worker(url, "--concurrency", "1")
+    first = sequencing(work)
+    eventually(lambda: state(work, first) == "done")
+    assert embedded.ensure_valkey(settings) == url
+    try:
+        second, app = sequencing(work), celery_app(url)
+        eventually(lambda: send(app, second, "feed") and state(work, second) == "done")
+    finally:
+        embedded.stop(settings)
+
+
 def test_after_the_commit_and_only_then_the_bell_rings(work, broker, worker):
     worker(broker, "--concurrency", "1")
     bell = Doorbell(broker)

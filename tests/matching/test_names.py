@@ -4,7 +4,7 @@ import pytest
 
 from matching.compare import word_agreement
 from matching.frequency import Frequency
-from matching.names import same_organisation
+from matching.names import same_organisation, same_person
 
 COUNTED = Frequency(1023, {"medical": 256, "center": 256, "supplies": 128, "north": 64})
 
@@ -58,3 +58,32 @@ def test_one_organisation(left: str, right: str) -> None:
 )
 def test_two_organisations(left: str, right: str) -> None:
     assert not same_organisation(left.split(), right.split())
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("mara hidalgo", "hidalgo mara"),
+        ("j c juncker", "jean claude juncker"),
+        ("ali a velayati", "ali akbar velayati"),
+        ("michaela kowalski", "michaela anna kowalski"),
+        ("mohammad hasni", "mohammadhasni"),
+    ],
+)
+def test_one_person(left: str, right: str) -> None:
+    assert same_person(left.split(), right.split())
+    assert same_person(right.split(), left.split())
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("michaela", "michaela anna kowalski"),
+        ("frederick north", "octavian north"),
+        ("mara ines hidalgo", "mara luz hidalgo"),
+        ("", "mara"),
+        ("", ""),
+    ],
+)
+def test_two_persons(left: str, right: str) -> None:
+    assert not same_person(left.split(), right.split())

@@ -7,7 +7,7 @@ import pytest
 
 from matching.bulk import Room
 from matching.model import Thresholds, to_json
-from mdm import jobs, learning, models, tasks
+from mdm import jobs, learning, model_versions, models, tasks
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -106,21 +106,21 @@ def test_activation_leaves_golden_ids_and_human_decisions_standing(people):
     """A stricter model parts nothing by itself; what a person has said stands whatever the model says."""
     before = partition(people)
     keep(people, STRICT)
-    entity, model = people.run(lambda s: learning.find_model(s, ENTITY_TYPES, "strict"))
+    entity, model = people.run(lambda s: model_versions.find_model(s, ENTITY_TYPES, "strict"))
     effect = learning.effect_of(people, entity, model, ROOM)
     assert effect.replaces == PATIENT.model.version
     assert effect.pairs_lost > 0
     assert effect.golden_records_after > effect.golden_records_before
     assert partition(people) == before  # looking changes nothing
-    people.run(lambda s: learning.activate(s, entity, model, SYSTEM_ACTOR))
+    people.run(lambda s: model_versions.activate(s, entity, model, SYSTEM_ACTOR))
     match_again(people)
     assert partition(people) == before
     cuts = people.run(lambda s: tasks.list_tasks(s, kind="cut")).items
     assert cuts
     people.run(lambda s: tasks.decide(s, PATIENT, cuts[0].id, SYSTEM_ACTOR, Ruling("reject", cuts[0].version), "test"))
-    declared = people.run(lambda s: learning.find_model(s, ENTITY_TYPES, PATIENT.model.version))
-    people.run(lambda s: learning.activate(s, *declared, SYSTEM_ACTOR))
-    people.run(lambda s: learning.activate(s, entity, model, SYSTEM_ACTOR))
+    declared = people.run(lambda s: model_versions.find_model(s, ENTITY_TYPES, PATIENT.model.version))
+    people.run(lambda s: model_versions.activate(s, *declared, SYSTEM_ACTOR))
+    people.run(lambda s: model_versions.activate(s, entity, model, SYSTEM_ACTOR))
     match_again(people)
     assert partition(people) == before
     assert cuts[0].goldens[0] not in {g for task in people.run(lambda s: tasks.list_tasks(s, kind="cut")).items for g in task.goldens}
@@ -131,9 +131,9 @@ def test_a_trained_model_is_kept_but_not_used(people):
     learned = learning.learn(people, PATIENT, SYSTEM_ACTOR, ROOM)
     assert learned.reason is None
     assert learned.records == 180
-    lines = {line.version: line.active for line in people.run(learning.models)}
+    lines = {line.version: line.active for line in people.run(model_versions.models)}
     assert lines == {learned.version: False}
-    assert people.run(lambda s: learning.find_model(s, ENTITY_TYPES, learned.version))[0] is PATIENT
+    assert people.run(lambda s: model_versions.find_model(s, ENTITY_TYPES, learned.version))[0] is PATIENT
 
 
 def test_too_few_records_teach_nothing(deliver, clean_database):
@@ -145,4 +145,4 @@ def test_too_few_records_teach_nothing(deliver, clean_database):
 
 def test_an_unknown_version_is_not_found(clean_database):
     with pytest.raises(NotFound):
-        clean_database.run(lambda s: learning.find_model(s, ENTITY_TYPES, "no-such"))
+        clean_database.run(lambda s: model_versions.find_model(s, ENTITY_TYPES, "no-such"))

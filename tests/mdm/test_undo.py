@@ -47,7 +47,7 @@ def picture(database: Database) -> Any:
         "select id, dedupe_key, kind, goldens, records, detail, impact from task where status = 'open' order by id",
         (
             "select type, tree, subject_id, target_id, valid_from, valid_to, looped from relationship where recorded_to is null"
-            " order by type, tree, subject_id"
+            " order by type, tree, subject_id, target_id, valid_from"
         ),
     )
     with database.unit_of_work() as session:

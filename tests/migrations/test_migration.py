@@ -10,7 +10,18 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from mdm import tables_feed, tables_identity, tables_jobs, tables_misses, tables_relations  # noqa: F401  (mapped by importing them)
+from mdm import (  # noqa: F401  (mapped by importing them)
+    tables_feed,
+    tables_identity,
+    tables_jobs,
+    tables_loads,
+    tables_misses,
+    tables_quality,
+    tables_relations,
+    tables_searches,
+    tables_stewards,
+    tables_upkeep,
+)
 from mdm.access import SYSTEM_ACTOR
 from mdm.mapping_answers import Ask, resolve
 from mdm.migrate import config, is_current, migrate

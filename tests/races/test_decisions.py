@@ -1,43 +1,25 @@
-"""C2, C4, C5, C6 over HTTP against two web workers: crossing merges, lookups beside merges and undos, two stewards on one task.
+"""C2, C4, C5, C6 over HTTP against two web workers and a worker: crossing merges, both candidates of a task, lookups beside merges and
+undos, two stewards on one task.
 
-The gate runs 5 rounds; CONCORD_RACE_ROUNDS sets another number.
+The gate runs a few rounds; CONCORD_RACE_ROUNDS sets another number (200).
 """
 
-import http.client
-import json
 import os
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import Any
 
 import pytest
 
 from mdm.access import Role
 from mdm.db import fetch
 from mdm.invariants import violations
+from tests.races.conftest import BLOCK, Caller, at_once
 
-ROUNDS = int(os.environ.get("CONCORD_RACE_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("CONCORD_RACE_ROUNDS", "3"))
 LETTERS = "bcdfghjklmnpqrstvwxz"
 
 
-class Caller:
-    """One client: its key, and a way to ask."""
-
-    def __init__(self, served: Any, role: Role) -> None:
-        self._port, self._key = served.port, served.key(role)
-
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
-        sent = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json", **headers}
-        connection.request(method, path, None if body is None else json.dumps(body), sent)
-        answer = connection.getresponse()
-        status, content = answer.status, json.loads(answer.read() or b"null")
-        connection.close()
-        return status, content
-
-
-@pytest.fixture(scope="module")
-def callers(served):
+@pytest.fixture
+def callers(served, number):
+    served.begin(number)
     return Caller(served, Role.INTEGRATION), Caller(served, Role.STEWARD), Caller(served, Role.STEWARD)
 
 
@@ -48,18 +30,6 @@ def payer(flow, key, number):
     status, result = flow.ask("PUT", f"/v1/payers/sources/erp-north/{key}-{number}", body)
     assert status == 200, result
     return result["golden_id"]
-
-
-def at_once(*calls):
-    """Every call from a thread of its own, begun together."""
-    barrier = Barrier(len(calls))
-
-    def run(call):
-        barrier.wait()
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(run, calls))
 
 
 def sound(served):
@@ -126,9 +96,9 @@ def test_lookups_see_before_or_after_never_a_mix(served, callers, number):
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_the_second_steward_is_refused(served, callers, number):
     flow, one, other = callers
-    person = {"given_name": "Maria", "birth_date": f"19{10 + number % 80}-02-2{number % 9}", "sex": "F", "city": "Boston"}
+    person = {"given_name": "Maria", "birth_date": f"19{10 + number % BLOCK}-02-2{number % 9}", "sex": "F", "city": "Boston"}
     for place, name in (("ehr-mercy", "Rivera"), ("ehr-north", "Olsen")):
-        attributes = {**person, "family_name": f"{name}{LETTERS[number % 20]}"}
+        attributes = {**person, "family_name": f"{name}{LETTERS[number % BLOCK]}"}
         _, result = flow.ask("PUT", f"/v1/patients/sources/{place}/F-{number}", {"attributes": attributes})
     task = result["task_id"]
     _, seen = one.ask("GET", f"/v1/tasks/{task}")

@@ -3,21 +3,33 @@
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from mdm.db import Database, execute, fetch
+from stewardship_ui import assets, vendor
 from stewardship_ui.guard import OPEN
 from stewardship_ui.site import CONTENT_SECURITY_POLICY, add_pages
 
-VOID = {"meta", "link", "input", "br"}
+VOID = {"meta", "link", "input", "br", "img"}
 
 
 @pytest.fixture
 def pages(steward, review, overlay, cut, deliver):
     """Every page there is, with something on it."""
     golden = deliver("supplier", "erp-north", {"name": "Acme Medical"}).golden_id
-    return ["/", "/tasks", "/tasks?domain=patient&kind=review", "/tasks?status=settled", review, overlay, cut, f"/golden/supplier/{golden}"]
+    return [
+        "/",
+        "/tasks",
+        "/tasks?domain=patient&kind=review",
+        "/tasks?status=settled",
+        review,
+        overlay,
+        cut,
+        "/records",
+        *(f"/records/supplier/{golden}{tab}" for tab in ("", "/sources", "/identifiers", "/relationships", "/history", "/tasks")),
+    ]
 
 
 def ui_rules(app):
@@ -49,7 +61,7 @@ def test_a_steward_of_another_domain_finds_no_patient(browser, person, review, d
     browser.enter_as(person(domains=["payer"]))
     golden = deliver("patient", "ehr-north", {"given_name": "Zoe", "family_name": "Quill", "birth_date": "1999-09-09"}).golden_id
     assert browser.get(review).status_code == 404
-    assert browser.get(f"/golden/patient/{golden}").status_code == 403
+    assert browser.get(f"/records/patient/{golden}").status_code == 403
     assert browser.get("/tasks?domain=patient").status_code == 403
     assert "Patient" not in browser.get("/").text
 
@@ -58,7 +70,7 @@ def test_a_steward_of_one_system_sees_and_counts_only_what_it_knows(browser, per
     golden = deliver("payer", "billing-north", {"name": "Harbor Health Plan"}).golden_id
     browser.enter_as(person(systems=["ehr-north"]))
     assert browser.get(review).status_code == 404
-    assert browser.get(f"/golden/payer/{golden}").status_code == 404
+    assert browser.get(f"/records/payer/{golden}").status_code == 404
     assert "No open task matches" in browser.get("/tasks").text
     numbers = dict(re.findall(r'<th scope="row">(\w+) .*?</th>\s*<td class="number">(.*?)</td>', browser.get("/").text))
     assert (numbers["Patient"], numbers["Payer"]) == ("1", "0")
@@ -69,9 +81,9 @@ def test_a_steward_of_one_system_sees_and_counts_only_what_it_knows(browser, per
     [
         "/tasks/1",
         "/tasks/00000000-0000-7000-8000-000000000000",
-        "/golden/unicorn/1",
-        "/golden/payer/1",
-        "/golden/payer/00000000-0000-7000-8000-000000000000",
+        "/records/unicorn/1",
+        "/records/payer/1",
+        "/records/payer/00000000-0000-7000-8000-000000000000",
     ],
 )
 def test_what_is_not_there_is_a_page_that_says_so(steward, path):
@@ -130,7 +142,8 @@ def test_every_page_is_built_for_assistive_technology(steward, pages):
         ids = [a["id"] for _, a in page.elements if "id" in a]
         assert len(ids) == len(set(ids)), path
         assert page.all("html")[0]["lang"] == "en"
-        assert [len(page.all(tag)) for tag in ("main", "h1", "header", "title")] == [1, 1, 1, 1], path
+        assert [len(page.all(tag)) for tag in ("main", "h1", "title")] == [1, 1, 1], path
+        assert [a.get("class") for a in page.all("header")].count("top") == 1, path
         levels = [int(tag[1]) for tag, _ in page.elements if tag in {"h1", "h2", "h3"}]
         assert all(b - a <= 1 for a, b in pairwise(levels)), path
         named = {a["for"] for a in page.all("label")}
@@ -143,7 +156,8 @@ def test_every_page_is_built_for_assistive_technology(steward, pages):
 def test_nothing_is_inline(steward, pages):
     for path in [*pages, "/sign-in"]:
         page = Outline(steward.get(path).text)
-        assert page.all("script", "style") == []
+        assert page.all("style") == []
+        assert all(a["src"].startswith("/static/") for a in page.all("script")), path
         assert [a for _, a in page.elements if "style" in a or any(name.startswith("on") for name in a)] == []
         assert all((a.get("href") or "/").startswith(("/", "#")) for a in page.all("a", "link")), path
 
@@ -151,9 +165,10 @@ def test_nothing_is_inline(steward, pages):
 def test_markup_in_names_stays_text(steward, deliver):
     evil = "<script>alert(1)</script>\"'><img src=x onerror=1>"
     golden = deliver("supplier", "erp-north", {"name": evil}, key="<b>1</b>").golden_id
-    page = steward.get(f"/golden/supplier/{golden}").text
+    page = steward.get(f"/records/supplier/{golden}").text
     assert "&lt;script&gt;" in page
-    assert Outline(page).all("script", "img", "b") == []
+    inside = Outline(page[page.index("<main") : page.index("</main>") + len("</main>")])
+    assert inside.all("script", "img", "b") == []
 
 
 def test_titles_and_addresses_hold_no_name(steward, pages):
@@ -196,8 +211,59 @@ def test_a_database_that_is_gone_is_a_page_that_says_so(app, steward):
     assert (answer.status_code, answer.headers["Retry-After"], answer.mimetype) == (503, "2", "text/html")
 
 
-def test_the_style_sheet_is_open_and_names_nothing_elsewhere(browser):
-    with browser.get("/static/concord.css") as answer:
-        assert (answer.status_code, answer.mimetype) == (200, "text/css")
-        assert "url(" not in answer.text
-        assert "@import" not in answer.text
+STATIC = Path(assets.__file__).with_name("static")
+TEMPLATES = STATIC.with_name("templates")
+
+
+def test_static_files_are_open_and_kept_for_ever(app, browser):
+    for path in ("css/tokens.css", "js/app.js", "vendor/htmx.min.js", "vendor/lucide.svg"):
+        with browser.get(f"/static/{assets.version()}/{path}") as answer:
+            assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+
+
+def test_nothing_names_another_origin():
+    found = [
+        (path.name, address)
+        for path in [*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js"), *TEMPLATES.rglob("*.html")]
+        for address in re.findall(r"""(?:src=|href=|action=|url\(|from )["']?((?:https?:)?//[^"')]+)""", path.read_text())
+    ]
+    assert found == []
+
+
+def test_vendored_files_are_those_of_their_packages():
+    assert vendor.check(vendor.read_list()) == []
+
+
+def test_a_changed_or_unlisted_vendored_file_is_told(tmp_path):
+    (tmp_path / "v").mkdir()
+    for name in ("a.js", "b.js"):
+        (tmp_path / "v" / name).write_text("x")
+    packages = [{"files": [{"file": "v/a.js", "path": "a.js", "sha256": "0"}, {"file": "v/c.js", "path": "c.js", "sha256": "0"}]}]
+    wrong = vendor.check(packages, tmp_path)
+    assert wrong == ["v/c.js: missing", "v/a.js: not the file of the package", "v/b.js: in no package of the list"]
+
+
+def test_own_files_are_small():
+    files = [*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js"), *TEMPLATES.rglob("*.html")]
+    assert [path.name for path in files if len(path.read_text().splitlines()) > 400] == []
+    scripts = {path.name: len(path.read_text().splitlines()) for path in STATIC.glob("js/*.js")}
+    assert [name for name, lines in scripts.items() if lines > 150] == []
+    assert sum(scripts.values()) <= 1200
+
+
+def test_a_violation_of_the_policy_is_logged_without_what_the_page_held(browser, caplog):
+    report = {"csp-report": {"effective-directive": "img-src", "script-sample": "Grayson", "document-uri": "https://x/tasks"}}
+    assert browser.client.post("/csp", json=report).status_code == 204
+
+
+def test_choices_are_kept_and_shown_on_every_page(steward):
+    steward.post("/me/prefs", theme="dark", density="comfortable")
+    assert 'data-theme="dark" data-density="comfortable"' in steward.get("/tasks").text
+    assert steward.post("/me/prefs", theme="pink").status_code == 422
+
+
+def test_keys_can_be_changed_and_no_key_means_two_things(steward):
+    steward.post("/me/keys", **{"key-m": "s", "key-s": "m"})
+    assert '"s":"m"' in steward.get("/").text.replace("&#34;", '"').replace('": "', '":"')
+    refused = steward.post("/me/keys", **{"key-m": "g"})
+    assert (refused.status_code, "one plain character" in refused.text) == (422, True)

@@ -41,7 +41,7 @@ def test_a_review_shows_both_sides_with_evidence_and_masked_values(steward, revi
 
 def test_a_review_shows_the_sum_and_what_would_turn_it(steward, review):
     page = steward.get(review).text
-    why = page[page.index("<details>") : page.index("</details>")]
+    why = page[page.index("<details>") : page.index("</details>", page.index("<details>"))]
     steps = [
         float(text.replace("\u2212", "-")) for text in re.findall(r'<td class="number">([+\u2212][\d.]+)</td><td class="number">', why)
     ]

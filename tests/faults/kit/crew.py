@@ -45,7 +45,7 @@ class Crew:
         return process
 
     def revive(self):
-        """Start anew what ended by itself, as a supervisor does: a busy machine may refuse a start. How many."""
+        """Start anew what ended by itself, as a supervisor does, and tell how many: there should be none."""
         gone = [place for place, (process, _) in enumerate(self._running) if process.poll() is not None]
         for place in gone:
             arguments = self._running[place][1]

@@ -1,6 +1,6 @@
 """Jobs whose every effect leaves a row without any constraint: what was done twice is there twice.
 
-python -m tests.faults.kit.work [--flaky SEED] [--sweep-seconds S] worker ...      `mdm worker` that knows these kinds
+python -m tests.faults.kit.work [--flaky SEED] [--sweep-seconds S] [--stillborn FILE] worker ...      `mdm worker` that knows these kinds
 python -m tests.faults.kit.work [--flaky SEED] submit COUNT                        COUNT jobs, each in a transaction of its own
 """
 
@@ -10,6 +10,10 @@ import random
 import signal
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
+
+from celery import signals
 
 from mdm import cli, doorbell, jobs, running, worker
 from mdm.chunks import Tally, do_chunks, plan_once
@@ -60,16 +64,34 @@ def submit(count):
         time.sleep(0.1)
 
 
+def begin_with_a_death(note):
+    def die_once(**_):
+        with suppress(FileExistsError):
+            note.touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def wait_for_it(**_):
+        while not note.exists():
+            time.sleep(0.01)
+        time.sleep(0.2)
+
+    signals.worker_process_init.connect(die_once, weak=False)
+    signals.worker_ready.connect(wait_for_it, weak=False)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--flaky", type=int)
     parser.add_argument("--sweep-seconds", type=float, default=worker.SWEEP_SECONDS)
+    parser.add_argument("--stillborn", type=Path, help="the first child dies before its parent serves; noted in this file")
     parser.add_argument("rest", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
     if asked.flaky is not None:
         flaky.install(asked.flaky, drop=0.5, double=0.5)
     if asked.rest[0] == "submit":
         return submit(int(asked.rest[1]))
+    if asked.stillborn is not None:
+        begin_with_a_death(asked.stillborn)
     worker.SWEEP_SECONDS = asked.sweep_seconds
     running.HANDLERS.update(KINDS)
     return cli.main(asked.rest)

@@ -1,0 +1,304 @@
+"""A plan applied, as a durable job: chunk by chunk, each one transaction, together with what became of its rows.
+
+Rows that the plan found to be near nobody are stored in bulk; all others go the way of deliveries, under the same locks, and so do rows
+that meet what somebody else delivered since the plan was made. In the end the outcomes are read from what is stored, not from the plan.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.access import Actor, Role
+from mdm.bulk_store import store
+from mdm.chunks import Tally, do_chunks, plan_once
+from mdm.db import array, execute, fetch, savepoint
+from mdm.entities import ENTITY_TYPES
+from mdm.entity import EntityType
+from mdm.errors import Conflict, FieldProblem, HierarchyLoop, InvalidRecord, NotFound
+from mdm.ingest import Delivered, Ready, Result, chunks, deliver
+from mdm.jsonio import dumps
+from mdm.load_findings import write_counts
+from mdm.load_rows import Row, read_groups
+from mdm.rematch import settle_pairs
+from mdm.running import Run
+
+OUTCOMES_ROWS = 5_000
+_NEWCOMERS = 20  # records settled in one transaction
+_BECAME = {"quarantined": "review", "inactive": "updated"}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is applied, and by whom."""
+
+    load_id: UUID
+    plan_id: UUID
+    entity: EntityType
+    system: str
+    actor: Actor
+    request_id: str
+    bulk: int
+    online: int
+    wave: Mapping[str, str]
+    met: frozenset[int] = field(default=frozenset(), repr=False)  # keys of records that came or changed since the plan
+
+
+def apply_load(run: Run) -> None:
+    """The job: payload {load, plan}. Begun again, it goes on at the first chunk that is not done."""
+    began = time.monotonic()
+    work = run.effect(lambda session: _work(session, run))
+    run.effect(lambda session: plan_once(session, run.mine, _sizes(session, work.plan_id)))
+    do_chunks(run, "applying", lambda session, no: _apply(session, work, no))
+    run.tell("settling")
+    _settle_newcomers(run, work)
+    run.tell("counting")
+    last = run.effect(lambda session: fetch(session, "select coalesce(max(no), 0) from load_row where plan_id = %s", (work.plan_id,))[0][0])
+    for low in range(0, last + 1, OUTCOMES_ROWS):
+        run.effect(partial(_read_outcomes, work=work, low=low))
+    run.conclude(lambda session: _conclude(session, work, round(time.monotonic() - began, 2)))
+
+
+def _work(session: Session, run: Run) -> Work:
+    load_id, plan_id = UUID(run.mine.payload["load"]), UUID(run.mine.payload["plan"])
+    rows = fetch(
+        session,
+        "select l.domain, l.system, p.report -> 'wave', j.created_by, j.request_id, p.created_at from load l"
+        " join load_plan p on p.id = %s and p.load_id = l.id join job j on j.id = %s where l.id = %s",
+        (plan_id, run.mine.id, load_id),
+    )
+    if not rows or rows[0][0] not in ENTITY_TYPES:
+        raise NotFound("there is no such plan, or its domain is no longer declared")
+    domain, system, wave, by, request_id, made_at = rows[0]
+    ways: dict[str, int] = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
+    newcomers = fetch(session, _NEWCOMER_KEYS, {"domain": domain, "since": made_at, "plan": plan_id})
+    return Work(
+        load_id,
+        plan_id,
+        ENTITY_TYPES[domain],
+        system,
+        Actor(UUID(int=0), by or "system", Role.LOADER),
+        request_id or "",
+        ways.get("bulk", 0),
+        ways.get("online", 0),
+        wave or {},
+        frozenset(key for (keys,) in newcomers for key in keys),
+    )
+
+
+_NEWCOMER_KEYS: LiteralString = (
+    "select r.keys from source_record r where r.domain = %(domain)s and r.updated_at >= %(since)s"
+    " and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id)"
+)
+
+
+def _sizes(session: Session, plan_id: UUID) -> list[int]:
+    rows = fetch(session, "select rows from load_piece where plan_id = %s and way <> 'staged' order by way, no", (plan_id,))
+    return [row[0] for row in rows]
+
+
+def _apply(session: Session, work: Work, no: int) -> Tally:
+    """One piece: those of its rows that are of this wave and that no earlier wave has applied."""
+    way, number = ("bulk", no) if no < work.bulk else ("online", no - work.bulk)
+    rows = fetch(session, "select content, rows from load_piece where plan_id = %s and way = %s and no = %s", (work.plan_id, way, number))
+    content, size = rows[0]
+    groups = read_groups(work.system, content)
+    left = _left(session, work, [row.no for group in groups for row in group])
+    wanted = [[row for row in group if row.no in left and _is_of(row, work.wave)] for group in groups]
+    alone: list[list[Row]] = []
+    met: list[list[Row]] = []
+    for group in wanted:
+        is_free = way == "bulk" and all(work.met.isdisjoint(row.keys) for row in group)
+        (alone if is_free else met).append(group)
+    done = [*_in_bulk(session, work, [group for group in alone if group]), *_online(session, work, [row for group in met for row in group])]
+    _write_down(session, work, done)
+    rejected = sum(each.became == "rejected" for each in done)
+    return Tally(size - rejected, rejected)
+
+
+def _left(session: Session, work: Work, numbers: Sequence[int]) -> frozenset[int]:
+    rows = fetch(session, "select no from load_row where plan_id = %s and no = any(%s) and became is null", (work.plan_id, list(numbers)))
+    return frozenset(row[0] for row in rows)
+
+
+def _is_of(row: Row, wave: Mapping[str, str]) -> bool:
+    return all(row.standard.delivery.attributes.get(name) == value for name, value in wave.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a row in its own transaction; later ones may bring it together with others."""
+
+    no: int
+    record_id: UUID
+    became: str
+    way: str
+    problems: Sequence[FieldProblem] = ()
+
+
+def _in_bulk(session: Session, work: Work, groups: Sequence[Sequence[Row]]) -> Iterator[_Done]:
+    if not groups:
+        return
+    rows = {row.record_id: row for group in groups for row in group}
+    try:
+        with savepoint(session):
+            kept = store(session, work.entity, work.actor, [[row.incoming() for row in group] for group in groups], work.request_id)
+    except (HierarchyLoop, InvalidRecord):  # a relationship cannot be: row by row, so that only that row is refused
+        yield from _online(session, work, list(rows.values()))
+        return
+    known = {each.record_id for each in kept.known}
+    for group in groups:
+        here = [row for row in group if row.record_id not in known]
+        for row in here:
+            yield _Done(row.no, row.record_id, "new" if row is here[0] else "linked", "bulk")
+    yield from _online(session, work, [rows[record] for record in known])
+
+
+def _online(session: Session, work: Work, rows: Sequence[Row]) -> Iterator[_Done]:
+    """The way of deliveries; within the locks of one transaction, which the plan has seen to unless the bulk way was refused."""
+    for chunk in chunks([Ready(row.no, row.standard, row.keys, row.record_id) for row in rows]):
+        yield from _deliver(session, work, chunk)
+
+
+def _deliver(session: Session, work: Work, chunk: Sequence[Ready]) -> Iterator[_Done]:
+    try:
+        with savepoint(session):
+            delivered = deliver(session, work.entity, work.actor, chunk, work.request_id)
+    except (HierarchyLoop, InvalidRecord) as error:
+        if len(chunk) > 1:
+            for ready in chunk:
+                yield from _deliver(session, work, [ready])
+            return
+        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", "online", error.problems)
+        return
+    _keep_moves(session, work, delivered)
+    for ready, result in zip(chunk, delivered.results, strict=True):
+        yield _Done(ready.index, _record(result, ready), _BECAME.get(result.outcome, result.outcome), "online")
+
+
+def _record(result: Result, ready: Ready) -> UUID:
+    found = result.record_id or ready.record_id
+    if found is None:
+        raise Conflict("a delivered row has no record")
+    return found
+
+
+def _keep_moves(session: Session, work: Work, delivered: Delivered) -> None:
+    """Records that others had delivered, and that went elsewhere because of these rows: undo has to know."""
+    if delivered.moves:
+        execute(
+            session,
+            "insert into load_move (load_id, record_id, left_golden, joined_golden) select %s, m.record_id, m.left_golden, m.joined_golden"
+            " from unnest(%s::uuid[], %s::uuid[], %s::uuid[]) m(record_id, left_golden, joined_golden)"
+            " where not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = m.record_id and x.is_new)"
+            " on conflict (load_id, record_id) do update set joined_golden = excluded.joined_golden",
+            (
+                work.load_id,
+                array(move.record_id for move in delivered.moves),
+                array(move.left for move in delivered.moves),
+                array(move.joined for move in delivered.moves),
+                work.plan_id,
+            ),
+        )
+
+
+def _write_down(session: Session, work: Work, done: Sequence[_Done]) -> None:
+    if not done:
+        return
+    rows = [
+        {"no": d.no, "record": d.record_id, "became": d.became, "way": d.way, "problems": [_problem(p) for p in d.problems] or None}
+        for d in done
+    ]
+    execute(
+        session,
+        "update load_row x set became = d.became, way = d.way, record_id = d.record, wrote = r.version, before = (select max(v.version)"
+        " from source_record_version v where v.record_id = d.record and v.state = 'applied' and v.version < r.version),"
+        " detail = case when d.problems is null then x.detail else jsonb_build_object('problems', d.problems, 'cells', '[]'::jsonb) end"
+        " from jsonb_to_recordset(%s::jsonb) as d(no int, record uuid, became text, way text, problems jsonb)"
+        " left join source_record r on r.id = d.record where x.plan_id = %s and x.no = d.no",
+        (dumps(rows).decode(), work.plan_id),
+    )
+
+
+def _problem(problem: FieldProblem) -> dict[str, str]:
+    return {"code": problem.code, "column": problem.pointer, "fix": problem.message}
+
+
+def _settle_newcomers(run: Run, work: Work) -> None:
+    """What others delivered while rows were stored in bulk did not see these rows, nor they it."""
+    since = run.effect(lambda session: fetch(session, "select created_at from load_plan where id = %s", (work.plan_id,))[0][0])
+    asked = {"domain": work.entity.name, "since": since, "plan": work.plan_id}
+    found = run.effect(lambda session: [row[0] for row in fetch(session, _NEWCOMERS_LIKE_ROWS, asked)])
+    for start in range(0, len(found), _NEWCOMERS):
+        run.effect(partial(_settle, work=work, records=found[start : start + _NEWCOMERS]))
+
+
+_NEWCOMERS_LIKE_ROWS: LiteralString = (
+    "select r.id from source_record r where r.domain = %(domain)s and r.updated_at >= %(since)s and r.status = 'active'"
+    " and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id) order by r.id"
+)
+_PAIRS: LiteralString = (
+    "select distinct least(r.id, m.record_id), greatest(r.id, m.record_id) from source_record r cross join unnest(r.keys) k"
+    " join match_key m on m.key = k and m.record_id <> r.id join load_row x on x.record_id = m.record_id and x.plan_id = %(plan)s"
+    " where r.id = any(%(records)s) and x.way = 'bulk' limit 200"
+)
+
+
+def _settle(session: Session, work: Work, records: Sequence[UUID]) -> None:
+    pairs = [(row[0], row[1]) for row in fetch(session, _PAIRS, {"plan": work.plan_id, "records": list(records)})]
+    if not pairs:
+        return
+    settle_pairs(session, work.entity, pairs)
+    execute(
+        session,
+        "update load_row set way = 'online' where plan_id = %s and record_id = any(%s)",
+        (work.plan_id, sorted({record for pair in pairs for record in pair})),
+    )
+
+
+def _read_outcomes(session: Session, work: Work, low: int) -> None:
+    """What the rows became, as it is stored: the first row of a golden record that the load made is new, the others are linked to it."""
+    execute(session, _OUTCOMES, {"plan": work.plan_id, "domain": work.entity.name, "low": low, "high": low + OUTCOMES_ROWS})
+
+
+_OUTCOMES: LiteralString = (
+    "with asked as materialized (select distinct unnest(goldens) as golden_id from task where domain = %(domain)s and status = 'open'"
+    " and kind in ('review', 'cut')), mine as materialized (select x.no, x.record_id, l.golden_id from load_row x join link l"
+    " on l.record_id = x.record_id and l.recorded_to is null where x.plan_id = %(plan)s and x.no >= %(low)s and x.no < %(high)s"
+    " and x.is_new and x.way = 'online' and x.became in ('new', 'linked', 'review'))"
+    " update load_row x set golden_id = m.golden_id, became = case when exists (select 1 from link o left join load_row y"
+    " on y.plan_id = x.plan_id and y.record_id = o.record_id and y.is_new where o.golden_id = m.golden_id and o.recorded_to is null"
+    " and o.record_id <> m.record_id and (y.no is null or y.no < m.no)) then 'linked'"
+    " when m.golden_id in (select golden_id from asked) then 'review' else 'new' end"
+    " from mine m where x.plan_id = %(plan)s and x.no = m.no"
+)
+
+
+def _conclude(session: Session, work: Work, seconds: float) -> None:
+    counted = fetch(
+        session,
+        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from load_row"
+        " where plan_id = %s group by 1",
+        (work.plan_id,),
+    )
+    absent = fetch(session, "select absent from load_count where plan_id = %s and stage = 'plan'", (work.plan_id,))[0][0]
+    counts = {**dict(counted), "absent": absent}
+    write_counts(session, work.plan_id, "apply", counts)
+    is_done = counts.get("waiting", 0) == 0
+    execute(
+        session,
+        "update load_plan set state = %s, report = report - 'wave' where id = %s",
+        ("applied" if is_done else "ready", work.plan_id),
+    )
+    execute(
+        session,
+        "update load set status = %s, applied_at = clock_timestamp(),"
+        " seconds = seconds || jsonb_build_object('apply', coalesce((seconds ->> 'apply')::float8, 0) + %s) where id = %s",
+        ("applied" if is_done else "applying", seconds, work.load_id),
+    )
+    if is_done:
+        execute(session, "delete from load_piece where plan_id = %s", (work.plan_id,))

@@ -1,0 +1,256 @@
+"""What a plan says: counts, samples, guard rails, what other thresholds would do, the work and the consumers it means."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.consumers import affected
+from mdm.db import execute, fetch
+from mdm.jsonio import dumps
+from mdm.load_match import Matched, Verdict
+from mdm.load_rows import Row
+from mdm.load_source import Source
+from mdm.load_stage import Fact, Staged
+from mdm.models import current_scorer
+
+OUTCOMES = ("new", "linked", "review", "updated", "unchanged", "rejected")
+COUNTS = (*OUTCOMES, "absent")
+SAMPLES_MAX = 10
+REVIEW_SECONDS = 60  # what one review takes a steward, as long as nobody has measured it here
+REJECTED_MAX = 0.05
+ROWS_PER_GOLDEN_MAX = 5
+VOLUME_CHANGE_MAX = 0.5
+_GOLDENS_ASKED = 20_000  # of whom it is asked which consumers know them
+_STEPS_BITS = (-4, -2, 0, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A row that stands for others of its outcome."""
+
+    fact: Fact
+    verdict: Verdict | None
+    row: Row | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """A guard rail that the plan hits. While one does, the plan is applied only by who names its code."""
+
+    code: str
+    count: int
+    limit: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """All that is known at the end of a plan."""
+
+    load_id: UUID
+    plan_id: UUID
+    source: Source
+    matched: Matched
+    staged: Staged
+    samples: Mapping[str, Sequence[Sample]]
+    seconds: float
+
+
+def conclude(session: Session, making: Making) -> None:
+    """Count, judge, and make this the load's plan."""
+    began = time.monotonic()
+    entity, matched = making.source.entity, making.matched
+    counts = _count(session, making)
+    rails = _rails(session, making, counts)
+    scorer = current_scorer(session, entity)
+    goldens = [row[0] for row in fetch(session, _TOUCHED, (making.plan_id, _GOLDENS_ASKED))]
+    report: dict[str, Any] = {
+        "guard_rails": [asdict(rail) for rail in rails],
+        "samples": {outcome: [_sample(session, each) for each in kept] for outcome, kept in making.samples.items()},
+        "rejects": [{"code": code, "column": column, "rows": rows} for code, column, rows in fetch(session, _REJECTS, (making.plan_id,))],
+        "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
+        "header": list(making.staged.header),
+        "steps": dict(making.staged.applied),
+        "thresholds": {"review": scorer.model.thresholds.review, "link": scorer.model.thresholds.link},
+        "simulation": _simulation(matched, scorer.model.thresholds.review, scorer.model.thresholds.link),
+        "golden_merges": len(matched.merges),
+        "merges": [[str(golden) for golden in goldens] for goldens in matched.merges[:SAMPLES_MAX]],
+        "pairs": matched.pairs,
+        "expected_false_links": matched.expected_false_links,
+        "steward_hours": round(counts["review"] * REVIEW_SECONDS / 3600, 1),
+        "consumers": [asdict(each) for each in affected(session, entity.name, goldens)],
+        "difference": _difference(session, making),
+        "seconds": round(making.seconds + time.monotonic() - began, 2),
+    }
+    _keep(session, making.load_id, making.plan_id, scorer.model.version, report, blocked=bool(rails))
+
+
+def conclude_same(session: Session, load_id: UUID, plan_id: UUID, same: UUID) -> None:
+    """The same bytes, read in the same way, were loaded before, and nothing has changed since: there is nothing to do."""
+    execute(session, _SAME_COUNTS, {"plan": plan_id, "same": same})
+    execute(session, "update load set same_as = %s where id = %s", (same, load_id))
+    _keep(session, load_id, plan_id, "", {"same_as": str(same), "guard_rails": [], "samples": {}, "seconds": 0.0}, blocked=False)
+
+
+_SAME_COUNTS: LiteralString = (
+    "insert into load_count (plan_id, stage, rows, unchanged, rejected, absent) select %(plan)s, 'plan', c.rows, c.rows - c.rejected,"
+    " c.rejected, c.absent from load l join load_count c on c.plan_id = l.plan_id and c.stage = 'plan' where l.id = %(same)s"
+)
+_TOUCHED: LiteralString = (
+    "select distinct golden_id from load_row where plan_id = %s and golden_id is not null and planned <> 'unchanged' limit %s"
+)
+_REJECTS: LiteralString = (
+    "select p ->> 'code', p ->> 'column', count(*) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
+    " where r.plan_id = %s and r.planned = 'rejected' group by 1, 2 order by 3 desc, 1, 2 limit 50"
+)
+_NOTES: LiteralString = (
+    "select n, count(*) from load_row r, jsonb_array_elements_text(r.detail -> 'notes') n"
+    " where r.plan_id = %s and r.detail ? 'notes' group by 1 order by 2 desc, 1 limit 50"
+)
+
+
+def _count(session: Session, making: Making) -> dict[str, int]:
+    found: dict[str, int] = dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,)))
+    absent = fetch(
+        session,
+        "select count(*) from source_record r where r.domain = %s and r.system = %s and r.status = 'active'"
+        " and not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = r.id)",
+        (making.source.entity.name, making.source.system, making.plan_id),
+    )[0][0]
+    counts = {**{name: int(found.get(name, 0)) for name in OUTCOMES}, "absent": int(absent)}
+    write_counts(session, making.plan_id, "plan", counts)
+    return counts
+
+
+def write_counts(session: Session, plan_id: UUID, stage: str, counts: Mapping[str, int]) -> None:
+    """The outcomes of all rows; the database refuses them unless they make up the rows."""
+    given = {name: counts.get(name, 0) for name in (*COUNTS, "waiting")}
+    rows = fetch(session, "select count(*) from load_row where plan_id = %s", (plan_id,))[0][0]
+    execute(
+        session,
+        "insert into load_count (plan_id, stage, rows, new, linked, review, updated, unchanged, rejected, absent, waiting) values"
+        " (%(plan)s, %(stage)s, %(rows)s, %(new)s, %(linked)s, %(review)s, %(updated)s, %(unchanged)s, %(rejected)s, %(absent)s,"
+        " %(waiting)s)"
+        " on conflict (plan_id, stage) do update set rows = excluded.rows, new = excluded.new, linked = excluded.linked,"
+        " review = excluded.review, updated = excluded.updated, unchanged = excluded.unchanged, rejected = excluded.rejected,"
+        " absent = excluded.absent, waiting = excluded.waiting",
+        {"plan": plan_id, "stage": stage, "rows": rows, **given},
+    )
+
+
+def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[Rail]:
+    rows = sum(counts[name] for name in OUTCOMES)
+    twice = fetch(
+        session,
+        "select count(*) from load_row where plan_id = %s and planned = 'rejected'"
+        " and detail -> 'problems' @> jsonb_build_array(jsonb_build_object('code', 'duplicate_key'))",
+        (making.plan_id,),
+    )[0][0]
+    units: dict[int, int] = {}
+    for verdict in making.matched.verdicts.values():
+        units[verdict.unit] = units.get(verdict.unit, 0) + 1
+    crowded = sum(size > ROWS_PER_GOLDEN_MAX for size in units.values())
+    shared = sum(making.matched.shared.values())
+    former = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
+    change = abs(rows - former[0][0]) / former[0][0] if former and former[0][0] else 0.0
+    checks = (
+        (twice > 0, Rail("key_not_unique", twice, 0, "rows name a key that an earlier row has")),
+        (
+            rows > 0 and counts["rejected"] > rows * REJECTED_MAX,
+            Rail("many_rejects", counts["rejected"], REJECTED_MAX, "too many rows are rejected"),
+        ),
+        (crowded > 0, Rail("many_rows_to_one", crowded, ROWS_PER_GOLDEN_MAX, "golden records would get too many rows of this one file")),
+        (shared > 0, Rail("identifier_shared", shared, 0, "rows of different entities claim one exclusive identifier")),
+        (change > VOLUME_CHANGE_MAX, Rail("volume_off", rows, VOLUME_CHANGE_MAX, "the number of rows differs much from the last load's")),
+    )
+    return [rail for hit, rail in checks if hit]
+
+
+_FORMER_ROWS: LiteralString = (
+    "select c.rows from load l join load_count c on c.plan_id = l.plan_id and c.stage = 'plan' where l.domain = %s and l.system = %s"
+    " and l.status = 'applied' and l.id <> %s order by l.applied_at desc limit 1"
+)
+
+
+def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, float]]:
+    """Rows by their best pair, were the machine to link from other weights on."""
+    found = []
+    for bits in _STEPS_BITS:
+        at = max(review, link + bits)
+        linked = sum(weight >= at for weight in matched.best)
+        near = sum(review <= weight < at for weight in matched.best)
+        found.append({"link": at, "linked": linked, "review": near, "new": len(matched.best) - linked - near})
+    return found
+
+
+def _sample(session: Session, sample: Sample) -> dict[str, Any]:
+    fact, verdict, row = sample.fact, sample.verdict, sample.row
+    golden = fact.golden_id if verdict is None else verdict.golden_id
+    told: dict[str, Any] = {"row": fact.no, "key": fact.key, "golden_id": golden and str(golden), "weight": verdict and verdict.weight}
+    if fact.planned == "rejected" and fact.detail is not None:
+        return {**told, "problems": fact.detail["problems"]}
+    if row is None:
+        return told
+    values = row.standard.attributes
+    before = _before(session, fact, golden)
+    changed = sorted(name for name in {*before, *values} if before.get(name) != _plain(values.get(name))) if before else []
+    differences = {name: [before.get(name), _plain(values.get(name))] for name in changed}
+    return {**told, "values": dict(values), "differences": differences}
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _before(session: Session, fact: Fact, golden: UUID | None) -> Mapping[str, Any]:
+    """What the record said before; of a new one, what the golden record says that it will join."""
+    if fact.before is not None:
+        rows = fetch(session, "select clean -> 'attributes' from source_record where id = %s", (fact.record_id,))
+    else:
+        rows = fetch(session, 'select "values" from golden_version where golden_id = %s and recorded_to is null', (golden,))
+    found: Mapping[str, Any] = rows[0][0] if rows else {}
+    return found
+
+
+def _difference(session: Session, making: Making) -> dict[str, Any] | None:
+    """What changed against the plan that this one replaces."""
+    former = fetch(session, "select plan_id from load where id = %s", (making.load_id,))[0][0]
+    if former is None or former == making.plan_id:
+        return None
+    rows = fetch(
+        session,
+        "select coalesce(a.planned, '-'), coalesce(b.planned, '-'), count(*) from (select * from load_row where plan_id = %s) a"
+        " full join (select * from load_row where plan_id = %s) b on b.no = a.no where a.planned is distinct from b.planned group by 1, 2",
+        (former, making.plan_id),
+    )
+    return {"replaces": str(former), "rows": [{"was": was, "is": now, "rows": count} for was, now, count in rows]}
+
+
+def _keep(session: Session, load_id: UUID, plan_id: UUID, model: str, report: Mapping[str, Any], *, blocked: bool) -> None:
+    execute(
+        session,
+        "update load_plan p set state = %s, ready_at = clock_timestamp(), report = %s::jsonb,"
+        " fingerprint = jsonb_build_object('file', l.sha256, 'template', l.template, 'reading', md5(l.options::text),"
+        " 'model', %s::text, 'golden_state', p.mark) from load l"
+        " where p.id = %s and l.id = p.load_id",
+        ("blocked" if blocked else "ready", dumps(dict(report)).decode(), model, plan_id),
+    )
+    execute(
+        session,
+        "update load_plan set state = 'replaced' where load_id = %s and id <> %s and state in ('ready', 'blocked')",
+        (load_id, plan_id),
+    )
+    execute(session, "delete from load_piece where plan_id = %s and way = 'staged'", (plan_id,))
+    execute(
+        session, "delete from load_piece where plan_id in (select id from load_plan where load_id = %s and state = 'replaced')", (load_id,)
+    )
+    execute(
+        session,
+        "update load set plan_id = %s, status = 'planned', asked_by = null, approved_by = null,"
+        " seconds = seconds || jsonb_build_object('plan', %s::float8) where id = %s",
+        (plan_id, report["seconds"], load_id),
+    )

@@ -1,0 +1,50 @@
+"""Uploaded files below MDM_HOME: written under another name first, so that a file that is there is whole."""
+
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+from uuid import UUID
+
+FOLDER = "loads"
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a file lies below MDM_HOME, and what it is."""
+
+    place: str
+    sha256: str
+    bytes: int
+
+
+def keep(home: Path, load_id: UUID, content: IO[bytes], name: str) -> Kept:
+    """Keep the file of a load. Raises OSError where the disk is full; then nothing is left."""
+    folder = home / FOLDER / str(load_id)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"file{''.join(Path(name).suffixes[-2:])[:20]}"
+    part = path.with_name(path.name + ".part")
+    digest, size = sha256(), 0
+    try:
+        with part.open("wb") as out:
+            part.chmod(0o600)
+            while block := content.read(_BLOCK_BYTES):
+                digest.update(block)
+                size += len(block)
+                out.write(block)
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    return Kept(str(path.relative_to(home)), digest.hexdigest(), size)
+
+
+def drop(home: Path, kept: Kept) -> None:
+    """A file that came to nothing."""
+    path = home / kept.place
+    path.unlink(missing_ok=True)
+    path.parent.rmdir()

@@ -1,0 +1,226 @@
+"""A plan, made as a durable job: it changes nothing, and gives every row of the file exactly one outcome.
+
+Staging goes on where it stopped; matching and what follows are done again from the staged rows. Rows that nobody else is near are packed
+for the bulk way, all others for the way of deliveries, in the order in which they will be applied.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
+
+from matching.bulk import Room
+from mdm.bulk_store import ROWS_MAX
+from mdm.db import LOCKS_MAX, connection, execute, fetch, translated
+from mdm.errors import NotFound
+from mdm.guard import heavy_keys, overshared, without
+from mdm.ingest import CHUNK_MAX
+from mdm.jsonio import dumps
+from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
+from mdm.load_match import Entry, Matched, Others, Verdict, match
+from mdm.load_rows import Packed, number_of, pack, read
+from mdm.load_source import Source, source_of
+from mdm.load_stage import Fact, read_staged, stage, write_piece
+from mdm.loads import same_load
+from mdm.models import current_scorer
+from mdm.running import Run
+from mdm.stock import read_pairs, read_stock
+
+Outcomes = Mapping[int, Verdict]
+
+
+def plan_load(run: Run, home: Path, room: Room) -> None:
+    """The job: payload {load, plan}."""
+    began = time.monotonic()
+    load_id, plan_id = UUID(run.mine.payload["load"]), UUID(run.mine.payload["plan"])
+    source = run.effect(lambda session: source_of(session, load_id, home))
+    if source is None:
+        raise NotFound("there is no such load, or its domain is no longer declared")
+    run.effect(partial(_begin, plan_id=plan_id, domain=source.entity.name))
+    same = run.effect(lambda session: same_load(session, load_id))
+    if same is not None:
+        run.conclude(lambda session: conclude_same(session, load_id, plan_id, same))
+        return
+    staged = stage(run, plan_id, source)
+    run.tell("comparing")
+    matched = _matched(run, source, plan_id, room)
+    run.tell("arranging")
+    run.effect(lambda session: _forget(session, plan_id))
+    arranging = Arranging(source.system, matched.verdicts)
+    for number in range(run.effect(partial(_staged_count, plan_id=plan_id))):
+        facts, lines = run.effect(partial(_read_staged, plan_id=plan_id, number=number))
+        pieces = arranging.take(facts, lines)
+        run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=pieces))
+    run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
+    making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
+    run.conclude(lambda session: conclude(session, making))
+
+
+def _begin(session: Session, plan_id: UUID, domain: str) -> None:
+    """What is newer than this mark the plan may not know. Set once: the plan of a job that was begun again is no newer."""
+    execute(
+        session,
+        "update load_plan set mark = greatest(1, (select coalesce(max(n), 0) from event where domain = %s)) where id = %s and mark = 0",
+        (domain, plan_id),
+    )
+
+
+def _matched(run: Run, source: Source, plan_id: UUID, room: Room) -> Matched:
+    entity = source.entity
+    scorer = run.effect(lambda session: current_scorer(session, entity))
+    staged = range(run.effect(partial(_staged_count, plan_id=plan_id)))
+    entries = [entry for number in staged for entry in _entries(run, source, plan_id, number)]
+    stock = read_stock(run.database, entity)
+    heavy = run.effect(lambda session: heavy_keys(session, entity))
+    over = overshared(entity, stock.columns, [entry.columns for entry in entries], heavy)
+    if over:
+        stock_columns = [without(columns, over)[0] for columns in stock.columns]
+        stock = type(stock)(stock.ids, stock_columns, stock.golden_ids)
+        entries = [_stripped(entry, over) for entry in entries]
+    judged = [pair for pair in read_pairs(run.database, entity) if pair.verdict is not None]
+    exclusive = [rule.name for rule in entity.identifiers if rule.exclusive]
+    return match(scorer.model, Others(stock, judged), entries, exclusive, room)
+
+
+def _stripped(entry: Entry, over: set[tuple[str, str]]) -> Entry:
+    columns, lost = without(entry.columns, over)
+    return Entry(entry.no, columns, entry.stands_for, entry.golden_id, stripped=True) if lost else entry
+
+
+def _entries(run: Run, source: Source, plan_id: UUID, number: int) -> Iterable[Entry]:
+    facts, lines = run.effect(partial(_read_staged, plan_id=plan_id, number=number))
+    by_number = {fact.no: fact for fact in facts}
+    for text in lines:
+        row = read(source.system, text)
+        fact = by_number[row.no]
+        if fact.planned != "review":  # its stored version stays what it is until a person decides
+            known = row.record_id if fact.before is not None else None
+            yield Entry(row.no, row.standard.columns, known, fact.golden_id)
+
+
+def _staged_count(session: Session, plan_id: UUID) -> int:
+    return int(fetch(session, "select count(*) from load_piece where plan_id = %s and way = 'staged'", (plan_id,))[0][0])
+
+
+def _read_staged(session: Session, plan_id: UUID, number: int) -> tuple[list[Fact], list[bytes]]:
+    rows = fetch(session, "select content from load_piece where plan_id = %s and way = 'staged' and no = %s", (plan_id, number))
+    return read_staged(rows[0][0])
+
+
+def _forget(session: Session, plan_id: UUID) -> None:
+    """What an attempt that died had arranged."""
+    execute(session, "delete from load_row where plan_id = %s", (plan_id,))
+    execute(session, "delete from load_piece where plan_id = %s and way <> 'staged'", (plan_id,))
+
+
+@dataclass(slots=True)
+class _Group:
+    """Lines on their way into a piece, and how many of them belong together each time."""
+
+    lines: list[bytes] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+
+    def add(self, text: bytes, no: int) -> None:
+        self.lines.append(text)
+        self.numbers.append(no)
+
+    def add_all(self, other: "_Group") -> None:
+        self.lines += other.lines
+        self.numbers += other.numbers
+        self.sizes.append(len(other.lines))
+
+
+Piece = tuple[str, int, Packed]  # way, number, content
+
+
+@dataclass(slots=True)
+class Arranging:
+    """Where the rows go. A unit's rows stay together; an online piece keeps within the locks of one transaction."""
+
+    system: str
+    verdicts: Outcomes
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+    _sizes: Counter[int] = field(default_factory=Counter)
+    _waiting: dict[int, _Group] = field(default_factory=dict)
+    _open: dict[str, _Group] = field(default_factory=lambda: {"bulk": _Group(), "online": _Group()})
+    _locks: int = 0
+    _numbers: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._sizes.update(verdict.unit for verdict in self.verdicts.values() if verdict.alone)
+
+    def take(self, facts: Sequence[Fact], lines: Sequence[bytes]) -> list[Piece]:
+        """Add the rows of a staged piece; what is full thereby."""
+        by_number = {number_of(text): text for text in lines}
+        for fact in facts:
+            kept = self.samples.setdefault(self._outcome(fact), [])
+            if len(kept) < SAMPLES_MAX:
+                text = by_number.get(fact.no)
+                kept.append(Sample(fact, self.verdicts.get(fact.no), None if text is None else read(self.system, text)))
+        return [piece for no, text in by_number.items() for piece in self._add(no, text)]
+
+    def rows_of(self, facts: Sequence[Fact]) -> list[tuple[object, ...]]:
+        """The rows of `load_row`, without the plan."""
+        found: list[tuple[object, ...]] = []
+        for fact in facts:
+            verdict = self.verdicts.get(fact.no)
+            golden = fact.golden_id if verdict is None else verdict.golden_id
+            detail = None if fact.detail is None else Jsonb(dict(fact.detail))
+            weight = None if verdict is None else verdict.weight
+            found.append((fact.no, fact.key, self._outcome(fact), fact.record_id, golden, fact.is_new, fact.before, weight, detail))
+        return found
+
+    def rest(self) -> list[Piece]:
+        """What is left in the end."""
+        return [self._closed(way) for way, group in self._open.items() if group.lines]
+
+    def _outcome(self, fact: Fact) -> str:
+        verdict = self.verdicts.get(fact.no)
+        return fact.planned if verdict is None else verdict.outcome
+
+    def _add(self, no: int, text: bytes) -> Iterator[Piece]:
+        verdict = self.verdicts.get(no)
+        if verdict is None or not verdict.alone or self._sizes[verdict.unit] > CHUNK_MAX:
+            yield from self._add_online(no, text)
+            return
+        group = self._waiting.setdefault(verdict.unit, _Group())
+        group.add(text, no)
+        if len(group.lines) == self._sizes[verdict.unit]:
+            if len(self._open["bulk"].lines) + len(group.lines) > ROWS_MAX:
+                yield self._closed("bulk")
+            self._open["bulk"].add_all(self._waiting.pop(verdict.unit))
+
+    def _add_online(self, no: int, text: bytes) -> Iterator[Piece]:
+        row = read(self.system, text)
+        wanted = len(row.keys) + len(row.standard.relationships or ())
+        waiting = self._open["online"].lines
+        if waiting and (len(waiting) == CHUNK_MAX or self._locks + wanted > LOCKS_MAX // 2):
+            yield self._closed("online")
+            self._locks = 0
+        self._open["online"].add_all(_Group([text], [no]))
+        self._locks += wanted
+
+    def _closed(self, way: str) -> Piece:
+        group, number = self._open[way], self._numbers[way]
+        self._open[way] = _Group()
+        self._numbers[way] += 1
+        return way, number, pack([dumps(group.sizes), *group.lines], group.numbers)
+
+
+_COPY: LiteralString = "copy load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail) from stdin"
+
+
+def _write(session: Session, plan_id: UUID, rows: Sequence[tuple[object, ...]], pieces: Sequence[Piece]) -> None:
+    with translated(), connection(session).cursor() as cursor, cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row((plan_id, *row))
+    for way, number, piece in pieces:
+        write_piece(session, plan_id, way, number, piece)

@@ -1,0 +1,105 @@
+"""Rows made ready: standardised once, when a load is planned, and kept packed until it is applied. Packing loses nothing that is stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import pyarrow as pa
+
+from mdm.jsonio import dumps, loads
+from mdm.records import Incoming
+from mdm.standardise import Delivery, Note, Standard
+from mdm.statements import read_assertions
+
+_CODEC = "zstd"
+_SIZE_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row made ready: its number in the file, the record that it is, or is to become, and its standard form with its keys by rule."""
+
+    no: int
+    record_id: UUID
+    standard: Standard
+    keys: Mapping[int, str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.standard.delivery.system}/{self.standard.delivery.key}"
+
+    def incoming(self) -> Incoming:
+        """The row as a record that nobody knows yet."""
+        return Incoming(self.record_id, self.standard, None, self.standard.columns, self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A piece: its rows from `first_row` to `last_row`, as bytes."""
+
+    first_row: int
+    last_row: int
+    rows: int
+    content: bytes
+
+
+def pack(lines: Sequence[bytes], numbers: Sequence[int]) -> Packed:
+    """Lines that say something of rows with these numbers."""
+    text = b"\n".join(lines)
+    packed = pa.Codec(_CODEC).compress(text, asbytes=True)
+    return Packed(min(numbers, default=0), max(numbers, default=0), len(numbers), len(text).to_bytes(_SIZE_BYTES, "big") + packed)
+
+
+def unpack(content: bytes) -> list[bytes]:
+    """The lines of a piece, in the order in which they were packed."""
+    size = int.from_bytes(content[:_SIZE_BYTES], "big")
+    text = pa.Codec(_CODEC).decompress(content[_SIZE_BYTES:], size, asbytes=True)
+    return text.split(b"\n") if size else []
+
+
+def line(row: Row) -> bytes:
+    delivery, standard = row.standard.delivery, row.standard
+    said = None if standard.relationships is None else [each.as_json() for each in standard.relationships]
+    own = None if delivery.relationships is None else [each.as_json() for each in delivery.relationships]
+    return dumps(
+        [
+            row.no,
+            row.record_id,
+            [delivery.key, delivery.attributes, delivery.identifiers, delivery.status, delivery.valid_from, delivery.valid_to, own],
+            [
+                standard.attributes,
+                standard.identifiers,
+                standard.columns,
+                [[n.code, n.pointer] for n in standard.notes],
+                standard.hash,
+                said,
+            ],
+            list(row.keys.items()),
+        ]
+    )
+
+
+def read(system: str, text: bytes) -> Row:
+    no, record, (key, attributes, identifiers, status, valid_from, valid_to, own), made, keys = loads(text)
+    told = [(code, value) for code, value in identifiers]
+    delivery = Delivery(system, key, attributes, told, status, _day(valid_from), _day(valid_to), read_assertions(own))
+    clean, held, columns, notes, found_hash, said = made
+    standard = Standard(delivery, clean, held, columns, tuple(Note(*note) for note in notes), found_hash, read_assertions(said))
+    return Row(no, UUID(record), standard, dict(keys))
+
+
+def read_groups(system: str, content: bytes) -> list[list[Row]]:
+    """The rows of an arranged piece, those together that belong together."""
+    sizes, *lines = unpack(content)
+    rows = iter(lines)
+    return [[read(system, next(rows)) for _ in range(size)] for size in loads(sizes)]
+
+
+def number_of(text: bytes) -> int:
+    """The row's number, without reading the rest of it."""
+    return int(text[1 : text.index(b",")])
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)

@@ -1,0 +1,229 @@
+"""File -> rows made ready, piece by piece: each is read, cleaned, checked and compared with what its record says already.
+
+A piece commits as a whole; begun again, staging goes on behind the last one. Rows that say nothing new cost a hash and no cleaning.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm.db import execute, fetch
+from mdm.errors import InvalidRecord
+from mdm.guard import record_keys
+from mdm.ids import new_record_id
+from mdm.jsonio import dumps, loads
+from mdm.load_files import open_table
+from mdm.load_rows import Packed, Row, line, pack, unpack
+from mdm.load_source import Source
+from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
+from mdm.load_values import Converter
+from mdm.models import current_scorer
+from mdm.overlay import disagreement
+from mdm.records import Incoming, Stored
+from mdm.running import Run
+from mdm.standardise import Delivery, Standard, content_hash, standardise
+from mdm.statements import read_assertions
+from mdm.systems import SystemRegistry, registry
+
+PIECE_ROWS = 1_000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is stored of a key."""
+
+    id: UUID
+    hash: str
+    version: int
+    golden_id: UUID | None
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What staging found out about a row. `planned` may still become something else where matching has the word."""
+
+    no: int
+    key: str | None
+    planned: str
+    record_id: UUID | None = None
+    golden_id: UUID | None = None
+    is_new: bool = False
+    before: int | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class _Piece:
+    facts: list[Fact] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+
+    def reject(self, no: int, key: str | None, cells: Cells, reject: RowReject) -> None:
+        problems = [{"code": p.code, "column": p.column, "fix": p.fix} for p in reject.problems]
+        detail = {"problems": problems, "cells": [None if c is None else _storable(c) for c in cells]}
+        self.facts.append(Fact(no, None if key is None else _storable(key), "rejected", detail=detail))
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The columns of the file, and how many rows each named step changed."""
+
+    header: Sequence[str]
+    applied: Mapping[str, int]
+
+
+def stage(run: Run, plan_id: UUID, source: Source) -> Staged:
+    """Make every row of the file ready."""
+    table = open_table(source.path, name=source.name, options=source.options)
+    converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
+    done = run.effect(lambda session: fetch(session, _PIECES, (plan_id,))[0][0])
+    seen: dict[str, int] = {}
+    rows = 0
+    for number, batch in enumerate(table.batches(PIECE_ROWS)):
+        read = list(_converted(converter, batch, seen))
+        rows += len(read)
+        if number < done:
+            continue
+        piece = _Staging(source, plan_id, number, read)
+        run.effect(piece.write)
+        if number % 10 == 0:
+            run.tell_far("reading", rows)
+    return Staged(table.header, dict(converter.applied))
+
+
+_PIECES: LiteralString = "select count(*) from load_piece where plan_id = %s and way = 'staged'"
+_Read = tuple[int, Cells, Delivery | RowReject]
+
+
+def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> Iterator[_Read]:
+    """The rows of a batch in their order; a key's second row is refused, because nobody could say which of the two is true."""
+    made = [(no, cells, converter.convert(cells)) for no, cells in zip(batch.numbers, batch.rows, strict=True)]
+    bad: list[_Read] = [(row.number, row.cells, row.reject) for row in batch.rejected]
+    for no, cells, row in sorted([*made, *bad], key=lambda each: each[0]):
+        if isinstance(row, Delivery):
+            first = seen.setdefault(row.key.strip(), no)
+            if first != no:
+                fix = f"row {first} has the same key: keep one of the two"
+                yield no, cells, RowReject((RowProblem("duplicate_key", "", fix),))
+                continue
+        yield no, cells, row
+
+
+@dataclass(frozen=True, slots=True)
+class _Staging:
+    """One piece on its way into the database."""
+
+    source: Source
+    plan_id: UUID
+    number: int
+    read: Sequence[_Read]
+
+    def write(self, session: Session) -> None:
+        piece = self._made(session)
+        numbers = [no for no, _, _ in self.read]
+        facts = dumps([_fact_json(fact) for fact in piece.facts])
+        write_piece(session, self.plan_id, "staged", self.number, pack([facts, *piece.lines], numbers))
+
+    def _made(self, session: Session) -> _Piece:
+        source, piece = self.source, _Piece()
+        deliveries = [row for _, _, row in self.read if isinstance(row, Delivery)]
+        known = _known(session, source, [delivery.key for delivery in deliveries])
+        systems, scorer = registry(session), current_scorer(session, source.entity)
+        for no, cells, row in self.read:
+            if isinstance(row, RowReject):
+                piece.reject(no, None, cells, row)
+                continue
+            held = known.get(row.key)
+            if held is not None and held.hash == content_hash(row, held.stored.relationships):
+                piece.facts.append(Fact(no, row.key, "unchanged", held.id, held.golden_id, before=held.version))
+                continue
+            standard = self._standard(row, systems)
+            if isinstance(standard, RowReject):
+                piece.reject(no, row.key, cells, standard)
+                continue
+            keys = record_keys(source.entity, scorer.model, standard.columns)
+            self._add(session, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
+        return piece
+
+    def _standard(self, row: Delivery, systems: SystemRegistry) -> Standard | RowReject:
+        """What cleaning refuses, in the words of the file: the column, not the pointer."""
+        try:
+            return standardise(self.source.entity, row, systems)
+        except InvalidRecord as error:
+            columns = {each.target: each.column for each in self.source.columns}
+            return RowReject(
+                tuple(
+                    RowProblem(p.code, columns.get(p.pointer.rpartition("/")[2], p.pointer.strip("/").replace("/", " ")), p.message)
+                    for p in error.problems
+                )
+            )
+
+    def _add(self, session: Session, piece: _Piece, row: Row, held: Known | None) -> None:
+        standard = row.standard
+        if held is not None:
+            standard = standard.inheriting(held.stored.relationships)
+            if standard.hash == held.hash:
+                piece.facts.append(Fact(row.no, standard.delivery.key, "unchanged", held.id, held.golden_id, before=held.version))
+                return
+        golden = None if held is None else held.golden_id
+        planned = self._update(session, row, held) if held is not None and golden is not None else "new"
+        before = None if held is None else held.version
+        fact = Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard))
+        piece.facts.append(fact)
+        piece.lines.append(line(row))
+
+    def _update(self, session: Session, row: Row, held: Known) -> str:
+        """An update that turns the record into somebody else will wait for a person."""
+        incoming = Incoming(held.id, row.standard, held.stored, row.standard.columns, row.keys)
+        scorer = current_scorer(session, self.source.entity)
+        return "updated" if disagreement(session, self.source.entity, scorer, incoming, held.stored) is None else "review"
+
+
+def _warned(standard: Standard) -> Mapping[str, Any] | None:
+    return {"notes": [f"{note.code} {note.pointer}" for note in standard.notes]} if standard.notes else None
+
+
+def _known(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Known]:
+    rows = fetch(
+        session,
+        "select r.key, r.id, r.hash, r.version, l.golden_id, r.keys, r.columns, r.clean -> 'relationships' from source_record r"
+        " left join link l on l.record_id = r.id and l.recorded_to is null where r.domain = %s and r.system = %s and r.key = any(%s)",
+        (source.entity.name, source.system, list(keys)),
+    )
+    return {
+        row[0]: Known(row[1], row[2], row[3], row[4], Stored(row[1], row[2], tuple(row[5]), row[6], row[4], read_assertions(row[7])))
+        for row in rows
+    }
+
+
+def write_piece(session: Session, plan_id: UUID, way: str, number: int, piece: Packed) -> None:
+    execute(
+        session,
+        "insert into load_piece (plan_id, way, no, first_row, last_row, rows, content) values (%s, %s, %s, %s, %s, %s, %s)",
+        (plan_id, way, number, piece.first_row, piece.last_row, piece.rows, piece.content),
+    )
+
+
+def read_staged(content: bytes) -> tuple[list[Fact], list[bytes]]:
+    """A staged piece: what is known of its rows, and the lines of those that matching has to look at."""
+    facts, *lines = unpack(content)
+    return [_fact(raw) for raw in loads(facts)], lines
+
+
+def _fact_json(fact: Fact) -> list[object]:
+    return [fact.no, fact.key, fact.planned, fact.record_id, fact.golden_id, fact.is_new, fact.before, fact.detail]
+
+
+def _fact(raw: Sequence[Any]) -> Fact:
+    no, key, planned, record, golden, is_new, before, detail = raw
+    return Fact(no, key, planned, record and UUID(record), golden and UUID(golden), is_new, before, detail)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL stores neither NUL nor half a character."""
+    return _UNSTORABLE.sub("\ufffd", text)

@@ -1,0 +1,243 @@
+"""A load taken back, as a durable job: what is true then is what would be true had it never been applied, but for what came later.
+
+New records are withdrawn, updated ones get their former version back, others that the load brought elsewhere return. A row about whose
+record a person has decided since, or that its system has delivered again, stays; it is listed with the reason.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import audit, loads
+from mdm.access import Actor, Role
+from mdm.chunks import Tally, do_chunks, plan_anew
+from mdm.db import LOCKS_MAX, execute, fetch, lock
+from mdm.entities import ENTITY_TYPES
+from mdm.entity import EntityType
+from mdm.errors import NotFound
+from mdm.jsonio import dumps
+from mdm.running import Run
+from mdm.updates import apply_version
+from mdm.withdraw import withdraw
+
+KEPT_LISTED = 200
+_RECORDS_MAX = 200  # of one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRow:
+    """A row that an undo leaves as it is, and why."""
+
+    row: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What an undo does, or would do: records withdrawn, updates taken back, records of others returned; and the rows that stay."""
+
+    counts: Mapping[str, int]
+    kept: tuple[KeptRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is taken back, and by whom."""
+
+    load_id: UUID
+    plan_id: UUID
+    entity: EntityType
+    actor: Actor
+    request_id: str
+
+
+_CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'review', 'updated') and undone is null"
+# Why a row stays: somebody has decided about its record since, or its system has spoken again.
+_REASONS: LiteralString = (
+    "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
+    " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
+    " then 'decided' when r.version is distinct from x.wrote then 'delivered again' end"
+    " from load_row x join load_plan p on p.id = x.plan_id"
+    " left join source_record r on r.id = x.record_id where x.plan_id = %(plan)s and x.record_id = any(%(records)s)"
+)
+
+
+def preview(session: Session, actor: Actor, load_id: UUID) -> Undoing:
+    """What an undo would do now. Raises NotFound, or Conflict for a load that was not applied."""
+    view = loads.get(session, actor, load_id)
+    loads.check_undoable(view)
+    rows = fetch(session, _PREVIEW, {"plan": view.plan_id})
+    moves = fetch(session, _MOVES_LEFT, {"load": load_id})
+    kept = [KeptRow(no, why) for no, is_new, why in rows if why is not None]
+    going = [is_new for _, is_new, why in rows if why is None]
+    counts = {"withdrawn": sum(going), "reverted": len(going) - sum(going), "returned": len(moves), "kept": len(kept)}
+    return Undoing(counts, tuple(kept[:KEPT_LISTED]))
+
+
+_PREVIEW: LiteralString = (
+    "select x.no, x.is_new, (select why from (" + _REASONS.replace("x.record_id = any(%(records)s)", "x.no = o.no") + ") w(no, why))"
+    " from load_row o join load_row x on x.plan_id = o.plan_id and x.no = o.no where o.plan_id = %(plan)s"
+    " and o.became in ('new', 'linked', 'review', 'updated') and o.undone is null order by o.no"
+)
+# Only where the machine put them: whom a person has placed since stays there.
+_MOVES_LEFT: LiteralString = (
+    "select m.record_id, m.left_golden, l.golden_id from load_move m join link l on l.record_id = m.record_id and l.recorded_to is null"
+    " where m.load_id = %(load)s and l.decision_id is null and l.golden_id <> m.left_golden order by m.record_id"
+)
+
+
+def undo_load(run: Run) -> None:
+    """The job: payload {load}. Begun again, it looks anew for what is left to take back."""
+    began = time.monotonic()
+    work = run.effect(lambda session: _work(session, run))
+    pieces = list(_pieces(run.effect(lambda session: _goldens(session, work))))
+    first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
+    do_chunks(run, "undoing", lambda session, no: _undo_piece(session, work, pieces[no - first]))
+    seconds = round(time.monotonic() - began, 2)
+    run.conclude(lambda session: _conclude(session, work, seconds))
+
+
+def _work(session: Session, run: Run) -> Work:
+    rows = fetch(
+        session,
+        "select l.id, l.plan_id, l.domain, j.created_by, j.request_id from load l join job j on j.id = %s where l.id = %s",
+        (run.mine.id, UUID(run.mine.payload["load"])),
+    )
+    if not rows or rows[0][2] not in ENTITY_TYPES:
+        raise NotFound("there is no such load, or its domain is no longer declared")
+    load_id, plan_id, domain, by, request_id = rows[0]
+    return Work(load_id, plan_id, ENTITY_TYPES[domain], Actor(UUID(int=0), by or "system", Role.LOADER), request_id or "")
+
+
+def _goldens(session: Session, work: Work) -> list[tuple[UUID, int, int]]:
+    """Golden records with rows or moved records of the load, and how many keys and records they have."""
+    return [
+        (row[0], int(row[1]), row[2])
+        for row in fetch(
+            session,
+            "with touched as (select l.golden_id from load_row x join link l on l.record_id = x.record_id and l.recorded_to is null where "
+            + _CHANGED
+            + " union select l.golden_id from load_move m join link l on l.record_id = m.record_id and l.recorded_to is null"
+            " where m.load_id = %(load)s and l.decision_id is null and l.golden_id <> m.left_golden)"
+            " select t.golden_id, coalesce(sum(cardinality(r.keys)), 0), count(*) from touched t join link l on l.golden_id = t.golden_id"
+            " and l.recorded_to is null join source_record r on r.id = l.record_id group by t.golden_id order by t.golden_id",
+            {"plan": work.plan_id, "load": work.load_id},
+        )
+    ]
+
+
+def _pieces(goldens: Sequence[tuple[UUID, int, int]]) -> Iterator[list[UUID]]:
+    """As many golden records as the locks of one transaction allow."""
+    piece: list[UUID] = []
+    locks = records = 0
+    for golden, keys, members in goldens:
+        if piece and (locks + keys > LOCKS_MAX // 2 or records + members > _RECORDS_MAX):
+            yield piece
+            piece, locks, records = [], 0, 0
+        piece.append(golden)
+        locks, records = locks + keys, records + members
+    if piece:
+        yield piece
+
+
+def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
+    keys = fetch(
+        session,
+        "select r.keys from link l join source_record r on r.id = l.record_id where l.golden_id = any(%s) and l.recorded_to is null",
+        (list(goldens),),
+    )
+    lock(session, f"block:{work.entity.name}", sorted({key for (held,) in keys for key in held})[:LOCKS_MAX])
+    rows = fetch(
+        session,
+        "select x.no, x.record_id, x.is_new, x.before, x.became from load_row x join link l on l.record_id = x.record_id"
+        " and l.recorded_to is null where l.golden_id = any(%(goldens)s) and " + _CHANGED + " order by x.no",
+        {"goldens": list(goldens), "plan": work.plan_id},
+    )
+    reasons: dict[int, str | None] = dict(fetch(session, _REASONS, {"plan": work.plan_id, "records": [row[1] for row in rows]}))
+    going = [row for row in rows if reasons.get(row[0]) is None]
+    back = fetch(
+        session,
+        "select m.record_id, m.left_golden from (" + _MOVES_LEFT + ") m where m.golden_id = any(%(goldens)s)",
+        {"load": work.load_id, "goldens": list(goldens)},
+    )
+    places = {row[0]: row[1] for row in back}
+    fresh = [row[1] for row in going if row[2]]
+    if fresh or places:
+        withdraw(session, work.entity, fresh, places)
+    for _, record, is_new, before, became in going:
+        if not is_new:
+            _revert(session, work.entity, record, before, was_held=became == "review")
+    _write_down(session, work, rows, reasons)
+    return Tally(len(goldens))
+
+
+def _revert(session: Session, entity: EntityType, record: UUID, before: int | None, *, was_held: bool) -> None:
+    """The former version once more; of an update that was held back, only the question goes."""
+    if was_held:
+        execute(session, "update source_record_version set state = 'rejected' where record_id = %s and state = 'quarantined'", (record,))
+        execute(
+            session,
+            "update task set status = 'obsolete', closed_at = now(), version = version + 1 where dedupe_key = %s and status = 'open'",
+            (f"overlay:{entity.name}:{record}",),
+        )
+        return
+    rows = fetch(
+        session,
+        "select r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from source_record r join source_record_version v"
+        " on v.record_id = r.id and v.version = %s where r.id = %s",
+        (before, record),
+    )
+    apply_version(session, entity, rows[0], versioned=False)
+
+
+def _write_down(session: Session, work: Work, rows: Sequence[Sequence[Any]], reasons: Mapping[int, str | None]) -> None:
+    told = [{"no": row[0], "why": reasons.get(row[0])} for row in rows]
+    execute(
+        session,
+        "update load_row x set undone = d.why is null, detail = case when d.why is null then x.detail"
+        " else coalesce(x.detail, '{}') || jsonb_build_object('kept', d.why) end from jsonb_to_recordset(%s::jsonb) as d(no int, why text)"
+        " where x.plan_id = %s and x.no = d.no",
+        (dumps(told).decode(), work.plan_id),
+    )
+
+
+def _conclude(session: Session, work: Work, seconds: float) -> None:
+    counted = fetch(
+        session,
+        "select count(*) filter (where undone and is_new), count(*) filter (where undone and not is_new),"
+        " count(*) filter (where not undone)"
+        " from load_row where plan_id = %s",
+        (work.plan_id,),
+    )
+    kept = fetch(
+        session,
+        "select no, detail ->> 'kept' from load_row where plan_id = %s and not undone order by no limit %s",
+        (work.plan_id, KEPT_LISTED),
+    )
+    moves = fetch(session, "select count(*) from load_move where load_id = %s", (work.load_id,))
+    counts = dict(zip(("withdrawn", "reverted", "kept"), counted[0], strict=True)) | {"returned": moves[0][0]}
+    told = {"counts": counts, "kept": [{"row": no, "why": why} for no, why in kept]}
+    execute(
+        session,
+        "update load_plan set report = report || jsonb_build_object('undo', %s::jsonb) where id = %s",
+        (dumps(told).decode(), work.plan_id),
+    )
+    execute(
+        session,
+        "update load set status = 'undone', undone_at = clock_timestamp(), seconds = seconds || jsonb_build_object('undo', %s::float8)"
+        " where id = %s",
+        (seconds, work.load_id),
+    )
+    audit.record(
+        session,
+        work.actor,
+        "load:undone",
+        domain=work.entity.name,
+        request_id=work.request_id,
+        detail={"load": str(work.load_id), **counts},
+    )

@@ -1,0 +1,97 @@
+"""A file becomes a load: looked at, its columns settled, kept below MDM_HOME. Nothing of it is read into the database yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import load_templates, loads, policy
+from mdm.access import Actor, Verb
+from mdm.db import Database
+from mdm.entity import EntityType
+from mdm.errors import ConcordError, UnknownSystem
+from mdm.ids import new_id
+from mdm.load_files import open_table
+from mdm.load_keep import Kept, drop, keep
+from mdm.load_steps import read_step
+from mdm.load_table import Options, Table
+from mdm.load_targets import Mapping as Columns
+from mdm.loads import LoadView, NewLoad
+from mdm.systems import registry
+
+SAMPLE_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that somebody wants loaded; of `columns` what is not said is taken from the template, or suggested."""
+
+    entity: EntityType
+    system: str
+    content: IO[bytes]
+    name: str
+    columns: Columns = ()
+    steps: Sequence[Mapping[str, Any]] = ()
+    reading: Options = field(default_factory=Options)
+
+
+def upload(database: Database, home: Path, actor: Actor, given: Upload, request_id: str) -> LoadView:
+    """Raises UnusableFile, UnusableInput for columns that cannot be, UnknownSystem, Forbidden."""
+    policy.check(actor, Verb.LOAD, given.entity.name, given.system)
+    database.run(lambda session: _check_system(session, given.system))
+    steps = [read_step(step).as_json() for step in given.steps]
+    load_id = new_id()
+    kept = keep(home, load_id, given.content, given.name)
+    try:
+        return _registered(database, home, actor, given, _Lying(load_id, kept, steps, request_id))
+    except ConcordError:
+        drop(home, kept)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """A file that is kept and has no load yet."""
+
+    load_id: UUID
+    kept: Kept
+    steps: Sequence[Mapping[str, Any]]
+    request_id: str
+
+
+def _registered(database: Database, home: Path, actor: Actor, given: Upload, lying: _Lying) -> LoadView:
+    table = open_table(home / lying.kept.place, name=given.name, options=given.reading)
+    sample = next((batch.rows for batch in table.batches(SAMPLE_ROWS)), [])
+
+    def register(session: Session) -> LoadView:
+        columns = load_templates.choose(session, given.entity, given.system, table.header, sample, given.columns)
+        template = load_templates.keep(session, given.entity, given.system, columns, lying.steps, actor.name)
+        new = _new(given, lying.kept, table, template)
+        return loads.create(session, given.entity, actor, NewLoad(lying.load_id, **new), lying.request_id)
+
+    return database.run(register)
+
+
+def _new(given: Upload, kept: Kept, table: Table, template: load_templates.Reading) -> dict[str, Any]:
+    reading = Options(table.encoding, table.delimiter, table.sheet, given.reading.header_row)
+    return {
+        "domain": given.entity.name,
+        "system": given.system,
+        "name": given.name,
+        "place": kept.place,
+        "sha256": kept.sha256,
+        "bytes": kept.bytes,
+        "columns": template.columns,
+        "steps": template.steps,
+        "reading": reading,
+        "template": template.version,
+    }
+
+
+def _check_system(session: Session, system: str) -> None:
+    known = registry(session)
+    if system not in known.ids or not known.is_source(system):
+        raise UnknownSystem(f"there is no source system {system}; register it first")

@@ -1,0 +1,377 @@
+"""Loads of files: upload, templates, asking for plan, apply and undo, and what is told about them. The work itself is done by jobs.
+
+    uploaded -> planned -> applying -> applied -> undoing -> undone;   planned -> planned by a new plan, applying -> applied wave by wave
+
+A load belongs to one domain and one system; whoever may not load these does not see it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import audit, mask, policy
+from mdm.access import Actor, Verb
+from mdm.db import Row, execute, fetch
+from mdm.entities import ENTITY_TYPES
+from mdm.entity import EntityType
+from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, PlanStale
+from mdm.ids import new_id
+from mdm.jobs import enqueue
+from mdm.jsonio import dumps
+from mdm.load_table import Options
+from mdm.load_targets import Mapping as Columns
+from mdm.models import current_scorer
+
+PLAN, APPLY, UNDO = "load_plan", "load_apply", "load_undo"
+KINDS = (PLAN, APPLY, UNDO)
+COUNTS = ("new", "linked", "review", "updated", "unchanged", "rejected", "absent")
+PAGE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewLoad:
+    """A file that lies in `place` below MDM_HOME by now, and how it is to be read."""
+
+    id: UUID
+    domain: str
+    system: str
+    name: str
+    place: str
+    sha256: str
+    bytes: int
+    columns: Columns
+    steps: Sequence[Mapping[str, Any]] = ()
+    reading: Options = field(default_factory=Options)
+    template: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadView:
+    """A load as its row tells it, with the counts of its plan and, once it was applied, of what came out."""
+
+    id: UUID
+    domain: str
+    system: str
+    name: str
+    sha256: str
+    bytes: int
+    template: int | None
+    status: str
+    plan_id: UUID | None
+    job_id: UUID | None
+    same_as: UUID | None
+    created_by: str
+    created_at: datetime
+    asked_by: str | None
+    approved_by: str | None
+    applied_at: datetime | None
+    undone_at: datetime | None
+    seconds: Mapping[str, float]
+    options: Mapping[str, Any]
+    counts: Mapping[str, int] | None = None
+    applied: Mapping[str, int] | None = None
+    plan: Mapping[str, Any] | None = None
+    job: Mapping[str, Any] | None = None
+
+
+_COLUMNS: LiteralString = (
+    "id, domain, system, name, sha256, bytes, template, status, plan_id, job_id, same_as, created_by, created_at, asked_by, approved_by,"
+    " applied_at, undone_at, seconds, options"
+)
+
+
+def create(session: Session, entity: EntityType, actor: Actor, new: NewLoad, request_id: str) -> LoadView:
+    """Register an uploaded file. Raises Forbidden for a domain or system that the actor may not load."""
+    policy.check(actor, Verb.LOAD, entity.name, new.system)
+    reading = {
+        "encoding": new.reading.encoding,
+        "delimiter": new.reading.delimiter,
+        "sheet": new.reading.sheet,
+        "header_row": new.reading.header_row,
+    }
+    options = {
+        "columns": [[each.target, each.column] for each in new.columns],
+        "steps": [dict(step) for step in new.steps],
+        "reading": reading,
+    }
+    execute(
+        session,
+        "insert into load (id, domain, system, name, place, sha256, bytes, options, template, created_by)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)",
+        (
+            new.id,
+            entity.name,
+            new.system,
+            new.name,
+            new.place,
+            new.sha256,
+            new.bytes,
+            dumps(options).decode(),
+            new.template,
+            actor.name,
+        ),
+    )
+    _audit(session, actor, "load:upload", entity.name, new.id, request_id)
+    return get(session, actor, new.id)
+
+
+def get(session: Session, actor: Actor, load_id: UUID, *, lock: bool = False) -> LoadView:
+    """A load with its plan, counts and the job that works on it. Raises NotFound also for what the actor may not load."""
+    locked: LiteralString = " for update" if lock else ""
+    rows = fetch(session, f"select {_COLUMNS} from load where id = %s{locked}", (load_id,))
+    if not rows or not policy.can(actor, Verb.LOAD, rows[0][1], rows[0][2]):
+        raise NotFound("there is no such load")
+    return _full(session, rows[0])
+
+
+def seen(view: LoadView, actor: Actor) -> LoadView:
+    """The same with the values in samples as the actor may see them."""
+    entity, plan = ENTITY_TYPES.get(view.domain), view.plan
+    if entity is None or plan is None or "samples" not in plan["report"]:
+        return view
+    samples = {outcome: [_masked(entity, actor, each) for each in kept] for outcome, kept in plan["report"]["samples"].items()}
+    return replace(view, plan={**plan, "report": {**plan["report"], "samples": samples}})
+
+
+def _masked(entity: EntityType, actor: Actor, sample: Mapping[str, Any]) -> dict[str, Any]:
+    told = dict(sample)
+    if "values" in told:
+        told["values"] = mask.values(entity, actor, told["values"])
+    if "differences" in told:
+        pairs = told["differences"]
+        before = mask.values(entity, actor, {name: pair[0] for name, pair in pairs.items() if pair[0] is not None})
+        after = mask.values(entity, actor, {name: pair[1] for name, pair in pairs.items() if pair[1] is not None})
+        told["differences"] = {name: [before.get(name), after.get(name)] for name in pairs}
+    return told
+
+
+def of_plan(session: Session, plan_id: UUID) -> UUID:
+    """The load whose plan this is. Raises NotFound."""
+    rows = fetch(session, "select load_id from load_plan where id = %s", (plan_id,))
+    if not rows:
+        raise NotFound("there is no such plan")
+    found: UUID = rows[0][0]
+    return found
+
+
+def list_loads(session: Session, actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[LoadView]:
+    """Loads that the actor may see, newest first."""
+    rows = fetch(
+        session,
+        f"select {_COLUMNS} from load where domain = any(%s) and (%s::text[] is null or system = any(%s)) and (%s::uuid is null or id < %s)"
+        " order by id desc limit %s",
+        (
+            sorted(policy.domains(actor, Verb.LOAD)),
+            None if actor.systems is None else sorted(actor.systems),
+            None if actor.systems is None else sorted(actor.systems),
+            before,
+            before,
+            limit,
+        ),
+    )
+    return [_with_counts(session, LoadView(*row)) for row in rows]
+
+
+def _full(session: Session, row: Row) -> LoadView:
+    view = _with_counts(session, LoadView(*row))
+    plan = fetch(session, "select id, state, fingerprint, report, created_at, ready_at from load_plan where id = %s", (view.plan_id,))
+    job = fetch(session, "select id, kind, state, progress, error from job where id = %s", (view.job_id,))
+    told: dict[str, Any] = {}
+    if plan:
+        told["plan"] = dict(zip(("id", "state", "fingerprint", "report", "created_at", "ready_at"), plan[0], strict=True))
+    if job:
+        told["job"] = dict(zip(("id", "kind", "state", "progress", "error"), job[0], strict=True))
+    return _replaced(view, **told)
+
+
+def _with_counts(session: Session, view: LoadView) -> LoadView:
+    rows = fetch(
+        session,
+        "select stage, new, linked, review, updated, unchanged, rejected, absent, waiting from load_count where plan_id = %s",
+        (view.plan_id,),
+    )
+    found = {row[0]: dict(zip((*COUNTS, "waiting"), row[1:], strict=True)) for row in rows}
+    counts = {name: found["plan"][name] for name in COUNTS} if "plan" in found else None
+    return _replaced(view, counts=counts, applied=found.get("apply"))
+
+
+def _replaced(view: LoadView, **changes: Any) -> LoadView:
+    return replace(view, **changes)
+
+
+def same_load(session: Session, load_id: UUID) -> UUID | None:
+    """An applied load of the same bytes, read in the same way, since which its system has said nothing else."""
+    rows = fetch(
+        session,
+        "select o.id from load l join load o on o.domain = l.domain and o.system = l.system and o.sha256 = l.sha256"
+        " and o.options = l.options"
+        " and o.id <> l.id and o.status = 'applied' and o.same_as is null where l.id = %s and not exists (select 1 from source_record r"
+        " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) order by o.applied_at desc limit 1",
+        (load_id,),
+    )
+    return rows[0][0] if rows else None
+
+
+def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> LoadView:
+    """Plan, or plan again. Raises Conflict for a load that is being applied or was."""
+    view = get(session, actor, load_id, lock=True)
+    if view.status not in {"uploaded", "planned"}:
+        raise Conflict(f"this load is {view.status}: it is not planned again")
+    plan_id = new_id()
+    live = fetch(session, "select 1 from job where dedupe_key = %s and state in ('queued', 'running')", (_key(load_id),))
+    if not live:
+        execute(session, "insert into load_plan (id, load_id) values (%s, %s)", (plan_id, load_id))
+    _start(session, actor, PLAN, load_id, {"load": str(load_id), "plan": str(plan_id)}, request_id)
+    return get(session, actor, load_id)
+
+
+def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", request_id: str) -> LoadView:
+    """Apply a plan, or agree to it as the second person. Raises PlanStale, or Conflict for a plan that cannot be applied."""
+    load_id = of_plan(session, plan_id)
+    view = get(session, actor, load_id, lock=True)
+    if view.plan_id != plan_id:
+        raise PlanStale(
+            "this plan was replaced by a newer one", (FieldProblem("plan_replaced", "/plan_id", f"the load's plan is {view.plan_id}"),)
+        )
+    if view.same_as is not None:
+        raise Conflict(f"same as load {view.same_as}: nothing to do")
+    if view.status not in {"planned", "applying"}:
+        raise Conflict(f"this load is {view.status}")
+    check_rails(view, how.despite)
+    if view.status == "planned":
+        check_fresh(session, view)
+    if not _agreed(session, actor, view, how.approval_rows):
+        return get(session, actor, load_id)
+    execute(session, "update load set status = 'applying' where id = %s", (load_id,))
+    payload = {"load": str(load_id), "plan": str(plan_id)}
+    if how.wave is not None:
+        execute(
+            session,
+            "update load_plan set report = report || jsonb_build_object('wave', %s::jsonb) where id = %s",
+            (dumps(dict(how.wave)).decode(), plan_id),
+        )
+    _start(session, actor, APPLY, load_id, payload, request_id)
+    return get(session, actor, load_id)
+
+
+def ask_apply_of(session: Session, actor: Actor, load_id: UUID, plan_id: UUID | None, how: "Applying", request_id: str) -> LoadView:
+    """Apply a load's plan, the present one unless another was read. Raises as `ask_apply`."""
+    view = get(session, actor, load_id)
+    if view.plan_id is None:
+        raise Conflict("this load has no plan yet")
+    return ask_apply(session, actor, plan_id or view.plan_id, how, request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """How a plan is applied. `wave`: only rows whose attributes have these values; `despite`: guard rails that somebody has looked at."""
+
+    approval_rows: int
+    wave: Mapping[str, str] | None = None
+    despite: Sequence[str] = ()
+
+
+def check_rails(view: LoadView, despite: Sequence[str]) -> None:
+    """Raise Conflict while the plan hits a guard rail that nobody has named."""
+    hit = [rail for rail in (view.plan or {}).get("report", {}).get("guard_rails", ()) if rail["code"] not in despite]
+    if hit:
+        problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
+        raise Conflict("the plan hits a guard rail; name its code to apply it all the same", problems)
+
+
+def check_fresh(session: Session, view: LoadView) -> None:
+    """Raise PlanStale with what changed since the plan was made."""
+    problems = stale_because(session, view)
+    if problems:
+        raise PlanStale(problems=tuple(problems))
+
+
+def stale_because(session: Session, view: LoadView) -> list[FieldProblem]:
+    """What the plan does not know: another model, or something that happened to a golden record or a key that it touches."""
+    entity, plan = ENTITY_TYPES[view.domain], view.plan or {}
+    model = current_scorer(session, entity).model.version
+    found = []
+    if plan["fingerprint"]["model"] != model:
+        found.append(FieldProblem("model_changed", "/model", f"the domain's model is {model} now"))
+    touched, keys = fetch(session, _CHANGED_SINCE, {"plan": view.plan_id, "domain": view.domain, "system": view.system})[0]
+    if touched:
+        found.append(
+            FieldProblem("golden_records_changed", "/golden_state", f"{touched} golden records that the plan touches have changed")
+        )
+    if keys:
+        found.append(FieldProblem("records_changed", "/golden_state", f"{keys} records of the file's keys were delivered or changed"))
+    return found
+
+
+_CHANGED_SINCE: LiteralString = (
+    "with recent as materialized (select distinct e.golden_id from event e, load_plan p where p.id = %(plan)s and e.n > p.mark"
+    " and e.domain = %(domain)s), keys as materialized (select distinct r.key from recent join link l on l.golden_id = recent.golden_id"
+    " join source_record r on r.id = l.record_id where r.domain = %(domain)s and r.system = %(system)s and r.updated_at >="
+    " (select created_at from load_plan where id = %(plan)s))"
+    " select (select count(distinct x.golden_id) from load_row x join recent on recent.golden_id = x.golden_id where x.plan_id = %(plan)s),"
+    " (select count(*) from load_row x join keys on keys.key = x.key where x.plan_id = %(plan)s)"
+)
+
+
+def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) -> bool:
+    """Whether enough people want it: above so many rows a second one has to ask for the same."""
+    counts = view.counts or {}
+    changing = sum(counts.get(name, 0) for name in ("new", "linked", "review", "updated"))
+    if changing <= approval_rows or view.approved_by is not None:
+        return True
+    if view.asked_by is None or view.asked_by == actor.name:
+        execute(session, "update load set asked_by = %s where id = %s", (actor.name, view.id))
+        return False
+    execute(session, "update load set approved_by = %s where id = %s", (actor.name, view.id))
+    return True
+
+
+def ask_undo(session: Session, actor: Actor, load_id: UUID, approval_rows: int, request_id: str) -> LoadView:
+    """Take an applied load back, or agree to that as the second person. Raises Conflict for one that was not applied."""
+    view = get(session, actor, load_id, lock=True)
+    check_undoable(view)
+    if view.status != "undoing":
+        if view.approved_by is not None:  # that was about applying it
+            execute(session, "update load set asked_by = null, approved_by = null where id = %s", (load_id,))
+            view = replace(view, asked_by=None, approved_by=None)
+        if not _agreed(session, actor, view, approval_rows):
+            return get(session, actor, load_id)
+    execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
+    _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
+    return get(session, actor, load_id)
+
+
+def check_undoable(view: LoadView) -> None:
+    """Raise Conflict for a load of which nothing was applied."""
+    if view.status not in {"applied", "applying", "undoing"}:
+        raise Conflict(f"this load is {view.status}: there is nothing to undo")
+
+
+def _start(session: Session, actor: Actor, kind: str, load_id: UUID, payload: Mapping[str, object], request_id: str) -> None:
+    """One job works on a load at a time; asked again, the live one is it."""
+    job_id = enqueue(session, kind, payload, dedupe_key=_key(load_id), queue="bulk", created_by=actor.name, request_id=request_id)
+    live = fetch(session, "select kind from job where id = %s", (job_id,))[0][0]
+    if live != kind:
+        raise Conflict(f"a {live.replace('_', ' ')} of this load is under way")
+    execute(session, "update load set job_id = %s where id = %s", (job_id, load_id))
+    view = fetch(session, "select domain from load where id = %s", (load_id,))
+    _audit(session, actor, kind.replace("_", ":"), view[0][0], load_id, request_id)
+
+
+def _key(load_id: UUID) -> str:
+    return f"load:{load_id}"
+
+
+def _audit(session: Session, actor: Actor, action: str, domain: str, load_id: UUID, request_id: str) -> None:
+    audit.record(session, actor, action, domain=domain, request_id=request_id, detail={"load": str(load_id)})
+
+
+def check_wave(entity: EntityType, wave: Mapping[str, str]) -> None:
+    """Raise Invalid for a wave by something that the domain has not."""
+    unknown = sorted(set(wave) - {a.name for a in entity.attributes})
+    if unknown:
+        raise Invalid.at("unknown_attribute", f"/wave/{unknown[0]}", f"{entity.label} has no such attribute")

@@ -1,0 +1,116 @@
+"""Drawings of figures as geometry: numbers in, rectangles, lines and labels out, for a template to write as SVG. No colour and no words.
+
+Every drawing fits its figures exactly: a bar is as high as its count on the scale that the ticks name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log10
+
+WIDTH, HEIGHT = 720, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 8, 22
+_TICKS = 4
+_LABELS_MAX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A place on an axis, and what it reads."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A piece of a stacked bar: which series, of what, how many."""
+
+    series: str
+    label: str
+    count: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A series as points of a polyline."""
+
+    series: str
+    points: str
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawing `width` by `height`; `base` is where nought lies."""
+
+    ticks: Sequence[Tick]
+    labels: Sequence[Tick]
+    bars: Sequence[Bar] = ()
+    lines: Sequence[Line] = ()
+    marks: Sequence[Tick] = ()
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = _LEFT
+    right: int = WIDTH - _RIGHT
+    top: int = _TOP
+    base: int = HEIGHT - _BOTTOM
+
+
+def stacked(columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[str], marks: Mapping[str, float] | None = None) -> Drawing:
+    """Bars of equal width, pieces in the order of `series` from the base up. `marks`: names at places counted in columns."""
+    most = nice(max((sum(counts.values()) for _, counts in columns), default=0))
+    slot = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
+    bars: list[Bar] = []
+    for place, (label, counts) in enumerate(columns):
+        height = 0.0
+        for name in series:
+            if counts.get(name):
+                piece = counts[name] / most * _room()
+                height += piece
+                x, y = _LEFT + place * slot + slot * 0.1, HEIGHT - _BOTTOM - height
+                bars.append(Bar(name, label, counts[name], _short(x), _short(y), _short(slot * 0.8), _short(piece)))
+    labels = _thinned([Tick(_short(_LEFT + (place + 0.5) * slot), label) for place, (label, _) in enumerate(columns)])
+    drawn = [Tick(_short(_LEFT + at * slot), name) for name, at in (marks or {}).items() if 0 <= at <= len(columns)]
+    return Drawing(_scale(most), labels, bars=bars, marks=drawn)
+
+
+def lines(labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> Drawing:
+    """Series over the same labels, all on one scale that begins at nought."""
+    most = nice(max((max(values, default=0) for values in series.values()), default=0))
+    step = (WIDTH - _LEFT - _RIGHT) / max(len(labels) - 1, 1)
+    xs = [_short(_LEFT + place * step) for place in range(len(labels))]
+    drawn = []
+    for name, values in series.items():
+        ys = [_short(HEIGHT - _BOTTOM - value / most * _room()) for value in values]
+        drawn.append(Line(name, " ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True)), ys[-1] if ys else 0.0))
+    return Drawing(_scale(most), _thinned([Tick(x, label) for x, label in zip(xs, labels, strict=True)]), lines=drawn)
+
+
+def nice(most: float) -> float:
+    """The least of 1, 2, 4, 5, 8 or 10 times a power of ten that holds it, and at least 4, so that ticks are whole."""
+    if most <= _TICKS:
+        return float(_TICKS)
+    power = 10.0 ** floor(log10(most))
+    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= most)
+
+
+def _room() -> int:
+    return HEIGHT - _TOP - _BOTTOM
+
+
+def _scale(most: float) -> list[Tick]:
+    return [Tick(_short(HEIGHT - _BOTTOM - part / _TICKS * _room()), f"{most * part / _TICKS:,.6g}") for part in range(_TICKS + 1)]
+
+
+def _thinned(labels: Sequence[Tick]) -> list[Tick]:
+    """So few that they do not touch."""
+    every = ceil(len(labels) / _LABELS_MAX)
+    return [label for place, label in enumerate(labels) if place % every == 0] if labels else []
+
+
+def _short(value: float) -> float:
+    return round(value, 1)

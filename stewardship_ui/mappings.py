@@ -1,0 +1,217 @@
+"""Mappings: how far each system's values are known, and the workbench in which a steward settles what is not, the most asked for first.
+
+What was looked for, a prefix, a value: all of it is posted; an address names a system, a domain and a task, nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from api.context import actor, concord, database, request_id, uuid_of
+from api.crosswalk import entity_of
+from api.errors import status_of
+from api.identity import delete_decision
+from api.tasks import get_one
+from mdm import mapwork, policy, tasks
+from mdm.access import Verb
+from mdm.entity import EntityType
+from mdm.errors import Conflict, Invalid, NotFound, Stale
+from mdm.golden import SearchHit
+from mdm.mapping_sets import is_open, list_sets
+from mdm.reading import Reader
+from mdm.tasks import Ruling, TaskView
+from mdm.values.kind import clean_text
+from stewardship_ui.finder import find
+from stewardship_ui.record_acts import day, reason, remedy, version
+from stewardship_ui.rendering import Page, show
+
+REASONS: Mapping[str, str] = {
+    "same_value": "another system calls it exactly that",
+    "habit": "as earlier mappings of this system",
+    "format": "the same but for zeros, case, blanks",
+    "similar_code": "nearly the same code",
+    "similar_name": "described nearly alike",
+}
+LEAST = (("0.95", "exactly the same value"), ("0.9", "or as earlier mappings"), ("0.85", "or the same but for its form"))
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    at = "/mappings/<system>/<domain>"
+    blueprint.add_url_rule("/mappings", "mappings", mappings, methods=["GET"])
+    blueprint.add_url_rule(at, "workbench", workbench, methods=["GET"])
+    for rule, name, view in (
+        ("/find", "find_target", find_target),
+        ("/<task_id>/decision", "map_code", map_code),
+        ("/undo", "undo_mapping", undo_mapping),
+        ("/plan", "plan_mapping", plan_mapping),
+        ("/apply", "apply_mapping", apply_mapping),
+    ):
+        blueprint.add_url_rule(at + rule, name, view, methods=["POST"])
+
+
+def mappings() -> Page:
+    policy.check(actor(), Verb.READ)
+
+    def work(session: Session) -> dict[str, Any]:
+        sets = [view for view in list_sets(session) if is_open(actor(), Verb.READ, view.definition)]
+        return {"reach": mapwork.coverage(session, actor()), "sets": sets}
+
+    return show("mappings", entities=concord().entities, section="ui.mappings", **database().run(work))
+
+
+def workbench(system: str, domain: str) -> Page:
+    return _page(system, domain, request.args.get("code", ""))
+
+
+def find_target(system: str, domain: str) -> Page:
+    """The same code, with golden records that are called as was typed."""
+    text = clean_text(request.form.get("text", ""))
+    return _page(system, domain, request.form.get("code", ""), text=text)
+
+
+def map_code(system: str, domain: str, task_id: str) -> Response | Page:
+    """Settle one code; the next one follows."""
+    entity = entity_of(concord().entities, domain)
+    policy.check(actor(), Verb.DECIDE, entity.name)
+    try:
+        task, ruling = _task(task_id, entity, system), _ruling()
+        database().run(lambda session: tasks.decide(session, entity, task.id, actor(), ruling, request_id()))
+    except (Conflict, Invalid) as error:
+        return _page(system, domain, task_id, problem=remedy(error), status=status_of(error))
+    return _go_on(entity, system, task.id, "mapped" if ruling.verdict == "map" else "aside")
+
+
+def _go_on(entity: EntityType, system: str, task_id: UUID, say: str) -> Response:
+    following = database().run(lambda session: mapwork.after(session, entity, system, task_id))
+    return redirect(url_for("ui.workbench", system=system, domain=entity.name, code=following, say=say), HTTPStatus.SEE_OTHER)
+
+
+def _ruling() -> Ruling:
+    """The button that was pressed: a verdict, and the golden record it names."""
+    verdict, _, candidate = request.form.get("ruling", "").partition(" ")
+    return Ruling(verdict, version(), uuid_of(candidate) if candidate else None, reason("reason"), day("until"))
+
+
+def _task(task_id: str, entity: EntityType, system: str) -> TaskView:
+    """A mapping task of this system and domain, as the API reads it: in scope, and audited where it is of patients."""
+    found: TaskView = get_one(task_id=task_id)[0]
+    asked = found.detail.get("target") or found.detail.get("system")
+    if found.domain != entity.name or found.kind != "mapping" or asked != system:
+        raise NotFound
+    return found
+
+
+def undo_mapping(system: str, domain: str) -> Response | Page:
+    """Take back one's own latest act in this queue, be it one code or a hundred."""
+    entity = entity_of(concord().entities, domain)
+    policy.check(actor(), Verb.DECIDE, entity.name)
+    decision, batch = request.form.get("decision", ""), request.form.get("batch", "")
+    try:
+        if batch:
+            database().run(lambda session: mapwork.undo_batch(session, entity, _reader(), uuid_of(batch)))
+        else:
+            delete_decision({"reason": "", "dry_run": False}, decision_id=decision)
+    except Conflict as error:
+        return _page(system, domain, "", problem=remedy(error), status=status_of(error))
+    return redirect(url_for("ui.workbench", system=system, domain=domain, say="undone"), HTTPStatus.SEE_OTHER)
+
+
+def plan_mapping(system: str, domain: str) -> Page:
+    """What one act would make of all open codes that begin alike; nothing is stored."""
+    entity = entity_of(concord().entities, domain)
+    policy.check(actor(), Verb.DECIDE, entity.name)
+    prefix, chosen = clean_text(request.form.get("prefix", "")), request.form.get("target", "")
+    try:
+        least = [float(code) for code, _ in LEAST if code == chosen]
+        target: UUID | float = least[0] if least else uuid_of(chosen)
+        found = database().run(lambda session: mapwork.plan(session, entity, _reader(), system, prefix, target))
+    except Invalid as error:
+        return _page(system, domain, request.form.get("code", ""), problem=remedy(error), status=status_of(error))
+    return show("plan", system=system, entity=entity, prefix=prefix, plan=found, reasons=REASONS, section="ui.mappings")
+
+
+def apply_mapping(system: str, domain: str) -> Response | Page:
+    entity = entity_of(concord().entities, domain)
+    policy.check(actor(), Verb.DECIDE, entity.name)
+    wanted = [_item(text) for text in request.form.getlist("item")]
+    try:
+        done = database().run(lambda session: mapwork.apply(session, entity, _reader(), wanted, reason("reason")))
+    except (Conflict, Invalid) as error:
+        return _page(system, domain, "", problem=remedy(error), status=status_of(error))
+    say = f"{done.done}-mapped" + (f"-{done.skipped}-skipped" if done.skipped else "")
+    return redirect(url_for("ui.workbench", system=system, domain=domain, say=say), HTTPStatus.SEE_OTHER)
+
+
+def _item(text: str) -> tuple[UUID, int, UUID]:
+    """Task, its version and the golden record, as the plan was shown."""
+    task_id, _, rest = text.partition(" ")
+    seen, _, golden_id = rest.partition(" ")
+    if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
+        raise Stale
+    return uuid_of(task_id), int(seen), uuid_of(golden_id)
+
+
+def _page(system: str, domain: str, code: str, *, text: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
+    entity = entity_of(concord().entities, domain)
+
+    def work(session: Session) -> dict[str, Any]:
+        return {
+            "reach": mapwork.reach(session, actor(), entity.name, system),
+            "queue": mapwork.queue(session, entity, _reader(), system, request.args.get("cursor")),
+            "last": mapwork.last(session, entity, actor(), system),
+            "found": find(session, entity, text) if text and policy.can(actor(), Verb.SEARCH, entity.name) else (),
+        }
+
+    held = database().run(work)
+    chosen = _chosen(entity, system, code, held["queue"].items)
+    return show(
+        "workbench",
+        status,
+        system=system,
+        entity=entity,
+        code=chosen,
+        candidates=_candidates(chosen, held["found"]),
+        text=text,
+        reasons=REASONS,
+        least=LEAST,
+        may_decide=policy.can(actor(), Verb.DECIDE, entity.name),
+        problem=problem,
+        said=_said(request.args.get("say", "")),
+        reason=request.form.get("reason", ""),
+        section="ui.mappings",
+        **held,
+    )
+
+
+def _chosen(entity: EntityType, system: str, code: str, queue: Sequence[mapwork.Code]) -> TaskView | None:
+    """The code that is asked for, else the first of the queue. One settled meanwhile is shown as what became of it."""
+    if code:
+        return _task(code, entity, system)
+    return _task(str(queue[0].task_id), entity, system) if queue else None
+
+
+def _candidates(chosen: TaskView | None, found: Sequence[SearchHit]) -> list[Mapping[str, Any]]:
+    """What was looked for before what is suggested: at most nine have a key each."""
+    looked = [{"golden_id": str(hit.id), "display": hit.display, "reason": "", "score": None, "system": "", "value": ""} for hit in found]
+    known = {each["golden_id"] for each in looked}
+    suggested = () if chosen is None else chosen.detail.get("candidates", ())
+    return [*looked, *(each for each in suggested if each["golden_id"] not in known)]
+
+
+def _said(say: str) -> str:
+    """What has just been done, in words; an address can say nothing else."""
+    plain = {"mapped": "Mapped. z to undo", "aside": "Set aside. z to undo", "undone": "Taken back"}
+    numbers = [part for part in say.split("-") if part.isascii() and part.isdigit() and len(part) < 5]
+    if say not in plain and numbers:
+        skipped = f", {numbers[1]} had been settled by others" if len(numbers) > 1 else ""
+        return f"{numbers[0]} codes mapped{skipped}. z to undo"
+    return plain.get(say, "")
+
+
+def _reader() -> Reader:
+    return Reader(actor(), request_id())

@@ -1,0 +1,90 @@
+"""An own load generator: raw HTTP/1.1 over kept-alive connections, in a process of its own.
+
+Closed loop: every connection sends as soon as it was answered. Open loop: requests start when a clock says so, and their time counts from
+that moment, so that a stalled server cannot hide the requests it kept waiting (performance.md section 5).
+"""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run gave: answers a second, seconds per answer in ascending order, and answers that were not 200."""
+
+    rate: float
+    seconds: list[float]
+    errors: int
+
+    def percentile(self, share: float) -> float:
+        return self.seconds[min(len(self.seconds) - 1, int(len(self.seconds) * share))]
+
+
+def closed(port: int, requests: Sequence[bytes], seconds: float, connections: int = CONNECTIONS) -> Measured:
+    return _elsewhere(port, requests, seconds, connections, 0.0)
+
+
+def open_loop(port: int, requests: Sequence[bytes], seconds: float, rate: float, connections: int = CONNECTIONS) -> Measured:
+    return _elsewhere(port, requests, seconds, connections, rate)
+
+
+def _elsewhere(port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float) -> Measured:
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_run, (port, list(requests), seconds, connections, rate))
+
+
+def _run(port: int, requests: list[bytes], seconds: float, connections: int, rate: float) -> Measured:
+    return asyncio.run(_load(port, requests, seconds, connections, rate))
+
+
+async def _load(port: int, requests: list[bytes], seconds: float, connections: int, rate: float) -> Measured:
+    times: list[float] = []
+    errors = [0]
+    begin = time.perf_counter()
+
+    async def one(number: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        turn = number
+        while True:
+            intended = begin + turn / rate if rate else time.perf_counter()
+            if intended - begin >= seconds:
+                break
+            await asyncio.sleep(max(0.0, intended - time.perf_counter()) if rate else 0)
+            writer.write(requests[turn % len(requests)])
+            if not await _answered(reader):
+                errors[0] += 1
+            times.append(time.perf_counter() - intended)
+            turn += connections
+        writer.close()
+
+    await asyncio.gather(*(one(number) for number in range(connections)))
+    return Measured(len(times) / (time.perf_counter() - begin), sorted(times), errors[0])
+
+
+async def _answered(reader: asyncio.StreamReader) -> bool:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    await reader.readexactly(length)
+    return head.startswith(b"HTTP/1.1 200")
+
+
+def get(path: str, key: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}\r\n".encode()
+
+
+def post(path: str, body: object, key: str = "") -> bytes:
+    content = orjson.dumps(body)
+    about = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: bench\r\n{_authorization(key)}{about}\r\n".encode() + content
+
+
+def _authorization(key: str) -> str:
+    return f"Authorization: Bearer {key}\r\n" if key else ""

@@ -1,0 +1,31 @@
+"""One job of a load in a process of its own, measured: python -m tests.bench.load_job DATABASE_URL HOME JOB"""
+
+import cProfile
+import json
+import os
+import pstats
+import resource
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+from mdm.db import Database
+from mdm.load_jobs import load_handlers
+from mdm.running import Hand
+
+if __name__ == "__main__":
+    url, home, job = sys.argv[1:]
+    profile = cProfile.Profile() if os.environ.get("BENCH_PROFILE") else None
+    began = time.perf_counter()
+    if profile is not None:
+        profile.enable()
+    Hand(Database(url), "bench", lambda: False, load_handlers(Path(home), 2)).take(UUID(job))
+    took = time.perf_counter() - began
+    if profile is not None:
+        profile.disable()
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("cumulative").print_stats(45)
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    processor = sum(each.ru_utime + each.ru_stime for each in used)
+    peak = sum(each.ru_maxrss for each in used) / 1024
+    print(json.dumps({"seconds": round(took, 1), "processor_seconds": round(processor, 1), "peak_mb": round(peak)}))

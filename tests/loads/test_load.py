@@ -1,0 +1,238 @@
+"""A load from the file to the report: what the plan says, what apply makes of it, what undo leaves."""
+
+from dataclasses import replace
+
+import pytest
+
+from mdm import loads
+from mdm.access import SYSTEM_ACTOR, Role
+from mdm.db import execute
+from mdm.entities import ENTITY_TYPES
+from mdm.errors import Conflict, NotFound, PlanStale
+from mdm.identity import Act, merge
+from mdm.invariants import violations
+from mdm.load_rejected import rejects_csv
+from mdm.load_undo import preview
+from tests.bench.people import known
+from tests.loads.conftest import CHANGED, as_csv, deliver, mercy, partition, rows, state
+
+PATIENT = ENTITY_TYPES["patient"]
+
+
+def sound(database):
+    return database.run(lambda session: violations(session, deep=True)) == []
+
+
+def test_a_plan_changes_nothing(people, loader):
+    before = state(people)
+    view = loader.plan(as_csv(mercy()))
+    assert view.plan["state"] == "ready"
+    assert state(people) == before
+
+
+def test_every_row_has_one_outcome_and_the_plan_comes_true(people, loader):
+    planned = loader.plan(as_csv(mercy()))
+    applied = loader.apply(planned)
+    assert sum(planned.counts[name] for name in ("new", "linked", "review", "updated", "unchanged", "rejected")) == 100
+    assert planned.counts["linked"] > 20
+    assert {**planned.counts, "waiting": 0} == applied.applied
+    assert sound(people)
+
+
+def test_counts_equal_what_is_stored(people, loader):
+    before = rows(people, "select count(*) from golden_record where status = 'active'")[0][0]
+    applied = loader.load(as_csv(mercy())).applied
+    after = rows(people, "select count(*) from golden_record where status = 'active'")[0][0]
+    assert after - before == applied["new"] + applied["review"]
+    assert rows(people, "select count(*) from source_record where system = 'ehr-mercy'")[0][0] == sum(applied[name] for name in CHANGED)
+
+
+def test_a_load_gives_the_partition_of_deliveries(people, loader, new_database_of_people):
+    loader.load(as_csv(mercy()))
+    deliver(new_database_of_people, [replace(row, system="ehr-mercy") for row in mercy()])
+    assert partition(people) == partition(new_database_of_people)
+
+
+@pytest.fixture
+def new_database_of_people(new_database):
+    from mdm.migrate import migrate
+    from tests.bench.people import delivered
+    from tests.conftest import register_systems
+
+    made = new_database()
+    migrate(made)
+    register_systems(made)
+    deliver(made, [delivered(number) for number in range(200)])
+    return made
+
+
+def test_the_same_bytes_again_are_the_same_load(people, loader):
+    content = as_csv(mercy())
+    first = loader.load(content)
+    again = loader.plan(content, name="other name.csv")
+    assert again.same_as == first.id
+    assert again.counts["unchanged"] == 100
+    with pytest.raises(Conflict, match="nothing to do"):
+        loader.apply(again)
+
+
+def test_of_a_changed_file_only_the_changed_rows_count(people, loader):
+    deliveries = mercy()
+    loader.load(as_csv(deliveries))
+    changed = [replace(deliveries[0], attributes={**deliveries[0].attributes, "phone": "617-555-0199"}), *reversed(deliveries[2:])]
+    view = loader.plan(as_csv(changed))
+    assert (view.counts["updated"], view.counts["unchanged"], view.counts["absent"]) == (1, 98, 1)
+    assert loader.apply(view).applied["updated"] == 1
+
+
+def test_a_key_that_stands_twice_is_refused_the_second_time(people, loader):
+    deliveries = mercy()
+    view = loader.plan(as_csv([*deliveries, replace(deliveries[0], attributes={**deliveries[0].attributes, "city": "Salem"})]))
+    assert view.counts["rejected"] == 1
+    assert [rail["code"] for rail in view.plan["report"]["guard_rails"]] == ["key_not_unique"]
+    with pytest.raises(Conflict, match="guard rail"):
+        loader.apply(view)
+    assert loader.apply(view, despite=("key_not_unique",)).applied["rejected"] == 1
+
+
+def test_rejected_rows_come_back_as_a_file_that_loads_once_mended(people, loader):
+    deliveries = mercy(again=range(0))
+    broken = [replace(deliveries[0], key=""), *deliveries[1:]]
+    view = loader.load(as_csv(broken))
+    content = people.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, view.id)).decode("utf-8-sig")
+    assert "missing_key" in content
+    mended = content.replace(
+        ",," + deliveries[0].attributes["address_line"], f",{deliveries[0].key},{deliveries[0].attributes['address_line']}"
+    )
+    again = loader.plan(mended.encode())
+    assert (again.counts["rejected"], again.counts["new"]) == (0, 1)
+
+
+def test_a_plan_is_stale_once_something_that_it_touches_has_changed(people, loader):
+    view = loader.plan(as_csv(mercy()))
+    deliver(people, [replace(known(3, 7), system="ehr-north", key="00000003")])
+    with pytest.raises(PlanStale) as refused:
+        loader.apply(view)
+    assert {problem.code for problem in refused.value.problems} == {"golden_records_changed"}
+    assert rows(people, "select count(*) from source_record where system = 'ehr-mercy'")[0][0] == 0
+    again = loader.plan_again(view.id)
+    assert again.plan["report"]["difference"]["replaces"] == str(view.plan_id)
+    assert loader.apply(again).status == "applied"
+
+
+def test_a_plan_outlives_what_does_not_touch_it(people, loader):
+    view = loader.plan(as_csv(mercy(again=range(5))))
+    deliver(people, [known(150, 3)])
+    assert loader.apply(view).status == "applied"
+    assert sound(people)
+
+
+def test_whoever_came_meanwhile_is_met(people, loader):
+    """A delivery between plan and apply that is the same person as a row which the plan found to be alone."""
+    view = loader.plan(as_csv(mercy()))
+    twin = replace(mercy()[0], system="ehr-north", key="twin")
+    deliver(people, [twin])
+    loader.apply(view)
+    assert any({("ehr-north", "twin"), ("ehr-mercy", mercy()[0].key)} <= group for group in partition(people))
+    assert sound(people)
+
+
+def test_undo_restores_the_state(people, loader):
+    before = state(people)
+    view = loader.load(as_csv(mercy()))
+    assert state(people) != before
+    undone = loader.undo(view)
+    assert undone.status == "undone"
+    assert state(people) == before
+    assert sound(people)
+
+
+def test_undo_restores_what_was_updated(people, loader):
+    deliveries = mercy()
+    loader.load(as_csv(deliveries))
+    before = state(people)
+    changed = [replace(row, attributes={**row.attributes, "phone": f"617-555-{n:04d}"}) for n, row in enumerate(deliveries[:30])]
+    content = as_csv([*changed, *mercy(new=range(2_000, 2_010), again=range(0))])
+    view = loader.apply(loader.plan(content), despite=("volume_off",))
+    assert view.applied["updated"] == 30
+    assert state(people) != before
+    loader.undo(view)
+    assert state(people) == before
+    assert sound(people)
+
+
+def test_what_was_undone_can_be_loaded_again(people, loader):
+    content = as_csv(mercy())
+    view = loader.load(content)
+    first = partition(people)
+    loader.undo(view)
+    again = loader.load(content)
+    assert again.same_as is None
+    assert again.applied == view.applied
+    assert partition(people) == first
+    assert sound(people)
+
+
+def test_undo_keeps_what_a_person_decided_and_lists_it(people, loader):
+    view = loader.load(as_csv(mercy()))
+    golden, other = (row[0] for row in rows(people, _TWO_NEW, (view.plan_id,)))
+    people.run(lambda session: merge(session, PATIENT, golden, [other], Act(actor=SYSTEM_ACTOR, reason="same", request_id="t")))
+    expected = people.run(lambda session: preview(session, SYSTEM_ACTOR, view.id))
+    undone = loader.undo(view)
+    told = undone.plan["report"]["undo"]
+    assert {each["why"] for each in told["kept"]} == {"decided"}
+    assert told["counts"]["kept"] == expected.counts["kept"] == 2
+    assert rows(people, "select count(*) from source_record where system = 'ehr-mercy' and status = 'active'")[0][0] == 2
+    assert sound(people)
+
+
+_TWO_NEW = (
+    "select l.golden_id from load_row x join link l on l.record_id = x.record_id and l.recorded_to is null"
+    " where x.plan_id = %s and x.became = 'new' and x.way = 'bulk' order by x.no limit 2"
+)
+
+
+def test_undo_keeps_what_was_delivered_since(people, loader):
+    deliveries = mercy()
+    view = loader.load(as_csv(deliveries))
+    deliver(people, [replace(deliveries[5], system="ehr-mercy", attributes={**deliveries[5].attributes, "city": "Salem"})])
+    undone = loader.undo(view)
+    assert [each["why"] for each in undone.plan["report"]["undo"]["kept"]] == ["delivered again"]
+    assert rows(people, "select key from source_record where system = 'ehr-mercy' and status = 'active'") == [(deliveries[5].key,)]
+
+
+def test_a_large_load_needs_a_second_person(people, loader):
+    view = loader.plan(as_csv(mercy()))
+    first, second = replace(SYSTEM_ACTOR, name="ann"), replace(SYSTEM_ACTOR, name="bob")
+    assert loader.apply(view, actor=first, approval_rows=10).status == "planned"
+    assert loader.apply(view, actor=first, approval_rows=10).status == "planned"
+    applied = loader.apply(view, actor=second, approval_rows=10)
+    assert (applied.status, applied.asked_by, applied.approved_by) == ("applied", "ann", "bob")
+
+
+def test_waves_follow_each_other(people, loader):
+    deliveries = mercy()
+    view = loader.plan(as_csv(deliveries))
+    women = sum(row.attributes["sex"] == "F" for row in deliveries)
+    half = loader.apply(view, wave={"sex": "F"})
+    assert half.status == "applying"
+    assert half.applied["waiting"] == 100 - women
+    whole = loader.apply(view)
+    assert whole.status == "applied"
+    assert {**view.counts, "waiting": 0} == whole.applied
+
+
+def test_a_load_of_another_domain_or_system_does_not_exist(people, loader):
+    view = loader.plan(as_csv(mercy()))
+    for scope in ({"domains": frozenset({"payer"})}, {"systems": frozenset({"ehr-north"})}):
+        stranger = replace(SYSTEM_ACTOR, role=Role.LOADER, grants=frozenset(), **scope)
+        with pytest.raises(NotFound):
+            people.run(lambda session, who=stranger: loads.get(session, who, view.id))
+
+
+def test_rows_in_are_rows_out_by_order_of_the_database(people, loader):
+    from mdm.db import DatabaseError
+
+    view = loader.plan(as_csv(mercy()))
+    with pytest.raises(DatabaseError, match="every_row_has_one_outcome"):
+        people.run(lambda session: execute(session, "update load_count set new = new + 1 where plan_id = %s", (view.plan_id,)))
