@@ -137,6 +137,8 @@ class Tally:
 
 def _unpacked(source: BinaryIO, part: zipfile.ZipInfo, tally: Tally) -> Iterator[bytes]:
     """The bytes of one part as they are in the file. zipfile stops where the header promises the end; a parser may not."""
+    if part.header_offset < 0:
+        raise zipfile.BadZipFile
     source.seek(part.header_offset)
     local = source.read(_LOCAL_HEADER)
     if len(local) < _LOCAL_HEADER:

@@ -29,6 +29,12 @@ class Header:
     skipped: int = 0
     notes: tuple[str, ...] = ()
 
+    def sound_batch(self, first: int, rows: Sequence[Sequence[str]]) -> RawBatch:
+        """Rows of sound text: where all are as wide as the header and none is blank, nobody need look at them one by one."""
+        if self.skipped or {*map(len, rows)} != {len(self.names)} or not all(map(any, rows)):
+            return self.batch(first, [(row, None) for row in rows])
+        return RawBatch([*map(tuple, rows)], [*range(first, first + len(rows))], [])
+
     def batch(self, first: int, records: Sequence[Record]) -> RawBatch:
         """The rows numbered from `first` on, good and bad ones apart; blank rows are none."""
         width = len(self.names)

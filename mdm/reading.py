@@ -63,7 +63,7 @@ def read_golden(
     policy.check(reader.actor, Verb.READ, entity.name)
     view = golden.read(session, entity, golden_id, as_of=as_of, known_at=known_at)
     own = _own(session, entity, reader.actor, view.id)
-    values = _values(entity, reader.actor, view.values, own)
+    values = shown_values(entity, reader.actor, view.values, own)
     _audit(session, entity, reader, "golden:read", [view.id], values)
     return replace(
         view,
@@ -147,7 +147,7 @@ def _changes(
     seen: Mapping[UUID, history.Origin],
 ) -> Iterator[history.Change]:
     plain = [view.values if view else {} for view in sides]
-    shown = [_values(entity, actor, values, own) for values in plain]
+    shown = [shown_values(entity, actor, values, own) for values in plain]
     source = [view.provenance if view else {} for view in sides]
     for name in (attribute.name for attribute in entity.attributes):
         before, after = (side.get(name) for side in shown)
@@ -285,7 +285,8 @@ def _normal_forms(entity: EntityType, name: str, raw: object) -> set[str]:
     return {reading.value or "" for reading in readings} | set(texts)
 
 
-def _values(entity: EntityType, actor: Actor, found: Mapping[str, Any], own: Own | None) -> Shown:
+def shown_values(entity: EntityType, actor: Actor, found: Mapping[str, Any], own: Own | None) -> Shown:
+    """Attributes cut to what the systems in scope said, and masked; what is left of none is left out."""
     kept = {name: cut for name, value in found.items() if (cut := _cut(value, own, name))}
     return mask.values(entity, actor, kept)
 
@@ -323,7 +324,7 @@ def _held(actor: Actor, held: golden.Held) -> golden.Held:
 
 
 def _version(entity: EntityType, actor: Actor, version: golden.GoldenVersionView, own: Own | None) -> golden.GoldenVersionView:
-    values = _values(entity, actor, version.values, own)
+    values = shown_values(entity, actor, version.values, own)
     return replace(version, values=values, provenance=_provenance(entity, actor, version.provenance, values, own))
 
 
