@@ -17,6 +17,7 @@ from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.jsonio import dumps, loads
 from mdm.load_files import open_table
+from mdm.load_profile import Finding, Profiler
 from mdm.load_rows import Packed, Row, line, pack, unpack
 from mdm.load_source import Source
 from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
@@ -71,20 +72,23 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The columns of the file, and how many rows each named step changed."""
+    """The columns of the file, how many rows each named step changed, and what was found to be wrong with many cells at once."""
 
     header: Sequence[str]
     applied: Mapping[str, int]
+    findings: Sequence[Finding]
 
 
 def stage(run: Run, plan_id: UUID, source: Source) -> Staged:
     """Make every row of the file ready."""
     table = open_table(source.path, name=source.name, options=source.options)
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
+    profiler = Profiler(source.entity, table.header, source.columns)
     done = run.effect(lambda session: fetch(session, _PIECES, (plan_id,))[0][0])
     seen: dict[str, int] = {}
     rows = 0
     for number, batch in enumerate(table.batches(PIECE_ROWS)):
+        profiler.add(batch.rows)
         read = list(_converted(converter, batch, seen))
         rows += len(read)
         if number < done:
@@ -93,7 +97,7 @@ def stage(run: Run, plan_id: UUID, source: Source) -> Staged:
         run.effect(piece.write)
         if number % 10 == 0:
             run.tell_far("reading", rows)
-    return Staged(table.header, dict(converter.applied))
+    return Staged(table.header, dict(converter.applied), profiler.findings())
 
 
 _PIECES: LiteralString = "select count(*) from load_piece where plan_id = %s and way = 'staged'"
