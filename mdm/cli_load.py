@@ -70,7 +70,7 @@ def _add_reading(parser: ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="E")
     parser.add_argument("--delimiter", metavar="C")
     parser.add_argument("--sheet", metavar="S")
-    parser.add_argument("--header-row", type=int, default=1, metavar="N")
+    parser.add_argument("--header-row", type=int, metavar="N", help="where the names stand; else the first row with anything in it")
 
 
 def _plan(settings: Settings, asked: Namespace) -> int:
