@@ -63,7 +63,7 @@ class Load(Base):
 
 
 class LoadPlan(Base):
-    """What a load would do, found out at one moment; changed facts make it stale. `mark`: the last event that it knows, -1 before it began."""
+    """What a load would do, found out at one moment; changed facts make it stale. `mark`: the last event it knows of, -1 at first."""
 
     __tablename__ = "load_plan"
     id: Mapped[UUID] = mapped_column(primary_key=True)
