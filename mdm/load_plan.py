@@ -48,7 +48,7 @@ def plan_load(run: Run, home: Path, room: Room) -> None:
     if same is not None:
         run.conclude(lambda session: conclude_same(session, load_id, plan_id, same))
         return
-    staged = stage(run, plan_id, source)
+    staged = stage(run, plan_id, source, home)
     run.tell("comparing")
     matched = _matched(run, source, plan_id, room)
     run.tell("arranging")
