@@ -183,6 +183,12 @@ BROKEN: tuple[Broken, ...] = (
         "long name.csv, row 1, column B: the column's name has more than 200 characters",
         "long_name",
     ),
+    Broken(
+        "bad name.csv",
+        text("id,na\0me\n1,2\n"),
+        "bad name.csv, row 1, column B: the column's name has a NUL or broken characters",
+        "bad_name",
+    ),
     Broken("no kind", raw(_GOOD), "no kind: the name does not tell what kind of file this is", "unknown_kind"),
     Broken("array.json", text('[{"id": 1}]'), "array.json: a JSON document cannot be loaded", "unknown_kind"),
     # packed
