@@ -36,7 +36,7 @@ class LoadForm(Schema):
     encoding = text(load_default=None)
     delimiter = text(load_default=None)
     sheet = text(load_default=None)
-    header_row = fields.Integer(load_default=1, validate=validate.Range(1, 1000))
+    header_row = fields.Integer(load_default=None, validate=validate.Range(1, 1000))
 
 
 class LoadQuery(Schema):

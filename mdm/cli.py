@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_match
+from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_mapping, cli_match
 from mdm.cli_shared import current_database, database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -91,6 +91,7 @@ def _parser() -> ArgumentParser:
     cli_explain.add_parser(match_commands)
     cli_feed.add_parser(commands)
     cli_export.add_parser(commands)
+    cli_mapping.add_parser(commands)
     cli_load.add_parser(commands)
     cli_backup.add_parsers(commands)
     cli_audit.add_parser(commands)

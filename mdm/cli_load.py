@@ -44,6 +44,11 @@ def add_parser(commands: Any) -> None:
     watch.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="how often to look (10)")
     watch.add_argument("--once", action="store_true", help="end when nothing is left, for a system timer")
     _command(below, "status", _status, "LOAD", "a load, its plan, its job")
+    _command(below, "report", _report, "LOAD", "the sign-off report as a web page, on standard output")
+    blank = below.add_parser("template", help="a blank workbook for a domain, to be filled in")
+    blank.add_argument("what", metavar="FILE", help="where to write it, such as patients.xlsx")
+    blank.add_argument("--domain", required=True, metavar="D")
+    blank.set_defaults(command=_template)
     _command(below, "rejects", _rejects, "LOAD", "the rejected rows as CSV, to be corrected and loaded again")
 
 
@@ -65,7 +70,7 @@ def _add_reading(parser: ArgumentParser) -> None:
     parser.add_argument("--encoding", metavar="E")
     parser.add_argument("--delimiter", metavar="C")
     parser.add_argument("--sheet", metavar="S")
-    parser.add_argument("--header-row", type=int, default=1, metavar="N")
+    parser.add_argument("--header-row", type=int, metavar="N", help="where the names stand; else the first row with anything in it")
 
 
 def _plan(settings: Settings, asked: Namespace) -> int:
@@ -235,6 +240,26 @@ def _status(settings: Settings, asked: Namespace) -> None:
     with current_database(settings) as database:
         view = database.run(lambda session: loads.get(session, SYSTEM_ACTOR, load_id))
     _print(view, asked, {"load_id": str(view.id), **asdict(view)}, _status_lines(view))
+
+
+def _report(settings: Settings, asked: Namespace) -> None:
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.load_signoff import sign_off
+
+    load_id = _id(asked.what, "LOAD")
+    with current_database(settings) as database:
+        report = database.run(lambda session: sign_off(session, SYSTEM_ACTOR, load_id))
+    if asked.json:
+        _print_json(report.as_json())
+    else:
+        print(report.as_html())
+
+
+def _template(_: Settings, asked: Namespace) -> None:
+    from mdm.load_template import blank_template
+
+    Path(asked.what).write_bytes(blank_template(domain(asked.domain)))
+    print(f"{asked.what}: fill it in and plan it with mdm load plan {asked.what} --domain {asked.domain} --system S")
 
 
 def _rejects(settings: Settings, asked: Namespace) -> None:

@@ -16,8 +16,6 @@ from mdm.exports import Cell, Column, Extract
 from mdm.jsonio import dumps
 from mdm.load_formulas import neutralise
 
-FORMATS = ("csv", "parquet")
-
 _KINDS: dict[str, Any] = {
     "text": pa.string(),
     "texts": pa.list_(pa.string()),

@@ -1,7 +1,7 @@
 """CSV and TSV: the delimiter found, the header checked, rows read one by one. After a broken row, the next one stands alone."""
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -57,10 +57,10 @@ def _delimiter(file: Stored, sample: list[str], chosen: str | None) -> tuple[str
 
 
 def _evidence(sample: list[str], delimiter: str) -> tuple[int, int]:
-    """How many rows are as wide as the header, then how wide that is: a delimiter that splits nothing is none."""
-    widths = [len(row) for row in csv.reader(sample, delimiter=delimiter) if row]
-    width = widths[0] if widths else 0
-    return (widths.count(width), width) if width > 1 else (0, 0)
+    """How many rows have the width that most have, then that width: a delimiter that splits nothing is none."""
+    widths = Counter(len(row) for row in csv.reader(sample, delimiter=delimiter) if row)
+    width, count = max(widths.items(), key=lambda each: (each[1], each[0]), default=(0, 0))
+    return (count, width) if width > 1 else (0, 0)
 
 
 class _Source:

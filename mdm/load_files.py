@@ -30,12 +30,22 @@ _OPEN: dict[str, Callable[[Stored, Options], Table]] = {
     ".ndjson": open_ndjson,
     ".jsonl": open_ndjson,
 }
-FORMATS = ("csv", "tsv", "xlsx", "parquet", "ndjson")
+_OTHERS = {
+    ".xls": "a workbook of the old kind",
+    ".xlsb": "a binary workbook",
+    ".ods": "an OpenDocument sheet",
+    ".json": "a JSON document",
+    ".xml": "an XML document",
+    ".pdf": "a PDF document",
+    ".zip": "an archive",
+}
 
 
 def open_table(path: Path, *, name: str, options: Options | None = None) -> Table:
     """Raises UnusableFile. `name`: what the file is called in messages, and by whose ending its kind is told."""
     ending = Path(name.lower().removesuffix(".gz")).suffix
+    if ending in _OTHERS:
+        raise refusal(name, "unknown_kind", f"{_OTHERS[ending]} cannot be loaded", "save its table as .xlsx or CSV")
     if ending not in _OPEN or (name.lower().endswith(".gz") and _OPEN[ending] not in {open_csv, open_ndjson}):
         remedy = "name it .csv, .tsv, .xlsx, .parquet or .ndjson, for what it is; text may be packed as .gz"
         raise refusal(name, "unknown_kind", "the name does not tell what kind of file this is", remedy)

@@ -12,6 +12,7 @@ from mdm.consumers import affected
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps
 from mdm.load_match import Matched, Verdict
+from mdm.load_profile import unsettled
 from mdm.load_rows import Row
 from mdm.load_source import Source
 from mdm.load_stage import Fact, Staged
@@ -75,6 +76,7 @@ def conclude(session: Session, making: Making) -> None:
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
         "header": list(making.staged.header),
         "steps": dict(making.staged.applied),
+        "findings": [asdict(finding) for finding in making.staged.findings],
         "thresholds": {"review": scorer.model.thresholds.review, "link": scorer.model.thresholds.link},
         "simulation": _simulation(matched, scorer.model.thresholds.review, scorer.model.thresholds.link),
         "golden_merges": len(matched.merges),
@@ -167,7 +169,11 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
         (shared > 0, Rail("identifier_shared", shared, 0, "rows of different entities claim one exclusive identifier")),
         (change > VOLUME_CHANGE_MAX, Rail("volume_off", rows, VOLUME_CHANGE_MAX, "the number of rows differs much from the last load's")),
     )
-    return [rail for hit, rail in checks if hit]
+    unchosen = (
+        Rail(each.code, each.rows, 0, f"column {each.column}: {each.message}")
+        for each in unsettled(making.staged.findings, making.source.steps)
+    )
+    return [*(rail for hit, rail in checks if hit), *unchosen]
 
 
 _FORMER_ROWS: LiteralString = (

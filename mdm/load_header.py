@@ -141,6 +141,9 @@ def _check_each(name: str, row: int, names: list[str]) -> None:
             raise refusal(name, "unnamed_column", "the column has no name", "name it or delete it", row=row, column=letter(place))
         if len(each) > 200:
             raise refusal(name, "long_name", "the column's name has more than 200 characters", "shorten it", row=row, column=letter(place))
+        if cell_problem(each) is not None:
+            fault = "the column's name has a NUL or broken characters"
+            raise refusal(name, "bad_name", fault, "write it anew, or choose the encoding", row=row, column=letter(place))
         other = first.setdefault(each.casefold(), place)
         if other != place:
             fault = f"the column has the name of column {letter(other)}"

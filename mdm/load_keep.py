@@ -1,6 +1,7 @@
 """Uploaded files below MDM_HOME: written under another name first, so that a file that is there is whole."""
 
 import os
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import UUID
 
 FOLDER = "loads"
 _BLOCK_BYTES = 1 << 20
+_ENDING = re.compile(r"(\.[a-z0-9]{1,10}){0,2}\Z")  # what the file is called otherwise is only told
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ def keep(home: Path, load_id: UUID, content: IO[bytes], name: str) -> Kept:
     """Keep the file of a load. Raises OSError where the disk is full; then nothing is left."""
     folder = home / FOLDER / str(load_id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"file{''.join(Path(name).suffixes[-2:])[:20]}"
+    ending = _ENDING.search(name.lower())
+    path = folder / f"file{ending[0] if ending else ''}"
     part = path.with_name(path.name + ".part")
     digest, size = sha256(), 0
     try:

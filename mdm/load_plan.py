@@ -48,7 +48,7 @@ def plan_load(run: Run, home: Path, room: Room) -> None:
     if same is not None:
         run.conclude(lambda session: conclude_same(session, load_id, plan_id, same))
         return
-    staged = stage(run, plan_id, source)
+    staged = stage(run, plan_id, source, home)
     run.tell("comparing")
     matched = _matched(run, source, plan_id, room)
     run.tell("arranging")
@@ -67,7 +67,7 @@ def _begin(session: Session, plan_id: UUID, domain: str) -> None:
     """What is newer than this mark the plan may not know. Set once: the plan of a job that was begun again is no newer."""
     execute(
         session,
-        "update load_plan set mark = greatest(1, (select coalesce(max(n), 0) from event where domain = %s)) where id = %s and mark = 0",
+        "update load_plan set mark = (select coalesce(max(n), 0) from event where domain = %s) where id = %s and mark < 0",
         (domain, plan_id),
     )
 

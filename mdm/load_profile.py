@@ -89,34 +89,27 @@ class _Seen:
 
 
 class Profiler:
-    """Counts as rows go by."""
+    """Counts, as rows go by, what the columns hold that become something."""
 
     def __init__(self, entity: EntityType, header: Sequence[str], mapping: Mapping) -> None:
-        self._entity, self._header = entity, tuple(header)
-        self._targets = {each.column: each.target for each in mapping}
-        self._seen = [_Seen() for _ in header]
-        self._rows = 0
+        self._entity, self._rows = entity, 0
+        targets = {each.column: each.target for each in mapping}
+        self._seen = [(place, name, targets[name], _Seen()) for place, name in enumerate(header) if name in targets]
 
     def add(self, rows: Sequence[Cells]) -> None:
         self._rows += len(rows)
-        if rows:
-            for seen, cells in zip(self._seen, zip(*rows, strict=True), strict=True):
-                seen.add(cells)
+        for place, _, _, seen in self._seen:
+            seen.add([row[place] for row in rows])
 
     def columns(self) -> tuple[ColumnProfile, ...]:
         return tuple(
             ColumnProfile(name, s.filled, len(s.values), s.shortest, s.longest, s.filled == self._rows > 0 and max(s.values.values()) == 1)
-            for name, s in zip(self._header, self._seen, strict=True)
+            for _, name, _, s in self._seen
         )
 
     def findings(self) -> tuple[Finding, ...]:
         """Those that must be chosen first, then by the number of rows."""
-        found = [
-            finding
-            for name, seen in zip(self._header, self._seen, strict=True)
-            if name in self._targets
-            for finding in self._of(name, self._targets[name], seen)
-        ]
+        found = [finding for _, name, target, seen in self._seen for finding in self._of(name, target, seen)]
         return tuple(sorted(found, key=lambda each: (not each.must_be_chosen, -each.rows)))
 
     def _of(self, name: str, target: str, seen: _Seen) -> list[Finding]:
@@ -130,6 +123,16 @@ class Profiler:
             found.append(_lists(name, seen))
         found.append(_unknown(self._entity, name, target, seen))
         return [finding for finding in found if finding is not None]
+
+
+def unsettled(findings: Sequence[Finding], steps: Sequence[Step]) -> tuple[Finding, ...]:
+    """Those that must be chosen and were not: a step that is switched off is a choice too."""
+    chosen = {(step.kind, step.column) for step in steps}
+    return tuple(
+        finding
+        for finding in findings
+        if finding.must_be_chosen and not any((kind, finding.column) in chosen for kind in {step.kind for step in finding.steps})
+    )
 
 
 def _kind(entity: EntityType, target: str) -> ValueType | None:
@@ -162,7 +165,7 @@ def _scientific(name: str, seen: _Seen) -> Finding | None:
     lost = sum(count for value, count in hit.items() if _lost_digits(value))
     if lost:
         message = f"{rows} cells are in scientific notation, and {lost} of them lost digits for good: export the column again as text"
-        return Finding("lost_digits", name, rows, message, must_be_chosen=True)
+        return Finding("lost_digits", name, rows, message, (Step("plain_numbers", name, on=False),), must_be_chosen=True)
     return Finding("scientific", name, rows, f"{rows} cells are in scientific notation", (Step("plain_numbers", name),))
 
 

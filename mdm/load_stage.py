@@ -6,6 +6,7 @@ A piece commits as a whole; begun again, staging goes on behind the last one. Ro
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.jsonio import dumps, loads
 from mdm.load_files import open_table
+from mdm.load_pool import Place, pieces
+from mdm.load_profile import Finding, Profiler
 from mdm.load_rows import Packed, Row, line, pack, unpack
 from mdm.load_source import Source
 from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
@@ -71,32 +74,39 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The columns of the file, and how many rows each named step changed."""
+    """The columns of the file, how many rows each named step changed, and what was found to be wrong with many cells at once."""
 
     header: Sequence[str]
     applied: Mapping[str, int]
+    findings: Sequence[Finding]
 
 
-def stage(run: Run, plan_id: UUID, source: Source) -> Staged:
+def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     """Make every row of the file ready."""
     table = open_table(source.path, name=source.name, options=source.options)
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
-    done = run.effect(lambda session: fetch(session, _PIECES, (plan_id,))[0][0])
+    done = run.effect(lambda session: {row[0] for row in fetch(session, _PIECES, (plan_id,))})
+    profiler = Profiler(source.entity, table.header, source.columns)
     seen: dict[str, int] = {}
     rows = 0
-    for number, batch in enumerate(table.batches(PIECE_ROWS)):
-        read = list(_converted(converter, batch, seen))
-        rows += len(read)
-        if number < done:
-            continue
-        piece = _Staging(source, plan_id, number, read)
-        run.effect(piece.write)
-        if number % 10 == 0:
-            run.tell_far("reading", rows)
-    return Staged(table.header, dict(converter.applied))
+    place = Place(run.database.url, run.mine, UUID(run.mine.payload["load"]), home)
+    with pieces(run, source, place, _write_piece) as give:
+        for number, batch in enumerate(table.batches(PIECE_ROWS)):
+            profiler.add(batch.rows)
+            read = list(_converted(converter, batch, seen))
+            rows += len(read)
+            if number not in done:
+                give(Read(plan_id, number, read))
+            if number % 10 == 0:
+                run.tell_far("reading", rows)
+    return Staged([_storable(name) for name in table.header], dict(converter.applied), profiler.findings())
 
 
-_PIECES: LiteralString = "select count(*) from load_piece where plan_id = %s and way = 'staged'"
+def _write_piece(run: Run, source: Source, read: "Read") -> None:
+    run.effect(_Staging(source, read).write)
+
+
+_PIECES: LiteralString = "select no from load_piece where plan_id = %s and way = 'staged'"
 _Read = tuple[int, Cells, Delivery | RowReject]
 
 
@@ -115,26 +125,33 @@ def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> I
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """The rows of one piece as they were read: number, cells, and the delivery or why it is none."""
+
+    plan_id: UUID
+    number: int
+    rows: Sequence[_Read]
+
+
+@dataclass(frozen=True, slots=True)
 class _Staging:
     """One piece on its way into the database."""
 
     source: Source
-    plan_id: UUID
-    number: int
-    read: Sequence[_Read]
+    read: Read
 
     def write(self, session: Session) -> None:
         piece = self._made(session)
-        numbers = [no for no, _, _ in self.read]
+        numbers = [no for no, _, _ in self.read.rows]
         facts = dumps([_fact_json(fact) for fact in piece.facts])
-        write_piece(session, self.plan_id, "staged", self.number, pack([facts, *piece.lines], numbers))
+        write_piece(session, self.read.plan_id, "staged", self.read.number, pack([facts, *piece.lines], numbers))
 
     def _made(self, session: Session) -> _Piece:
         source, piece = self.source, _Piece()
-        deliveries = [row for _, _, row in self.read if isinstance(row, Delivery)]
+        deliveries = [row for _, _, row in self.read.rows if isinstance(row, Delivery)]
         known = _known(session, source, [delivery.key for delivery in deliveries])
         systems, scorer = registry(session), current_scorer(session, source.entity)
-        for no, cells, row in self.read:
+        for no, cells, row in self.read.rows:
             if isinstance(row, RowReject):
                 piece.reject(no, None, cells, row)
                 continue

@@ -1,7 +1,8 @@
 """A file becomes a load: looked at, its columns settled, kept below MDM_HOME. Nothing of it is read into the database yet."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -23,6 +24,8 @@ from mdm.loads import LoadView, NewLoad
 from mdm.systems import registry
 
 SAMPLE_ROWS = 500
+NAME_LENGTH_MAX = 200
+_UNNAMEABLE = re.compile("[\x00-\x1f\x7f/\\\\\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ def upload(database: Database, home: Path, actor: Actor, given: Upload, request_
     policy.check(actor, Verb.LOAD, given.entity.name, given.system)
     database.run(lambda session: _check_system(session, given.system))
     steps = [read_step(step).as_json() for step in given.steps]
+    given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
     load_id = new_id()
     kept = keep(home, load_id, given.content, given.name)
     try:

@@ -63,7 +63,7 @@ class Load(Base):
 
 
 class LoadPlan(Base):
-    """What a load would do, found out at one moment; changed facts make it stale. `mark`: the last event that it knows."""
+    """What a load would do, found out at one moment; changed facts make it stale. `mark`: the last event it knows of, -1 at first."""
 
     __tablename__ = "load_plan"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -72,7 +72,7 @@ class LoadPlan(Base):
         CheckConstraint("state in ('making', 'ready', 'blocked', 'replaced', 'applied')", "state"), server_default="making"
     )
     fingerprint: Mapped[Json] = mapped_column(server_default=text("'{}'"))
-    mark: Mapped[int] = mapped_column(BigInteger, server_default=_COUNT)
+    mark: Mapped[int] = mapped_column(BigInteger, server_default=text("-1"))
     report: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
     ready_at: Mapped[datetime | None]

@@ -76,7 +76,7 @@ def _plan() -> None:
         sa.Column("load_id", sa.Uuid(), sa.ForeignKey("load.id", name="fk_load_plan_load_id"), nullable=False),
         sa.Column("state", sa.Text(), nullable=False, server_default="making"),
         sa.Column("fingerprint", postgresql.JSONB(), nullable=False, server_default=EMPTY),
-        sa.Column("mark", sa.BigInteger(), nullable=False, server_default=ZERO),
+        sa.Column("mark", sa.BigInteger(), nullable=False, server_default=sa.text("-1")),
         sa.Column("report", postgresql.JSONB(), nullable=False, server_default=EMPTY),
         sa.Column("created_at", MOMENT, nullable=False, server_default=NOW),
         sa.Column("ready_at", MOMENT),

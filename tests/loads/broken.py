@@ -158,6 +158,13 @@ BROKEN: tuple[Broken, ...] = (
         "double_header",
     ),
     Broken(
+        "title, semicolons.csv",
+        text("Patients of March\nid;name;city\n1;Ann, MD;Troy\n2;Bob;Rome\n"),
+        "title, semicolons.csv, row 1: the header is more than one row, or a title stands above it",
+        "double_header",
+    ),
+    Broken("old.xls", raw(b"\xd0\xcf\x11\xe0" + bytes(600)), "old.xls: a workbook of the old kind cannot be loaded", "unknown_kind"),
+    Broken(
         "same names.csv",
         text("id,name,Name\n1,Ann,Bob\n"),
         "same names.csv, row 1, column C: the column has the name of column B",
@@ -176,8 +183,14 @@ BROKEN: tuple[Broken, ...] = (
         "long name.csv, row 1, column B: the column's name has more than 200 characters",
         "long_name",
     ),
+    Broken(
+        "bad name.csv",
+        text("id,na\0me\n1,2\n"),
+        "bad name.csv, row 1, column B: the column's name has a NUL or broken characters",
+        "bad_name",
+    ),
     Broken("no kind", raw(_GOOD), "no kind: the name does not tell what kind of file this is", "unknown_kind"),
-    Broken("array.json", text('[{"id": 1}]'), "array.json: the name does not tell what kind of file this is", "unknown_kind"),
+    Broken("array.json", text('[{"id": 1}]'), "array.json: a JSON document cannot be loaded", "unknown_kind"),
     # packed
     Broken("torn.csv.gz", packed(_GOOD * 2000, _CUT_GZIP), "torn.csv.gz: the gzip file is damaged or cut off", "torn_gzip"),
     Broken(

@@ -17,6 +17,7 @@ from mdm.load_formulas import neutralise, restore
 from mdm.load_manifest import read_manifest
 from mdm.load_rejects import write_rejects
 from mdm.load_table import BadRow, Options, rejected
+from tests.loads.broken import archive
 
 _CELL = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 _ROWS = st.lists(st.tuples(_CELL, _CELL, _CELL).filter(any), min_size=1, max_size=8)
@@ -127,6 +128,14 @@ def test_errors_of_a_workbook_are_counted(tmp_path):
     book.save(file)
     table, _, _ = read(tmp_path / "f", file.getvalue(), "a.xlsx")
     assert table.notes == ("1 cells hold an error (#N/A, #REF! ...): they are read as empty",)
+
+
+@pytest.mark.parametrize("place", ['r="CV200001"', "r='CV200001'", 'r = "CV200001"', "s='1'\tr =\n'cv200001'"])
+def test_cells_that_lie_far_apart_are_found_however_their_place_is_written(place, tmp_path):
+    sheet = f'<worksheet><sheetData><row r="1"><c r="A1"/></row><row><c {place}><v>1</v></c></row></sheetData></worksheet>'
+    data = archive({"[Content_Types].xml": b"<Types/>", "xl/worksheets/sheet1.xml": sheet.encode()})
+    with pytest.raises(UnusableFile, match="more than 20,000,000 cells"):
+        read(tmp_path / "f", data, "a.xlsx")
 
 
 def test_parquet_gives_every_kind_of_value_as_text(tmp_path):

@@ -39,6 +39,16 @@ def test_every_row_has_one_outcome_and_the_plan_comes_true(people, loader):
     assert sound(people)
 
 
+def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatch):
+    planned = loader.plan(as_csv(mercy()))
+    monkeypatch.setattr("mdm.load_pool.LARGE_BYTES", 1)
+    monkeypatch.setattr("mdm.load_stage.PIECE_ROWS", 30)
+    again = loader.plan_again(planned.id)
+    assert again.plan["state"] == "ready"
+    assert again.counts == planned.counts
+    assert again.plan["report"]["difference"]["rows"] == []
+
+
 def test_counts_equal_what_is_stored(people, loader):
     before = rows(people, "select count(*) from golden_record where status = 'active'")[0][0]
     applied = loader.load(as_csv(mercy())).applied

@@ -1,0 +1,85 @@
+"""Loads over HTTP: upload, plan, apply, undo, rejects; who may, and what bad input gets."""
+
+import io
+
+import pytest
+
+from mdm.load_jobs import load_handlers
+from mdm.running import Hand
+
+PEOPLE = b"key,name,city\nS1,Aldermoor Surgical Supply,Salem\nS2,Birchwood Linen,Boston\n,Dunmore Waste,Salem\n"
+
+
+@pytest.fixture
+def work(clean_database, settings):
+    """Do whatever job waits."""
+    return Hand(clean_database, "hand", lambda: False, load_handlers(settings.home, 1)).drain
+
+
+def send(client, headers, content=PEOPLE, name="suppliers.csv", **fields):
+    form = {"domain": "supplier", "system": "erp-north", **fields, "file": (io.BytesIO(content), name)}
+    return client.post("/v1/loads", data=form, headers=headers, content_type="multipart/form-data")
+
+
+def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work):
+    headers = key("loader")
+    made = send(client, headers)
+    assert made.status_code == 201
+    address = f"/v1/loads/{made.json['load_id']}"
+    assert client.post(f"{address}/plan", json={}, headers=headers).status_code == 202
+    work()
+    planned = client.get(address, headers=headers).json
+    assert planned["counts"] == {"new": 2, "linked": 0, "review": 0, "updated": 0, "unchanged": 0, "rejected": 1, "absent": 0}
+    refused = client.post(f"{address}/apply", json={}, headers=headers)
+    assert (refused.status_code, refused.json["errors"][0]["code"]) == (409, "many_rejects")
+    assert client.post(f"{address}/apply", json={"despite": ["many_rejects"]}, headers=headers).status_code == 202
+    work()
+    applied = client.get(address, headers=headers).json
+    assert (applied["status"], applied["applied"]["new"]) == ("applied", 2)
+    assert "missing_key" in client.get(f"{address}/rejects.csv", headers=headers).text
+    assert client.get(f"{address}/undo", headers=headers).json["counts"]["withdrawn"] == 2
+    assert client.post(f"{address}/undo", json={}, headers=headers).status_code == 202
+    work()
+    assert client.get(address, headers=headers).json["status"] == "undone"
+
+
+def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
+    assert send(client, key("steward")).status_code == 403
+    assert send(client, key("loader", domains=["payer"])).status_code == 403
+    assert send(client, key("loader", systems=["erp-mercy"])).status_code == 403
+    made = send(client, key("loader"))
+    foreign = key("loader", systems=["erp-mercy"])
+    assert client.get(f"/v1/loads/{made.json['load_id']}", headers=foreign).status_code == 404
+    assert client.get("/v1/loads", headers=foreign).json == {"items": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "status"),
+    [
+        (b"", {}, 422),
+        (b"key,name\n", {"domain": "nothing"}, 404),
+        (b"key,name\nA,B\n", {"system": "nobody"}, 404),
+        (b"who,what\nA,B\n", {}, 422),
+        (PEOPLE, {"columns": "name=nothing"}, 422),
+        (PEOPLE, {"steps": "{"}, 422),
+        (PEOPLE, {"header_row": "x"}, 422),
+    ],
+)
+def test_bad_uploads_are_refused_and_nothing_is_kept(client, key, settings, clean_database, content, fields, status):
+    before = set((settings.home / "loads").rglob("*"))
+    answer = send(client, key("loader"), content, **fields)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert set((settings.home / "loads").rglob("*")) == before
+
+
+def test_a_stale_plan_is_a_conflict_that_says_what_changed(client, key, work):
+    headers = key("loader")
+    content = PEOPLE.rpartition(b"\n,")[0] + b"\n"
+    address = f"/v1/loads/{send(client, headers, content).json['load_id']}"
+    client.post(f"{address}/plan", json={}, headers=headers)
+    work()
+    submit = key("integration")
+    client.put("/v1/suppliers/sources/erp-north/S1", json={"attributes": {"name": "Another"}}, headers=submit)
+    refused = client.post(f"{address}/apply", json={}, headers=headers)
+    assert (refused.status_code, refused.json["code"]) == (409, "plan_stale")
+    assert [error["code"] for error in refused.json["errors"]] == ["records_changed"]
