@@ -4,12 +4,13 @@ import * as live from "./live.js";
 import * as palette from "./palette.js";
 import * as prefs from "./prefs.js";
 
+document.documentElement.dataset.js = "on";
 keys.listen();
 palette.listen();
 prefs.listen();
 document.addEventListener("htmx:load", (event) => live.start(event.detail.elt));
 document.addEventListener("htmx:configRequest", (event) => {
   // What a form sends by itself: every write carries the token of the session.
-  event.detail.parameters.csrf ??= document.body.dataset.csrf;
+  if (event.detail.verb !== "get") event.detail.parameters.csrf ??= document.body.dataset.csrf;
 });
 for (const each of document.querySelectorAll("[data-open]")) each.hidden = false;
