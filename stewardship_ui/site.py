@@ -19,6 +19,7 @@ from mdm.prefs import Prefs
 from stewardship_ui import (
     assets,
     beside,
+    compare,
     guard,
     hierarchies,
     mapping_set,
@@ -46,6 +47,7 @@ PAGES = (
     records,
     record,
     record_acts,
+    compare,
     mappings,
     mapping_set,
     hierarchies,
