@@ -61,6 +61,8 @@ def _marks(a: Sequence[str], b: Sequence[str]) -> tuple[set[int], set[int]]:
         return {swapped, swapped + 1}, {swapped, swapped + 1}
     marks_a: set[int] = set()
     marks_b: set[int] = set()
+    if [sign.casefold() for sign in a] != [sign.casefold() for sign in b]:
+        a, b = [sign.casefold() for sign in a], [sign.casefold() for sign in b]  # case alone is not what such values differ in
     for step in Levenshtein.opcodes(a, b):
         if step.tag != "equal":
             marks_a.update(range(step.src_start, step.src_end))
@@ -91,6 +93,9 @@ def _kind(a: Sequence[str], b: Sequence[str], alike: Callable[[str, str], bool] 
         return "transposed"
     if alike is not None and alike(left, right):
         return "another form"
+    shorter, longer = sorted((left.casefold(), right.casefold()), key=len)
+    if longer.startswith(shorter) and len(shorter) > 2 and len(longer) - len(shorter) > 1:
+        return "shortened"
     return _counted(a, b)
 
 
@@ -131,6 +136,8 @@ def under_mask(spans: Sequence[Span], masked: str) -> tuple[Span, ...]:
     A mask that keeps a beginning is filled up; what would show every sign of the value shows the mask alone.
     """
     signs = [(sign, span.differs) for span in spans for sign in graphemes(span.text)]
+    if masked == "".join(sign for sign, _ in signs):
+        return tuple(spans)
     mask = _in_places([sign for sign, _ in signs], graphemes(masked))
     differing = sum(differs for _, differs in signs)
     if mask is None or not 0 < differing <= SHOWN_MAX:

@@ -1,12 +1,14 @@
 """The first page: per domain how much there is, and how much work waits. Counts only, hence nothing of anybody."""
 
+from http import HTTPStatus
 from typing import LiteralString
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database
-from mdm import policy
+from mdm import policy, worklist
 from mdm.access import Verb
 from mdm.db import fetch
 from mdm.entity import EntityType
@@ -26,12 +28,20 @@ select d.domain,
 
 
 def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/approvals", "approvals", approvals, methods=["GET"])
     blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
+
+
+def approvals() -> Response:
+    """What waits for a second person is a view of the work list."""
+    return redirect(url_for("ui.tasks", waits="approval"), HTTPStatus.SEE_OTHER)
 
 
 def overview() -> str:
     counts = database().run(_counts)
-    return render_template("overview.html", counts=counts, waiting=sum(tasks for *_, tasks in counts))
+    may_decide = policy.can(actor(), Verb.DECIDE)
+    work = database().run(lambda session: worklist.own(session, actor())) if may_decide else None
+    return render_template("overview.html", counts=counts, waiting=sum(tasks for *_, tasks in counts), work=work)
 
 
 def _counts(session: Session) -> list[tuple[EntityType, int, int, int]]:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -29,6 +29,7 @@ from stewardship_ui import (
     record,
     record_acts,
     records,
+    seeing,
     signin,
     task,
     tasks,
@@ -36,6 +37,7 @@ from stewardship_ui import (
     words,
 )
 from stewardship_ui.navigation import places
+from stewardship_ui.rendering import wants_part
 
 # One line per page, so that branches that add pages meet without a conflict.
 PAGES = (
@@ -44,6 +46,7 @@ PAGES = (
     task,
     beside,
     undoing,
+    seeing,
     records,
     record,
     record_acts,
@@ -138,7 +141,13 @@ def _protect(response: Response) -> Response:
 
 def _always() -> dict[str, Any]:
     """What every page shows: who is signed in, the token of its forms, the words for kinds of task."""
-    return {"actor": g.get("actor"), "csrf": g.get("csrf", ""), "prefs": g.get("prefs") or Prefs(), "kinds": words.KINDS}
+    return {
+        "actor": g.get("actor"),
+        "csrf": g.get("csrf", ""),
+        "prefs": g.get("prefs") or Prefs(),
+        "glass": g.get("glass", {}),
+        "kinds": words.KINDS,
+    }
 
 
 def _ask_to_sign_in(error: Unauthenticated) -> Answer:
@@ -150,9 +159,18 @@ def _ask_to_sign_in(error: Unauthenticated) -> Answer:
 
 def _refused(error: ConcordError) -> Answer:
     status = status_of(error)
+    if isinstance(error, guard.StepUp):
+        return _ask_to_prove()
     if isinstance(error, Forbidden):
         _log_denial(error)
     return _error_page(status, error.message)
+
+
+def _ask_to_prove() -> Answer:
+    """Somebody has to show once more who they are; afterwards they are where they were."""
+    back = guard.our_address(urlsplit(request.headers.get("Referer", "")).path) or url_for("ui.tasks")
+    target = url_for("ui.step_up", back=back)
+    return ("", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}) if wants_part() else redirect(target, HTTPStatus.SEE_OTHER)
 
 
 def _log_denial(error: Forbidden) -> None:

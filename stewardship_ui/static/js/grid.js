@@ -66,8 +66,8 @@ function pin() {
 const mark = (select) => select.closest("td").classList.toggle("pinned", select.value !== "");
 
 function fold() {
-  const folded = table().classList.toggle("is-folded");
-  document.querySelector("[data-fold]").setAttribute("aria-expanded", String(!folded));
+  const isOpen = table().classList.toggle("is-open");
+  document.querySelector("[data-fold]").setAttribute("aria-expanded", String(isOpen));
 }
 
 function blind() {
@@ -80,7 +80,7 @@ function reveal() {
   const form = document.querySelector("[data-reveal]");
   if (!target?.dataset.row || target.dataset.covered === undefined || form === null) return announce("Choose a masked row with the arrows first"), true;
   const before = target.cloneNode(true);
-  htmx.ajax("POST", form.dataset.reveal, { source: target, target, swap: "outerHTML", values: { attribute: target.dataset.row } }).then(() => {
+  htmx.ajax("POST", form.dataset.reveal, { source: target, target, swap: "outerHTML", values: { attribute: target.dataset.row, candidate: document.querySelector("[name=candidate]")?.value ?? "" } }).then(() => {
     const now = document.querySelector(`tr[data-row="${CSS.escape(before.dataset.row)}"].revealed-row`);
     if (now) setTimeout(() => now.isConnected && now.replaceWith(before), Number(now.dataset.seconds) * 1000);
     rows()[row]?.focus();
