@@ -18,8 +18,8 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid
 from mdm.golden import locate
 from mdm.identity import Act
-from mdm.reading import Reader
 from mdm.undo import HOLD
+from stewardship_ui.item import reader_of
 from stewardship_ui.record_acts import reason, remedy, version
 from stewardship_ui.rendering import Page, show
 
@@ -90,9 +90,8 @@ def _elsewhere(entity: EntityType, now: list[UUID]) -> Response:
 
 
 def _read(session: Session, entity: EntityType, left: UUID, right: UUID) -> dict[str, Any]:
-    reader = Reader(actor(), request_id())
     policy.check_visible(session, actor(), [left, right])
-    case = casework.pair(session, entity, reader, left, right, fixed=g.prefs.rows == "fixed")
+    case = casework.pair(session, entity, reader_of(entity.name), left, right, fixed=g.prefs.rows == "fixed")
     survivor = min((case.left, case.right), key=lambda side: side.golden_id)
     return {
         "case": case,
