@@ -155,7 +155,9 @@ def test_who_only_reads_can_change_nothing(browser, person, harbor):
 
 
 def test_an_open_break_glass_shows_values_whole(steward, database, deliver):
-    golden = deliver("patient", "ehr-north", {"given_name": "Zoe", "family_name": "Quill", "birth_date": "1999-09-08", "sex": "F"}).golden_id
+    golden = deliver(
+        "patient", "ehr-north", {"given_name": "Zoe", "family_name": "Quill", "birth_date": "1999-09-08", "sex": "F"}
+    ).golden_id
     assert "1999-09-08" not in steward.get(f"/records/patient/{golden}").text
     with database.unit_of_work() as session:
         execute(session, "update user_session set factor_at = now()")
