@@ -117,15 +117,16 @@ REACH: LiteralString = (
     " (select count(*) from identifier_assertion a join link l on l.record_id = a.record_id and l.recorded_to is null"
     "   join golden_record g on g.id = l.golden_id and g.status <> 'active'"
     "   where a.domain = m.domain and a.system = m.place and a.recorded_to is null)"
-    " from (select m.domain, " + _WHERE + " as place, m.status, m.count from miss m where m.domain = any(%s)) m"
+    " from (select m.domain, " + _WHERE + " as place, m.status, m.count from miss m where m.domain = any(%(domains)s)) m"
+    " where %(system)s::text is null or m.place = %(system)s"
     " group by m.domain, m.place order by sum(m.count) filter (where m.status = 'open') desc nulls last, m.domain, m.place"
 )
 
 
 def coverage(session: Session, actor: Actor) -> list[Reach]:
     """Every system and domain that anything was asked of in vain, where most is open first; those of the actor's scope."""
-    domains = sorted(policy.domains(actor, Verb.READ))
-    return [Reach(*row) for row in fetch(session, REACH, (domains,)) if policy.in_scope(actor, row[1])]
+    rows = fetch(session, REACH, {"domains": sorted(policy.domains(actor, Verb.READ)), "system": None})
+    return [Reach(*row) for row in rows if policy.in_scope(actor, row[1])]
 
 
 def reach(session: Session, actor: Actor, domain: str, system: str) -> Reach:
@@ -133,10 +134,10 @@ def reach(session: Session, actor: Actor, domain: str, system: str) -> Reach:
     policy.check(actor, Verb.READ, domain)
     if not policy.in_scope(actor, system):
         raise NotFound
-    found = [each for each in coverage(session, actor) if (each.domain, each.system) == (domain, system)]
-    if not found and system not in registry(session).ids:
+    rows = fetch(session, REACH, {"domains": [domain], "system": system})
+    if not rows and system not in registry(session).ids:
         raise NotFound("there is no such system")
-    return found[0] if found else Reach(domain, system, 0, 0, 0, 0, 0)
+    return Reach(*rows[0]) if rows else Reach(domain, system, 0, 0, 0, 0, 0)
 
 
 _CODES: LiteralString = (

@@ -1,7 +1,7 @@
 """A hierarchy as people look at it: opened so far as fits, with roll-ups; what two of them have in difference; what a move would do.
 
-One statement reads all edges of a tree on a day; counting and walking happen in memory, so that 20,000 golden records cost one second at
-the most. Whoever sees some systems only meets, and counts, their golden records only.
+One statement reads all edges of a tree on a day; counting and walking happen in memory. Whoever sees some systems only meets, and
+counts, their golden records only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -195,7 +195,9 @@ def opened(session: Session, reader: Reader, name: str, as_of: date, at: UUID | 
         for each, depth in order
     ]
     tray = [(each, lines.get(each, "")) for each in outside[:TRAY]]
-    return Opened(found.entity, rows, len(found.own), [(each, lines.get(each, "")) for each in way], tray, len(outside))
+    return Opened(
+        found.entity, rows, len({*found.parents, *found.children}), [(each, lines.get(each, "")) for each in way], tray, len(outside)
+    )
 
 
 def _unfolded(found: Whole, start: Sequence[UUID]) -> set[UUID]:

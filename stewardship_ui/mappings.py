@@ -28,7 +28,7 @@ from mdm.tasks import Ruling, TaskView
 from mdm.values.kind import clean_text
 from stewardship_ui.finder import find
 from stewardship_ui.record_acts import day, reason, remedy, version
-from stewardship_ui.rendering import Page, show
+from stewardship_ui.rendering import Page, show, wants_part
 
 REASONS: Mapping[str, str] = {
     "same_value": "another system calls it exactly that",
@@ -64,8 +64,10 @@ def mappings() -> Page:
     return show("mappings", entities=concord().entities, section="ui.mappings", **database().run(work))
 
 
-def workbench(system: str, domain: str) -> Page:
-    return _page(system, domain, request.args.get("code", ""))
+def workbench(system: str, domain: str) -> Page | tuple[str, int, dict[str, str]]:
+    """The queue and one code. A part that follows a decision brings its own address, so that it can be opened again."""
+    found, code = _page(system, domain, request.args.get("code", "")), request.args.get("code")
+    return (*found, {"HX-Replace-Url": url_for("ui.workbench", system=system, domain=domain, code=code)}) if wants_part() else found
 
 
 def find_target(system: str, domain: str) -> Page:

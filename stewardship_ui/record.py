@@ -14,7 +14,7 @@ from flask import Blueprint, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from api.context import actor, concord, database, request_id, uuid_of
+from api.context import actor, concord, database, uuid_of
 from api.crosswalk import entity_of
 from mdm import mask, policy
 from mdm.access import Verb
@@ -26,6 +26,7 @@ from mdm.history import Point
 from mdm.reading import Reader, read_golden, read_history, read_sources
 from mdm.related import Asked, related
 from stewardship_ui import relations, timeline
+from stewardship_ui.item import reader_of
 from stewardship_ui.rendering import Page, show
 from stewardship_ui.showing import shown, tag_only
 from stewardship_ui.words import RULES
@@ -65,6 +66,7 @@ class Read:
     golden: GoldenView
     card: Card
     point: Point
+    reader: Reader
 
     @property
     def line(self) -> str:
@@ -135,22 +137,18 @@ def asked_point(suffix: str = "") -> Point:
         raise Invalid("A day is written 2026-03-31, a moment 2026-03-31T14:05 (UTC).") from None
 
 
-def reader() -> Reader:
-    return Reader(actor(), request_id())
-
-
 def read(session: Session, entity: EntityType, golden_id: UUID, point: Point | None = None) -> Read:
     """The golden record as this person may see it, and what stands around it."""
-    point = point or Point()
-    view = read_golden(session, entity, reader(), golden_id, as_of=point.as_of, known_at=point.known_at)
-    return Read(entity, view, card(session, entity, reader(), view.id), point)
+    point, reader = point or Point(), reader_of(entity.name)
+    view = read_golden(session, entity, reader, golden_id, as_of=point.as_of, known_at=point.known_at)
+    return Read(entity, view, card(session, entity, reader, view.id), point, reader)
 
 
 def _values(session: Session, found: Read) -> dict[str, Any]:
-    sources = read_sources(session, found.entity, reader(), found.golden.id)
-    versions = read_history(session, found.entity, reader(), found.golden.id)
+    sources = read_sources(session, found.entity, found.reader, found.golden.id)
+    versions = read_history(session, found.entity, found.reader, found.golden.id)
     edges = related(
-        session, found.entity, reader(), found.golden.id, Asked(as_of=found.point.as_of, known_at=found.point.known_at, limit=8)
+        session, found.entity, found.reader, found.golden.id, Asked(as_of=found.point.as_of, known_at=found.point.known_at, limit=8)
     )
     empty = [a.title for a in found.entity.attributes if not found.golden.values.get(a.name)]
     return {
@@ -170,12 +168,12 @@ def origins(found: Read, sources: Sequence[SourceView], versions: Sequence[Golde
 def _origin(attribute: Attribute, found: Read, names: Mapping[str, SourceView], versions: Sequence[GoldenVersionView]) -> Origin:
     why = found.golden.provenance.get(attribute.name, {})
     source = names.get(str(why.get("record_id")))
-    lost = [(names.get(str(each["record_id"])), shown(actor(), attribute, each["value"])) for each in why.get("losing", ())]
+    lost = [(names.get(str(each["record_id"])), shown(found.reader.actor, attribute, each["value"])) for each in why.get("losing", ())]
     rule = why.get("rule", "")
     return Origin(
         attribute.name,
         attribute.title,
-        shown(actor(), attribute, found.golden.values[attribute.name]),
+        shown(found.reader.actor, attribute, found.golden.values[attribute.name]),
         source.key if source else "",
         source.system if source else "",
         RULES.get(rule, rule),
@@ -197,11 +195,11 @@ def _since(name: str, view: GoldenView, versions: Sequence[GoldenVersionView]) -
 
 
 def _sources(session: Session, found: Read) -> dict[str, Any]:
-    views = read_sources(session, found.entity, reader(), found.golden.id)
+    views = read_sources(session, found.entity, found.reader, found.golden.id)
     rows = [
         (
             a.title,
-            [shown(actor(), a, view.attributes.get(a.name), raw=True) for view in views],
+            [shown(found.reader.actor, a, view.attributes.get(a.name), raw=True) for view in views],
             shown(actor(), a, found.golden.values.get(a.name)),
         )
         for a in found.entity.attributes
@@ -220,12 +218,12 @@ def _identifiers(session: Session, found: Read) -> dict[str, Any]:
 
 def _relationships(session: Session, found: Read) -> dict[str, Any]:
     asked = Asked(as_of=found.point.as_of, known_at=found.point.known_at)
-    edges = related(session, found.entity, reader(), found.golden.id, asked)
+    edges = related(session, found.entity, found.reader, found.golden.id, asked)
     return relations.tab(found.entity, found.golden.id, found.line, edges)
 
 
 def _history(session: Session, found: Read) -> dict[str, Any]:
-    return timeline.tab(session, found.entity, reader(), found.golden.id, found.card)
+    return timeline.tab(session, found.entity, found.reader, found.golden.id, found.card)
 
 
 def _tasks(session: Session, found: Read) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mdm.golden import SearchHit
 from mdm.reading import Reader, read_lines
 from mdm.searches import Asked, Search
 from mdm.values.kind import clean_text
+from stewardship_ui.item import reader_of
 from stewardship_ui.rendering import Page, show
 
 
@@ -88,7 +89,7 @@ def _rows(session: Session, found: Search) -> list[Mapping[str, Any]]:
     lines: dict[UUID, SearchHit] = {}
     for domain in {domain for domain, _ in found.hits} & policy.domains(actor(), Verb.READ):
         wanted = [golden for name, golden in found.hits if name == domain]
-        lines |= read_lines(session, concord().entities[domain], _reader(), wanted)
+        lines |= read_lines(session, concord().entities[domain], reader_of(domain), wanted)
     around = searches.around(session, actor(), [line.id for line in lines.values()])
     return [
         {"entity": concord().entities[domain], "line": lines[golden], "around": around.get(lines[golden].id, searches.Around())}

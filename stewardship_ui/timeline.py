@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import request
 from sqlalchemy.orm import Session
 
-from api.context import actor
+from mdm.access import Actor
 from mdm.card import Card
 from mdm.decisions import DecisionView
 from mdm.entity import EntityType
@@ -106,7 +106,7 @@ def tab(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, c
     lanes = read_lanes(session, entity, reader, golden_id)
     entries = sorted(
         [
-            *_version_entries(entity, versions),
+            *_version_entries(entity, reader.actor, versions),
             *_lane_entries(golden_id, lanes),
             *(_decision_entry(entity, each) for each in card.decisions),
         ],
@@ -123,7 +123,7 @@ def tab(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, c
         "begins": moments[0] if moments else None,
         "titles": {a.name: a.title for a in entity.attributes},
         "attributes": {a.name: a for a in entity.attributes},
-        "shown": lambda name, value: shown(actor(), entity.attribute(name), value),
+        "shown": lambda name, value: shown(reader.actor, entity.attribute(name), value),
     }
 
 
@@ -142,12 +142,12 @@ def _difference(session: Session, entity: EntityType, reader: Reader, golden_id:
         return None
 
 
-def _version_entries(entity: EntityType, versions: Sequence[GoldenVersionView]) -> Iterator[Entry]:
+def _version_entries(entity: EntityType, actor: Actor, versions: Sequence[GoldenVersionView]) -> Iterator[Entry]:
     """What each version changed; versions stand newest first."""
     before: list[Mapping[str, Any]] = [version.values for version in versions[1:]]
     for view, old in zip(versions, [*before, {}], strict=True):
         changes = [
-            (a.title, shown(actor(), a, old.get(a.name)), shown(actor(), a, view.values.get(a.name)))
+            (a.title, shown(actor, a, old.get(a.name)), shown(actor, a, view.values.get(a.name)))
             for a in entity.attributes
             if old.get(a.name) != view.values.get(a.name)
         ]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mdm.db import fetch
+from mdm.db import execute, fetch
 
 
 def test_a_value_says_where_it_comes_from_and_what_others_say(steward, deliver):
@@ -43,8 +43,8 @@ def test_a_merged_id_leads_to_its_survivor_which_says_so(steward, review, databa
     with database.unit_of_work() as session:
         before = {row[0] for row in fetch(session, "select id from golden_record")}
     page = steward.get(review).text
-    version = page.split('name="if_match" value="')[1].split('"')[0]
-    steward.post(f"{review}/decision", ruling="same", if_match=version)
+    sent = {name: page.split(f'name="{name}" value="')[1].split('"')[0] for name in ("version", "idempotency_key", "candidate")}
+    steward.post(f"{review}/decision", verdict="same", **sent)
     with database.unit_of_work() as session:
         old, survivor = fetch(session, "select id, merged_into from golden_record where status = 'merged'")[0]
     assert {old, survivor} == before
@@ -152,3 +152,15 @@ def test_who_only_reads_can_change_nothing(browser, person, harbor):
     assert "Pin city" not in browser.get(at).text
     assert browser.post(f"{at}/pins/city", **{"value-city": "Augusta", "if_match": "1"}).status_code == 403
     assert browser.post(f"{at}/relationships", type="subsidiary_of", target=str(harbor), reason="x").status_code == 403
+
+
+def test_an_open_break_glass_shows_values_whole(steward, database, deliver):
+    golden = deliver(
+        "patient", "ehr-north", {"given_name": "Zoe", "family_name": "Quill", "birth_date": "1999-09-08", "sex": "F"}
+    ).golden_id
+    assert "1999-09-08" not in steward.get(f"/records/patient/{golden}").text
+    with database.unit_of_work() as session:
+        execute(session, "update user_session set factor_at = now()")
+    steward.post("/break-glass", domain="patient", reason="urgent transfusion", ticket="INC-1", minutes="15")
+    for tab in ("", "/sources", "/history"):
+        assert "1999-09-08" in steward.get(f"/records/patient/{golden}{tab}").text

@@ -1,0 +1,66 @@
+"""Two golden records that a steward put beside each other: merged under the same tiers as a task would be, and never around them."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import policy
+from mdm.access import Verb
+from mdm.db import array, fetch
+from mdm.decisions import DIFFERENT, said
+from mdm.entity import EntityType
+from mdm.errors import Conflict, Invalid
+from mdm.identity import Act, Done, Saying, merge, say, taken_together
+from mdm.tasks import TaskView
+from mdm.tiers import Tier, tier
+
+_SECOND_PERSON = 3
+
+
+def tier_of(session: Session, entity: EntityType, left: UUID, right: UUID) -> Tier:
+    """How grave it is to decide on this pair."""
+    now = datetime.now(UTC)
+    pair = TaskView(left, entity.name, "review", "open", 1, 0.0, {}, (left, right), (), now, None, None)
+    return tier(session, entity, pair, right)
+
+
+def open_task(session: Session, left: UUID, right: UUID) -> UUID | None:
+    """The open review that asks about this pair already: there it is decided."""
+    rows = fetch(
+        session,
+        "select id from task where kind = 'review' and status = 'open' and goldens @> %(pair)s::uuid[]"
+        " and goldens[1] = any(%(pair)s::uuid[]) order by impact desc limit 1",
+        {"pair": array([left, right])},
+    )
+    return rows[0][0] if rows else None
+
+
+def merge_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> Done:
+    """The two are one; the older id survives.
+
+    Raises Conflict where a second person has to decide too, which takes a task, and Invalid where a doubt wants a reason.
+    """
+    _check(session, entity, left, right, act)
+    found = tier_of(session, entity, left, right)
+    if found.level == _SECOND_PERSON:
+        raise Conflict(f"a second person decides on this pair too ({'; '.join(found.reasons)}); that takes its task")
+    if found.reasons and not act.reason:
+        raise Invalid.at("required", "/reason", f"say why, though: {'; '.join(found.reasons)}")
+    return merge(session, entity, min(left, right), [max(left, right)], act)
+
+
+def part_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> Done:
+    """The two are different, for good: every pair of their records is parted, whatever the weights say later."""
+    _check(session, entity, left, right, act)
+    members = taken_together(session, entity, [min(left, right), max(left, right)], act.if_match, living=True)
+    pairs = [(a.id, b.id) for a in members[left] for b in members[right]]
+    records = [member.id for found in members.values() for member in found]
+    return say(session, entity, Saying("different", records, said(DIFFERENT, pairs)), act)
+
+
+def _check(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> None:
+    policy.check(act.actor, Verb.DECIDE, entity.name)
+    policy.check_visible(session, act.actor, [left, right])
+    if open_task(session, left, right) is not None:
+        raise Conflict("a task asks about this pair; decide it there")
