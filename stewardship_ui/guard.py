@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from api.context import concord, database
+from api.loads import UPLOAD_BYTES_MAX
 from mdm.errors import Forbidden, Unauthenticated
 from stewardship_ui.sessions import Cookie, cookie, find_session
 
@@ -37,6 +38,8 @@ def check_request() -> None:
     if signed_in is None:
         raise Unauthenticated
     g.actor, g.csrf, g.prefs, g.factor_at = signed_in.actor, signed_in.csrf, signed_in.prefs, signed_in.factor_at
+    if request.endpoint == "ui.begin_load":
+        request.max_content_length = UPLOAD_BYTES_MAX  # before the form is read, whose token stands in it
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
 

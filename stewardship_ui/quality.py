@@ -73,7 +73,8 @@ def _day(day: date) -> str:
 
 
 def _read(session: Session, asked: Window, *, whole: bool) -> dict[str, Any]:
-    scoped = {"duplicates": measures.duplicates(session, asked), "misses": measures.misses(session, asked)}
+    scoped: dict[str, Any] = {"duplicates": measures.duplicates(session, asked), "misses": measures.misses(session, asked)}
+    scoped["loaded"] = measures.loaded(session, asked)
     if not whole:
         return {**scoped, "flow": [], "due": [], "stale": []}
     rows = {"due": measures.rows(session, "due", asked), "stale": measures.rows(session, "stale_mappings", asked)}
