@@ -26,6 +26,7 @@ from mdm.errors import (
     Stale,
     Unauthenticated,
     Unavailable,
+    Unguarded,
     UnknownDomain,
     UnknownSystem,
 )
@@ -42,6 +43,7 @@ STATUS: Mapping[type[ConcordError], HTTPStatus] = {
     Gone: HTTPStatus.GONE,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    Unguarded: HTTPStatus.PRECONDITION_REQUIRED,
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,

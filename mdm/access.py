@@ -17,6 +17,7 @@ from hmac import compare_digest
 from uuid import UUID
 from zlib import crc32
 
+import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.orm import Session
@@ -31,6 +32,7 @@ PASSWORD_CHARACTERS = range(15, 129)
 _FRESH_SECONDS = 0.9
 _CACHED_MAX = 10_000
 _FAILED_LOGINS_MAX = 10
+_STEP_SECONDS = 30  # how long a code of a second factor holds
 _RANDOM_CHARACTERS = 30
 _CHECK_CHARACTERS = 6
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -280,19 +282,71 @@ def create_person(session: Session, person: NewPrincipal, password: str) -> UUID
     return _insert_principal(session, person, "person", _HASHER.hash(password))
 
 
-def sign_in(session: Session, name: str, password: str) -> Actor | None:
-    """The person, if the password is right and the account neither locked nor disabled. The caller commits a failure too: it is counted."""
+def sign_in(session: Session, name: str, password: str, code: str = "") -> Actor | None:
+    """The person, if password and second factor are right and the account neither locked nor disabled.
+
+    The caller commits a failure too: it is counted.
+    """
     rows = fetch(
         session,
-        "select id, name, role, domains, systems, grants, password_hash, disabled or coalesce(locked_until > now(), false)"
+        "select id, name, role, domains, systems, grants, password_hash, disabled or coalesce(locked_until > now(), false),"
+        " totp_secret, totp_step"
         " from principal where name = %s and kind = 'person' for update",
         (name,),
     )
     right = _password_is_right(rows[0][6] if rows else _nobodys_password(), password)
     if not rows or rows[0][7]:
         return None
+    right = right and (rows[0][8] is None or _use_code(session, rows[0][0], rows[0][8], rows[0][9], code))
     _count_login(session, rows[0][0], right=right)
     return _actor(rows[0]) if right else None
+
+
+def has_second_factor(session: Session, principal_id: UUID) -> bool:
+    return bool(fetch(session, "select totp_secret is not null from principal where id = %s", (principal_id,))[0][0])
+
+
+def prove(session: Session, principal_id: UUID, proof: str) -> bool:
+    """Once more, who has signed in already: by a code, or by the password where there is no second factor. Counted as signing in is."""
+    rows = fetch(
+        session,
+        "select password_hash, totp_secret, totp_step, coalesce(locked_until > now(), false) from principal where id = %s for update",
+        (principal_id,),
+    )
+    password_hash, secret, step, locked = rows[0]
+    if locked:
+        return False
+    right = _password_is_right(password_hash, proof) if secret is None else _use_code(session, principal_id, secret, step, proof)
+    _count_login(session, principal_id, right=right)
+    return right
+
+
+def new_second_factor() -> str:
+    """A secret for an authenticator, in force once a code of it was shown (`set_second_factor`)."""
+    return pyotp.random_base32()
+
+
+def set_second_factor(session: Session, principal_id: UUID, secret: str, code: str) -> bool:
+    """From now on signing in takes a code too. False for a code that is not of this secret."""
+    if not _is_base32(secret) or not _use_code(session, principal_id, secret, None, code):
+        return False
+    execute(session, "update principal set totp_secret = %s where id = %s", (secret, principal_id))
+    return True
+
+
+def _is_base32(text: str) -> bool:
+    return len(text) == 32 and set(text) <= set(string.ascii_uppercase + "234567")
+
+
+def _use_code(session: Session, principal_id: UUID, secret: str, last_step: int | None, code: str) -> bool:
+    """Whether the code is of now, or of the half minute before or after, and of none that was used: a code works once."""
+    now = int(time.time()) // _STEP_SECONDS
+    generator = pyotp.TOTP(secret)
+    for step in (now - 1, now, now + 1):
+        if step > (last_step or 0) and compare_digest(generator.generate_otp(step).encode(), code.strip().encode()):
+            execute(session, "update principal set totp_step = %s where id = %s", (step, principal_id))
+            return True
+    return False
 
 
 @cache

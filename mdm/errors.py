@@ -13,6 +13,7 @@ ConcordError
 ├── Gone                     a position in a history that ended
 ├── Unauthenticated
 ├── Forbidden
+├── Unguarded                a write without the version that was read, or without the key of its form
 ├── Conflict                 the state forbids the act
 │   ├── Stale                somebody else was quicker
 │   ├── PlanStale            a load's plan does not know what happened since; names the difference
@@ -119,6 +120,12 @@ class Forbidden(ConcordError):
     """Your key or role does not allow this."""
 
     code = "forbidden"
+
+
+class Unguarded(ConcordError):
+    """This form needs the version that was read and its own key; open the page again and send it from there."""
+
+    code = "precondition_required"
 
 
 class Conflict(ConcordError):

@@ -6,7 +6,7 @@ every pair that it parts. Where several decisions speak of a pair, the latest co
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any, LiteralString
 from uuid import UUID
@@ -40,6 +40,7 @@ class Act:
     task: UUID | None = None
     if_match: int | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    hold: timedelta = timedelta()  # how long its events wait for an undo, before anybody is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +129,18 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     judge(session, model, saying.statements)
     change = Change(frozenset(saying.records), decision_id=saying.id, placed=saying.placed)
     settled = settle(session, entity, model, registry(session), change)
-    write_down(session, entity, saying, act, settled)
-    publish(session, entity.name, settled.happenings)
+    held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
+    write_down(session, entity, saying, act, settled, held)
+    if not act.hold:
+        publish(session, entity.name, settled.happenings)
     return Done(saying.id, settled.golden_of, tuple(settled.moves), began)
 
 
-def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled) -> None:
-    """The decision with what it did, and its audit row."""
+def write_down(session: Session, entity: EntityType, saying: Saying, act: Act, settled: Settled, held: Sequence[UUID] = ()) -> None:
+    """The decision with what it did, the events of it that wait, and its audit row."""
     moves = [[str(m.record_id), str(m.left), str(m.joined)] for m in settled.moves]
-    told = {name: value for name, value in (("task", act.task and str(act.task)), ("evidence", act.evidence)) if value}
+    said = (("task", act.task and str(act.task)), ("evidence", act.evidence), ("held", [str(event) for event in held]))
+    told = {name: value for name, value in said if value}
     decision = NewDecision(
         id=saying.id,
         kind=saying.kind,

@@ -130,7 +130,7 @@ MEASURES: Mapping[str, Measure] = {
         "Tasks closed in the period that had a due time: how many were closed by then; and tasks that are open past it now.",
         "select domain, count(*) filter (where closed_at >= " + _SINCE + "), count(*) filter (where closed_at >= " + _SINCE + " and"
         " closed_at <= due_at), count(*) filter (where status = 'open' and due_at < now()) from task"
-        " where due_at is not null and domain = any(%(domains)s) group by 1 order by 1",
+        " where domain = any(%(domains)s) group by 1 order by 1",
     ),
     "loads": Measure(
         "Loads by system",

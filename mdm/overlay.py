@@ -63,9 +63,10 @@ def _hold(session: Session, entity: EntityType, incoming: Incoming, score: Score
     golden_id = incoming.stored.golden_id if incoming.stored else None
     rows = fetch(
         session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact, due_at)"
         " select %(id)s, %(domain)s, 'overlay', %(key)s, %(goldens)s, %(records)s,"
-        " %(detail)s::jsonb || jsonb_build_object('version', max(version)), 30 from source_record_version where record_id = %(record)s"
+        " %(detail)s::jsonb || jsonb_build_object('version', max(version)), 30, now() + interval '1 day'"
+        " from source_record_version where record_id = %(record)s"
         " on conflict (dedupe_key) where status = 'open' do update set detail = excluded.detail, version = task.version + 1 returning id",
         {
             "id": new_id(),

@@ -25,7 +25,7 @@ class Decision(Base):
     model_version: Mapped[str]
     revokes: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id"), unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
-    __table_args__ = (Index("ix_decision_records", "records", postgresql_using="gin"),)
+    __table_args__ = (Index("ix_decision_records", "records", postgresql_using="gin"), Index("ix_decision_actor", "actor", "created_at"))
 
 
 class Task(Base):
@@ -44,7 +44,7 @@ class Task(Base):
     claimed_by: Mapped[str | None]  # whoever has it open, until `claimed_until`
     claimed_until: Mapped[datetime | None]
     assigned_to: Mapped[str | None]
-    due_at: Mapped[datetime | None]
+    due_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '5 days'"))
     waits_until: Mapped[datetime | None]  # it rests: until then, until what it asks changes, an answer comes, a second person decides
     waits_for: Mapped[str | None] = mapped_column(CheckConstraint("waits_for in ('time', 'change', 'answer', 'approval')", "waits_for"))
     version: Mapped[int] = mapped_column(server_default=text("1"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from mdm.misswork import NO_TARGET
 VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different"),
     "cut": ("accept", "reject"),
+    "split": ("split", "together"),
     "overlay": ("accept", "reject"),
     "undo": ("keep", "part"),
     "mapping": ("map", "ignore", "not_ours"),
@@ -56,7 +57,8 @@ class TaskPage:
 class Ruling:
     """What a person says of a task: a verdict, for a review of one candidate (None: of all), at the version they saw.
 
-    `until`: the day up to which an ignored miss stays off the work list (None: for good).
+    `until`: the day up to which an ignored miss stays off the work list (None: for good). `hold`: how long its events wait for an undo.
+    `groups`: the parts of a split, as a person put them together.
     """
 
     verdict: str
@@ -64,6 +66,8 @@ class Ruling:
     candidate: UUID | None = None
     reason: str = ""
     until: date | None = None
+    hold: timedelta = timedelta()
+    groups: tuple[tuple[UUID, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,14 @@ class _Case:
     request_id: str
 
     def act(self, evidence: Mapping[str, Any]) -> Act:
-        return Act(actor=self.actor, reason=self.ruling.reason, request_id=self.request_id, task=self.task.id, evidence=evidence)
+        return Act(
+            actor=self.actor,
+            reason=self.ruling.reason,
+            request_id=self.request_id,
+            task=self.task.id,
+            evidence=evidence,
+            hold=self.ruling.hold,
+        )
 
 
 _COLUMNS = "id, domain, kind, status, version, impact, detail, goldens, records, created_at, closed_at, decision_id"
@@ -195,6 +206,15 @@ def _judge_cut(session: Session, entity: EntityType, case: _Case) -> UUID:
     return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
 
 
+def _judge_split(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Split: these groups are golden records of their own, for good. Together: the records stay one, whatever the weights say."""
+    golden_id, act = locate(session, entity, case.task.goldens[0])[0], case.act(case.task.detail)
+    if case.ruling.verdict == "split":
+        return identity.split(session, entity, golden_id, case.ruling.groups, act).decision_id
+    members = identity.taken_together(session, entity, [golden_id], None)
+    return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
+
+
 def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Keep: what could not be brought back stays as it is. Part: these records are not of this golden record."""
     kept = {UUID(k["record_id"]) for k in case.task.detail["kept"]}
@@ -228,6 +248,7 @@ def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
+    "split": _judge_split,
     "overlay": _judge_overlay,
     "undo": _judge_undo,
     "mapping": _judge_mapping,

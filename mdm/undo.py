@@ -5,7 +5,8 @@ where they would be without the decision (`_homes`), then evidence and the decis
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
-from mdm.feed import publish
+from mdm.feed import publish, withdraw
 from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
@@ -30,6 +31,7 @@ from mdm.resolve import Settled, redirect
 from mdm.systems import registry
 
 _IMPACT = 25.0  # beside reviews, whose impact is their weight: somebody waits for this answer
+HOLD = timedelta(seconds=30)  # between a person's decision and its being told: long enough to notice a slip
 Homes = Mapping[UUID, UUID | None]
 
 
@@ -61,9 +63,31 @@ def undo(session: Session, entity: EntityType, decision_id: UUID, act: Act) -> U
     handler = _UNDO.get(decision.kind)
     if handler is None:
         raise Conflict(f"a decision of kind {decision.kind} cannot be taken back")
-    undone = handler(session, entity, decision, act)
+    held = _held(session, decision)
+    undone = handler(session, entity, decision, replace(act, hold=HOLD) if held else act)
     _close_leftovers(session, decision_id)
+    if held:
+        # Nobody was told of the act, so that nobody is told of its end.
+        withdraw(session, [*held, *_named_events(get(session, undone.decision_id))])
     return undone
+
+
+def _held(session: Session, decision: DecisionView) -> list[UUID]:
+    """The events of a decision that still wait; none where one of them was told already."""
+    named = _named_events(decision)
+    if not named:
+        return []
+    fetch(session, "select 1 from feed_position for update")  # before all other locks, as `withdraw` would later: none is told meanwhile
+    waiting = fetch(
+        session,
+        "select count(*) from event where event_id = any(%s) and seq is null and withdrawn_at is null and release_at > now()",
+        (named,),
+    )
+    return named if waiting[0][0] == len(named) else []
+
+
+def _named_events(decision: DecisionView) -> list[UUID]:
+    return [UUID(event) for event in decision.detail.get("held", ())]
 
 
 def _taken(session: Session, entity: EntityType, decision_id: UUID) -> DecisionView:
@@ -176,8 +200,8 @@ def _conflict_task(session: Session, entity: EntityType, decision: DecisionView,
     }
     rows = fetch(
         session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
-        " values (%s, %s, 'undo', %s, %s, %s, %s::jsonb, %s) returning id",
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact, due_at)"
+        " values (%s, %s, 'undo', %s, %s, %s, %s::jsonb, %s, now() + interval '1 day') returning id",
         (
             new_id(),
             entity.name,

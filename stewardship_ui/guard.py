@@ -4,6 +4,7 @@ A write must come from one of our own pages: the browser says so, and the form c
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from urllib.parse import urlsplit
 
@@ -37,11 +38,27 @@ def check_request() -> None:
     signed_in = database().run(lambda session: find_session(session, secret, awake=POLL not in request.headers)) if secret else None
     if signed_in is None:
         raise Unauthenticated
-    g.actor, g.csrf, g.prefs, g.factor_at = signed_in.actor, signed_in.csrf, signed_in.prefs, signed_in.factor_at
+    g.actor, g.csrf, g.prefs = signed_in.actor, signed_in.csrf, signed_in.prefs
+    g.factor_at, g.glass = signed_in.factor_at, signed_in.glass
     if request.endpoint == "ui.begin_load":
         request.max_content_length = UPLOAD_BYTES_MAX  # before the form is read, whose token stands in it
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
+
+
+class StepUp(Forbidden):
+    """Show once more that it is you; then do this again."""
+
+    code = "step_up"
+
+
+FRESH = timedelta(minutes=5)
+
+
+def check_fresh() -> None:
+    """Raise StepUp unless the second factor was shown within five minutes."""
+    if g.factor_at is None or datetime.now(UTC) - g.factor_at > FRESH:
+        raise StepUp
 
 
 def our_cookie() -> Cookie:

@@ -22,6 +22,7 @@ from mdm.loads import LoadView
 from mdm.oversight import cancel
 from mdm.systems import list_systems
 from stewardship_ui import forms
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 from stewardship_ui.rendering import show as show_page
 from stewardship_ui.words import tag
@@ -222,6 +223,7 @@ def apply(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
 
 def ask_apply(load_id: str) -> Response | Page:
     view = find(load_id)
+    check_fresh()
 
     def act() -> None:
         said = uuid_of(forms.text("plan"))
@@ -257,6 +259,7 @@ def undo(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
 
 def ask_undo(load_id: str) -> Response | Page:
     view, rows = find(load_id), concord().settings.load_approval_rows
+    check_fresh()
 
     def act() -> None:
         database().run(lambda session: loads.ask_undo(session, actor(), view.id, rows, request_id()))

@@ -6,7 +6,7 @@ from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, database
-from mdm import prefs
+from mdm import access, prefs
 from mdm.errors import Invalid
 from stewardship_ui.guard import our_address
 from stewardship_ui.keymap import SCOPES
@@ -21,7 +21,11 @@ def add_routes(blueprint: Blueprint) -> None:
 
 
 def me(problem: str = "", status: int = HTTPStatus.OK) -> Page:
-    return show("me", status, problem=problem, choices=prefs.CHOICES, scopes=SCOPES, typed=request.form)
+    has_factor = database().run(lambda session: access.has_second_factor(session, actor().id))
+    secret = "" if has_factor else access.new_second_factor()
+    return show(
+        "me", status, problem=problem, choices=prefs.CHOICES, scopes=SCOPES, typed=request.form, has_factor=has_factor, secret=secret
+    )
 
 
 def keys() -> Page:

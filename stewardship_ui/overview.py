@@ -1,15 +1,26 @@
-"""The first page: per domain how much there is, and how much work waits. Counts only, hence nothing of anybody."""
+"""Home: what waits for this person, how the team does, loads under way, how much there is. Counts only: nothing of anybody."""
 
-from typing import LiteralString
+from dataclasses import dataclass
+from typing import Any, LiteralString
 
-from flask import Blueprint, render_template
+from flask import Blueprint
 from sqlalchemy.orm import Session
 
 from api.context import actor, concord, database
-from mdm import policy
+from mdm import measures, policy
 from mdm.access import Verb
 from mdm.db import fetch
 from mdm.entity import EntityType
+from mdm.loads import LoadView, list_loads
+from mdm.measures import Window
+from mdm.today import COUNTED, Today, today
+from stewardship_ui import charts
+from stewardship_ui.loads import STATES
+from stewardship_ui.quality import flow_drawing
+from stewardship_ui.rendering import Page, show
+
+_LATELY = 14
+_LOADS = 5
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """
@@ -29,9 +40,38 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
 
 
-def overview() -> str:
-    counts = database().run(_counts)
-    return render_template("overview.html", counts=counts, waiting=sum(tasks for *_, tasks in counts))
+@dataclass(frozen=True, slots=True)
+class Team:
+    """How work came and went lately, and in how many days the backlog is gone."""
+
+    drawing: charts.Drawing
+    flow: list[measures.Day]
+    clear: float | None
+
+
+def overview() -> Page:
+    counts, day, team, loaded = database().run(lambda s: (_counts(s), _day(s), _team(s), _loads(s)))
+    waiting = sum(tasks for *_, tasks in counts)
+    labels = {name: entity.label for name, entity in concord().entities.items()}
+    context: dict[str, Any] = {"counts": counts, "waiting": waiting, "day": day, "team": team, "loads": loaded}
+    return show("overview", labels=labels, states=STATES, many=COUNTED, **context)
+
+
+def _day(session: Session) -> Today | None:
+    return today(session, actor()) if policy.can(actor(), Verb.DECIDE) else None
+
+
+def _team(session: Session) -> Team | None:
+    """Of all systems together, hence not for somebody who sees some of them."""
+    domains = policy.domains(actor(), Verb.READ)
+    if not domains or actor().systems is not None:
+        return None
+    flow = measures.flow(session, Window(sorted(domains), None, _LATELY))
+    return Team(flow_drawing(flow), flow, measures.days_to_clear(flow))
+
+
+def _loads(session: Session) -> list[LoadView]:
+    return list_loads(session, actor(), limit=_LOADS) if policy.can(actor(), Verb.LOAD) else []
 
 
 def _counts(session: Session) -> list[tuple[EntityType, int, int, int]]:

@@ -4,6 +4,7 @@ A session ends after 15 idle minutes and after 12 hours in any case (ASVS 5.0, 7
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -29,7 +30,7 @@ def open_session(session: Session, actor: Actor) -> str:
     execute(session, "delete from user_session where seen_at <= now() - %(idle)s or created_at <= now() - %(longest)s", _LIMITS)
     execute(
         session,
-        "insert into user_session (hash, principal_id, csrf) values (%s, %s, %s)",
+        "insert into user_session (hash, principal_id, csrf, factor_at) values (%s, %s, %s, now())",
         (_hashed(secret), actor.id, secrets.token_urlsafe(_SECRET_BYTES)),
     )
     return secret
@@ -43,6 +44,7 @@ class SignedIn:
     csrf: str
     prefs: Prefs
     factor_at: datetime | None
+    glass: Mapping[str, datetime]
 
 
 def find_session(session: Session, secret: str, *, awake: bool = True) -> SignedIn | None:
@@ -52,8 +54,11 @@ def find_session(session: Session, secret: str, *, awake: bool = True) -> Signed
     """
     rows = fetch(
         session,
-        "select s.principal_id, s.csrf, u.prefs, s.factor_at, s.seen_at < now() - interval '1 minute' from user_session s"
-        " left join user_pref u on u.principal_id = s.principal_id"
+        "select s.principal_id, s.csrf, u.prefs, s.factor_at, s.seen_at < now() - interval '1 minute',"
+        " array(select b.domain from break_glass b join principal p on p.name = b.principal where p.id = s.principal_id"
+        " and b.ends_at > now() order by b.id), array(select b.ends_at from break_glass b join principal p on p.name = b.principal"
+        " where p.id = s.principal_id and b.ends_at > now() order by b.id)"
+        " from user_session s left join user_pref u on u.principal_id = s.principal_id"
         " where s.hash = %(hash)s and s.seen_at > now() - %(idle)s and s.created_at > now() - %(longest)s",
         {**_LIMITS, "hash": _hashed(secret)},
     )
@@ -63,7 +68,12 @@ def find_session(session: Session, secret: str, *, awake: bool = True) -> Signed
     if awake and rows[0][4]:
         # Once a minute is exact enough for the idle limit and spares a write per page.
         execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
-    return SignedIn(actor, rows[0][1], of_json(rows[0][2]), rows[0][3])
+    return SignedIn(actor, rows[0][1], of_json(rows[0][2]), rows[0][3], dict(zip(rows[0][5], rows[0][6], strict=True)))
+
+
+def refresh_factor(session: Session, secret: str) -> None:
+    """The second factor was shown once more."""
+    execute(session, "update user_session set factor_at = now() where hash = %s", (_hashed(secret),))
 
 
 def close_session(session: Session, secret: str) -> None:

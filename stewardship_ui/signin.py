@@ -16,7 +16,7 @@ from stewardship_ui.sessions import close_session, open_session
 
 # Whoever failed to sign in: what they typed as a name may be a password, so that it is not noted.
 _SOMEBODY = Actor(UUID(int=0), "anonymous", Role.AUDITOR)
-_REFUSED = "Name and password do not belong together, or the account is locked for a while after too many attempts."
+_REFUSED = "Name, password and code do not belong together, or the account is locked for a while after too many attempts."
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -41,7 +41,7 @@ def sign_in() -> Response | tuple[str, int]:
 
 def _signed_in(session: Session) -> str | None:
     """The new session's secret; the attempt is counted and audited either way. A session that was open in this browser ends."""
-    person = access.sign_in(session, _name(), request.form.get("password", ""))
+    person = access.sign_in(session, _name(), request.form.get("password", ""), request.form.get("code", ""))
     if person is None:
         audit.record(session, _SOMEBODY, "session:open", request_id=request_id(), outcome="refused")
         return None

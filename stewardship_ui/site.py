@@ -1,7 +1,9 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -25,6 +27,7 @@ from stewardship_ui import (
     admin_systems,
     assets,
     audits,
+    beside,
     golden,
     guard,
     load_settling,
@@ -33,18 +36,24 @@ from stewardship_ui import (
     overview,
     quality,
     samples,
+    seeing,
     signin,
     task,
     tasks,
+    undoing,
     words,
 )
 from stewardship_ui.navigation import places
+from stewardship_ui.rendering import wants_part
 
 # One line per page, so that branches that add pages meet without a conflict.
 PAGES = (
     overview,
     tasks,
     task,
+    beside,
+    undoing,
+    seeing,
     golden,
     signin,
     me,
@@ -117,8 +126,12 @@ def blueprint() -> Blueprint:
 
 def _prepare(app: App, where: str) -> None:
     """What every template can use: filters, addresses of assets, and the parts as `p`."""
-    app.jinja_env.filters.update(tag=words.tag, moment=words.moment, bits=words.bits, ago=words.ago)
+    spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
+    app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
     app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG)
+    app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
+    app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
+    app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}
     app.jinja_env.globals["p"] = app.jinja_env.get_template("_parts.html").module
 
 
@@ -142,7 +155,13 @@ def _protect(response: Response) -> Response:
 
 def _always() -> dict[str, Any]:
     """What every page shows: who is signed in, the token of its forms, the words for kinds of task."""
-    return {"actor": g.get("actor"), "csrf": g.get("csrf", ""), "prefs": g.get("prefs") or Prefs(), "kinds": words.KINDS}
+    return {
+        "actor": g.get("actor"),
+        "csrf": g.get("csrf", ""),
+        "prefs": g.get("prefs") or Prefs(),
+        "glass": g.get("glass", {}),
+        "kinds": words.KINDS,
+    }
 
 
 def _ask_to_sign_in(error: Unauthenticated) -> Answer:
@@ -154,9 +173,18 @@ def _ask_to_sign_in(error: Unauthenticated) -> Answer:
 
 def _refused(error: ConcordError) -> Answer:
     status = status_of(error)
+    if isinstance(error, guard.StepUp):
+        return _ask_to_prove()
     if isinstance(error, Forbidden):
         _log_denial(error)
     return _error_page(status, error.message)
+
+
+def _ask_to_prove() -> Answer:
+    """Somebody has to show once more who they are; afterwards they are where they were."""
+    back = guard.our_address(urlsplit(request.headers.get("Referer", "")).path) or url_for("ui.tasks")
+    target = url_for("ui.step_up", back=back)
+    return ("", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}) if wants_part() else redirect(target, HTTPStatus.SEE_OTHER)
 
 
 def _log_denial(error: Forbidden) -> None:

@@ -1,106 +1,205 @@
-"""One task: what it asks, the two sides with their evidence, and the form that decides it at the version that was on the screen."""
+"""One task: look, decide with one key, and the next one is there. Every form carries the version that was on the screen and its own key."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Response as Redirect
 
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import status_of
-from api.tasks import get_all, get_one
-from mdm import policy, tasks
+from mdm import audit, desk, policy, verdicts, worklist
 from mdm.access import Verb
-from mdm.db import Row, fetch
-from mdm.errors import Conflict, Invalid, Stale
-from mdm.reading import Reader
-from mdm.tasks import Ruling, TaskView
+from mdm.errors import ConcordError, Conflict, Forbidden, Invalid, Stale, Unguarded
+from mdm.tasks import Ruling
+from mdm.tiers import REASONS
 from mdm.values.kind import clean_text
-from stewardship_ui.comparison import compare
+from mdm.verdicts import Form
+from mdm.worklist import Filters
+from stewardship_ui.item import Item, read_item, visible
+from stewardship_ui.rendering import wants_part
 from stewardship_ui.showing import tag_only
-from stewardship_ui.words import KINDS, OUTCOMES, REASONS
+from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
+AHEAD, AHEAD_MAX = 3, 12
 _REASON_MAX = 2000
+_FILTERS = ("domain", "kind", "owner", "due", "waits", "sort")
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    blueprint.add_url_rule("/tasks/<task_id>", "task", task, methods=["GET"])
-    blueprint.add_url_rule("/tasks/<task_id>/decision", "decide", decide, methods=["POST"])
+    add = blueprint.add_url_rule
+    add("/tasks/<task_id>", "task", task, methods=["GET"])
+    add("/tasks/<task_id>/decision", "decide", decide, methods=["POST"])
+    add("/tasks/ahead", "ahead", ahead, methods=["POST"])
 
 
 def task(task_id: str) -> Page:
-    return _page(_read(task_id))
-
-
-def decide(task_id: str) -> Response | Page:
-    view = _read(task_id)
-    policy.check(actor(), Verb.DECIDE, view.domain)
-    entity = concord().entities[view.domain]
-    try:
-        ruling = _ruling()
-        database().run(lambda session: tasks.decide(session, entity, view.id, actor(), ruling, request_id()))
-    except (Conflict, Invalid) as error:
-        # What is true now, beside what was typed: nothing is lost, and the question is asked again.
-        return _page(_read(task_id), problem=_remedy(error), status=status_of(error))
-    return redirect(_next(view), HTTPStatus.SEE_OTHER)
-
-
-def _read(task_id: str) -> TaskView:
-    """The task as the API reads it: in scope, and audited where it is of patients."""
     policy.check(actor(), Verb.READ)
-    found: TaskView = get_one(task_id=task_id)[0]
-    return found
+    return page(read(task_id), said=_said_in_address())
 
 
-def _page(view: TaskView, *, problem: str = "", status: int = HTTPStatus.OK) -> Page:
-    entity, reader = concord().entities[view.domain], Reader(actor(), request_id())
-    is_open = view.status == "open" and view.kind in KINDS
-    comparison = database().run(lambda session: compare(session, entity, reader, view)) if is_open else None
-    decision = None if view.decision_id is None else database().run(lambda session: _decision(session, view.decision_id))
-    page = render_template(
-        "task.html",
-        task=view,
-        entity=entity,
-        kind=KINDS.get(view.kind),
-        comparison=comparison,
-        decision=decision,
-        reasons=REASONS,
-        outcomes=OUTCOMES,
-        may_decide=policy.can(actor(), Verb.DECIDE, view.domain),
-        problem=problem,
-        reason=request.form.get("reason", ""),
-        reason_max=_REASON_MAX,
-        decided=tag_only(request.args.get("decided", "")),
-    )
-    return page, status
+def _said_in_address() -> str:
+    done = tag_only(request.args.get("decided", ""))
+    return f"Decision on task #{done} stored." if done else ""
 
 
-def _decision(session: Session, decision_id: UUID | None) -> Row:
-    """Who said what, when and why."""
-    return fetch(session, "select kind, actor, created_at, reason from decision where id = %s", (decision_id,))[0]
+def read(task_id: str) -> Item:
+    wanted, asked = uuid_of(task_id), request.values.get("candidate", "")
+    candidate = uuid_of(asked) if asked else None
+
+    def work(session: Session) -> Item:
+        item = read_item(session, wanted, candidate)
+        if item.entity.phi:
+            _audit(session, item, "task:read")
+        return item
+
+    return database().run(work)
 
 
-def _ruling() -> Ruling:
-    """The button that was pressed: a verdict, and the candidate it stands under."""
-    verdict, _, candidate = request.form.get("ruling", "").partition(" ")
-    reason, version = clean_text(request.form.get("reason", "")), request.form.get("if_match", "")
+def _audit(session: Session, item: Item, action: str) -> None:
+    subjects = item.task.goldens
+    audit.record(session, actor(), action, domain=item.task.domain, subjects=subjects, request_id=request_id(), outcome="answered")
+
+
+def _context(item: Item) -> dict[str, Any]:
+    return {
+        "item": item,
+        "task": item.task,
+        "entity": item.entity,
+        "kind": item.kind,
+        "outcomes": OUTCOMES,
+        "digits": REASONS,
+        "view": view_query(),
+        "reason_max": _REASON_MAX,
+        "typed": request.form if request.method == "POST" else {},
+    }
+
+
+def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
+    name = "task/_item.html" if wants_part() else "task/show.html"
+    tray = [] if wants_part() else database().run(lambda session: verdicts.tray(session, actor()))
+    return render_template(name, said=said, problem=problem, tray=tray, people=_people(), **_context(item)), status
+
+
+def _people() -> Sequence[str]:
+    return database().run(desk.people)
+
+
+def decide(task_id: str) -> Response | Redirect | Page:
+    """The decision; then the next item, or, where the browser holds it already, those after it."""
+    wanted = uuid_of(task_id)
+    domain = database().run(lambda session: visible(session, wanted).domain)
+    policy.check(actor(), Verb.DECIDE, domain)
+    entity = concord().entities[domain]
+    try:
+        form = _form()
+        answer = database().run(lambda session: verdicts.settle(session, entity, wanted, actor(), form, request_id()))
+    except (Conflict, Invalid, Unguarded, Forbidden) as error:
+        return refused(task_id, error)
+    return onward(wanted, spoken(answer.told, repeated=answer.repeated))
+
+
+def _form() -> Form:
+    """What was pressed, on what was seen. Raises Unguarded without version and key, Stale for what was never a version."""
+    sent = request.form
+    if "map" in sent:  # a button of the suggestions: what it is mapped to is its value
+        return Form(key=sent.get("idempotency_key", ""), ruling=Ruling("map", _version(sent.get("version", "")), uuid_of(sent["map"])))
+    verdict, version, key = sent.get("verdict", ""), sent.get("version", ""), sent.get("idempotency_key", "")
+    reason, candidate = clean_text(sent.get("reason", "")), sent.get("candidate", "")
     if len(reason) > _REASON_MAX:
         raise Invalid(f"The reason is longer than {_REASON_MAX} characters.")
-    if not (version.isascii() and version.isdigit() and len(version) < 10):
+    groups = _groups() if verdict == "split" else ()
+    ruling = Ruling(verdict, _version(version), uuid_of(candidate) if candidate else None, reason, groups=groups)
+    picks = {name.removeprefix("pick-"): uuid_of(value) for name, value in sent.items() if name.startswith("pick-") and value}
+    return Form(key=key, ruling=ruling, picks=picks, digit=sent.get("digit", ""), propose=sent.get("propose") == "yes")
+
+
+def _version(text: str) -> int:
+    if not text:
+        raise Unguarded
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Stale
-    return Ruling(verdict, int(version), uuid_of(candidate) if candidate else None, reason)
+    return int(text)
 
 
-def _remedy(error: Conflict | Invalid) -> str:
+def _groups() -> tuple[tuple[UUID, ...], ...]:
+    """The parts of a split: records by the number of their group."""
+    found: dict[str, list[UUID]] = {}
+    for name, number in sorted(request.form.items()):
+        if name.startswith("group-"):
+            found.setdefault(number, []).append(uuid_of(name.removeprefix("group-")))
+    return tuple(tuple(found[number]) for number in sorted(found))
+
+
+def refused(task_id: str, error: ConcordError) -> Response:
+    """What is true now, beside what was typed: nothing is lost, and the question is asked again."""
+    response = make_response(*page(read(task_id), problem=_remedy(error), status=status_of(error)))
+    if wants_part():
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#item", "outerHTML"
+    return response
+
+
+def _remedy(error: ConcordError) -> str:
     if isinstance(error, Stale):
         return "This task changed while you had it open. Look at what is true now, then decide again; nothing was stored."
     return "; ".join(problem.message for problem in error.problems) or error.message
 
 
-def _next(view: TaskView) -> str:
-    """The next task of the same kind in the same domain, else the list; either says that the decision is stored."""
-    found = get_all({"domain": view.domain, "kind": view.kind, "status": "open", "limit": 1}).items
-    done = str(view.id)[-6:]
-    return url_for("ui.task", task_id=found[0].id, decided=done) if found else url_for("ui.tasks", decided=done)
+def onward(done: UUID, said: str) -> Response | Redirect:
+    """On to the next: by a link without a script, else as the part that the script asked for."""
+    if not wants_part():
+        following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
+        decided, view = str(done)[-TAG_DIGITS:], view_query()
+        target = url_for("ui.task", task_id=following[0], list=view or None, decided=decided) if following else None
+        return redirect(target or url_for("ui.tasks", decided=decided) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
+    return deliver([done], said)
+
+
+def ahead() -> Response:
+    """The next items of the list that this person works through, theirs for ten minutes; delivered before they are looked at."""
+    policy.check(actor(), Verb.READ)
+    return deliver([], "")
+
+
+def deliver(done: Sequence[UUID], said: str) -> Response:
+    held = [uuid_of(each) for each in request.form.get("held", "").split(",") if each]
+    asked = request.form.get("want", "")
+    wanted = min(int(asked), AHEAD_MAX) if asked.isdecimal() and len(asked) < 3 else AHEAD
+
+    def work(session: Session) -> list[Item]:
+        ids = worklist.upcoming(session, actor(), _filters(), [*held, *done], wanted)
+        mine = desk.claim(session, actor(), ids)
+        items = [read_item(session, task_id) for task_id in ids if task_id in mine]
+        for item in items:
+            if item.entity.phi:
+                _audit(session, item, "task:delivered")
+        return items
+
+    items = database().run(work)
+    _note_shown()
+    tray = database().run(lambda session: verdicts.tray(session, actor()))
+    contexts = [_context(item) for item in items]
+    return make_response(render_template("task/_ahead.html", contexts=contexts, tray=tray, said=said, people=_people()))
+
+
+def _note_shown() -> None:
+    """Items that were delivered ahead and have been looked at since."""
+    shown = [uuid_of(each) for each in request.form.get("shown", "").split(",") if each][: AHEAD_MAX * 4]
+    if shown:
+        told = {"tasks": [str(task_id) for task_id in shown]}
+        database().run(lambda session: audit.record(session, actor(), "task:shown", request_id=request_id(), detail=told))
+
+
+def view_query() -> str:
+    """The list that the steward works through, as its address has it: known filters only."""
+    given = dict(parse_qsl(request.values.get("list", "")))
+    return urlencode({name: value for name, value in given.items() if name in _FILTERS and value})
+
+
+def _filters() -> Filters:
+    return Filters(**dict(parse_qsl(view_query())))

@@ -1,52 +1,110 @@
-"""The work list: what matters most first. It shows each subject's masked line, so listing patients is audited as reading them."""
+"""The work list: what matters most first. Its address is its state; a saved view is an address with a name."""
 
-from typing import Any
+from collections.abc import Sequence
+from http import HTTPStatus
+from urllib.parse import urlencode
 
-from flask import Blueprint, render_template, request
-from marshmallow import ValidationError
+from flask import Blueprint, redirect, request, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
-from api.context import actor, concord, database, request_id
-from api.tasks import TaskQuery, get_all
-from mdm import mask, policy
+from api.context import actor, concord, database, request_id, uuid_of
+from mdm import desk, policy, views, worklist
 from mdm.access import Verb
 from mdm.errors import Invalid
-from mdm.reading import Reader, read_golden
-from mdm.tasks import TaskPage, TaskView
+from mdm.reading import Reader
+from mdm.values.kind import clean_text
+from mdm.worklist import Filters
+from stewardship_ui.rendering import Page, show
 from stewardship_ui.showing import tag_only
+from stewardship_ui.words import DUES, SORTS, WAITS
 
-_ROWS = 25
+FILTERS = ("domain", "kind", "owner", "due", "waits", "status", "sort")
+_BESIDE = frozenset({"cursor", "decided"})
 
 
 def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/tasks", "tasks", tasks, methods=["GET"])
+    blueprint.add_url_rule("/tasks/views", "save_view", save_view, methods=["POST"])
+    blueprint.add_url_rule("/tasks/views/<view_id>/delete", "delete_view", delete_view, methods=["POST"])
+    blueprint.add_url_rule("/tasks/selected", "selected", selected, methods=["POST"])
 
 
-def tasks() -> str:
+def tasks() -> Page:
     policy.check(actor(), Verb.READ)
-    query = read_query()
-    page: TaskPage = get_all(query)
-    lines = database().run(lambda session: [_line(session, task) for task in page.items])
-    domains = [concord().entities[name] for name in sorted(policy.domains(actor(), Verb.READ))]
-    return render_template(
-        "tasks.html", lines=lines, next=page.next, query=query, domains=domains, decided=tag_only(request.args.get("decided", ""))
+    filters = read_filters()
+    cursor = request.args.get("cursor") or None
+
+    def work(session: Session) -> tuple[worklist.Listing, Sequence[views.View], Sequence[str]]:
+        found = worklist.list_page(session, concord().entities, Reader(actor(), request_id()), filters, cursor=cursor)
+        return found, views.of(session, actor(), "tasks"), desk.people(session)
+
+    listing, saved, people = database().run(work)
+    return show(
+        "tasks",
+        listing=listing,
+        filters=filters,
+        chosen=query_of(filters),
+        cursor=cursor,
+        saved=saved,
+        people=people,
+        entities=concord().entities,
+        dues=DUES,
+        sorts=SORTS,
+        waits=WAITS,
+        decided=tag_only(request.args.get("decided", "")),
+        may_decide=policy.can(actor(), Verb.DECIDE),
     )
 
 
-def read_query() -> dict[str, Any]:
-    """The filters of the address, checked as the API checks them; an empty field of the form asks for nothing."""
-    given = {name: value for name, value in request.args.items() if value and name != "decided"}
-    try:
-        query: dict[str, Any] = TaskQuery().load({**given, "limit": _ROWS})
-    except ValidationError:
-        raise Invalid("The address of this list has filters that do not exist.") from None
-    return query
+def read_filters() -> Filters:
+    """The filters of the address. Raises Invalid for one that there is not, and NUL or the like in one that there is."""
+    given = {name: value for name, value in request.args.items() if value and name not in _BESIDE}
+    if not given.keys() <= set(FILTERS) or any(clean_text(value) != value or len(value) > 100 for value in given.values()):
+        raise Invalid("The address of this list has filters that do not exist.")
+    filters = Filters(**given)
+    worklist.check(filters)
+    return filters
 
 
-def _line(session: Session, task: TaskView) -> tuple[TaskView, str, str]:
-    """The task, its domain as people call it, and its subject's line."""
-    entity = concord().entities[task.domain]
-    if not task.goldens:  # an unknown value of a system: of a patient it is told only where reading it is audited
-        return task, entity.label, f"{task.detail.get('system', '')} {task.detail.get('value', '')}".strip()
-    view = read_golden(session, entity, Reader(actor(), request_id()), task.goldens[0])
-    return task, entity.label, mask.line(entity, view.values)
+def query_of(filters: Filters) -> dict[str, str]:
+    """The filters as an address has them; the usual ones are left out."""
+    usual = Filters()
+    return {name: value for name in FILTERS if (value := getattr(filters, name)) is not None and value != getattr(usual, name)}
+
+
+def save_view() -> Response:
+    """This list under a name, for oneself or for all."""
+    given = {name: request.form.get(name, "") for name in FILTERS if request.form.get(name)}
+    filters = Filters(**given)
+    worklist.check(filters)
+    name, shared = clean_text(request.form.get("name", "")), request.form.get("shared") == "yes"
+    query = urlencode(query_of(filters))
+    database().run(lambda session: views.save(session, actor(), views.NewView("tasks", name, query, shared=shared)))
+    return redirect(url_for("ui.tasks") + (f"?{query}" if query else ""), HTTPStatus.SEE_OTHER)
+
+
+def delete_view(view_id: str) -> Response:
+    wanted = uuid_of(view_id)
+    database().run(lambda session: views.delete(session, actor(), wanted))
+    return redirect(url_for("ui.tasks"), HTTPStatus.SEE_OTHER)
+
+
+def selected() -> Response:
+    """One act on the tasks that are ticked, or on all that match: assigned, given back, or put off."""
+    policy.check(actor(), Verb.DECIDE)
+    given = {name: request.form.get(name, "") for name in FILTERS if request.form.get(name)}
+    filters = Filters(**given)
+    act, to = request.form.get("act", ""), clean_text(request.form.get("to", ""))
+
+    def work(session: Session) -> int:
+        chosen = [uuid_of(each) for each in request.form.getlist("task")]
+        wanted = worklist.matching(session, actor(), filters, worklist.BULK_MAX) if request.form.get("all") == "yes" else chosen
+        mine = worklist.decidable(session, actor(), wanted)
+        if act == "defer":
+            return desk.defer(session, actor(), mine, request.form.get("until", "2"))
+        return desk.assign(session, actor(), mine, {"mine": actor().name, "nobody": None}.get(act, to))
+
+    database().run(work)
+    query = urlencode(query_of(filters))
+    return redirect(url_for("ui.tasks") + (f"?{query}" if query else ""), HTTPStatus.SEE_OTHER)

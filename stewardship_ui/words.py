@@ -6,43 +6,102 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from uuid import UUID
 
+from mdm.desk import Desk
+
 TAG_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """One answer to a task's question: its key, what the button says, what it does, and what is said once it is done."""
+
+    key: str
+    label: str
+    effect: str
+    done: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of task: its name, the question it asks, and what each verdict does, by verdict."""
+    """A kind of task: its name, the question it asks, and its verdicts."""
 
     name: str
     question: str
-    verdicts: Mapping[str, tuple[str, str]]
+    verdicts: Mapping[str, Verdict]
+    impact: str
 
 
+_TOGETHER = "The records stay one golden record, whatever their weights say."
 KINDS: Mapping[str, Kind] = {
     "review": Kind(
         "Possible match",
-        "Do these golden records stand for the same entity?",
+        "Same entity?",
         {
-            "same": ("Same", "Joins the two golden records; the older id survives, the other one redirects to it."),
-            "different": ("Different", "Keeps them apart for good; this pair is not asked about again."),
+            "same": Verdict("m", "Merge", "Joins both; the older id survives, the other redirects to it.", "Merged", "git-merge"),
+            "different": Verdict("n", "Not a match", "Keeps them apart; asked again only when what decided it changes.", "Kept apart", "x"),
         },
+        "the weight of the best candidate, in bits",
     ),
     "cut": Kind(
         "Proposed split",
-        "Should this golden record be split into these parts?",
+        "Split into these parts?",
         {
-            "accept": ("Accept the split", "Each part becomes a golden record; one of them keeps the present id."),
-            "reject": ("Keep together", "The records stay one golden record, whatever their weights say."),
+            "accept": Verdict("m", "Accept the split", "Each part becomes a golden record; one keeps the present id.", "Split", "split"),
+            "reject": Verdict("n", "Keep together", _TOGETHER, "Kept together", "link"),
         },
+        "20 for every golden record that its evidence would part",
+    ),
+    "split": Kind(
+        "Split",
+        "Which records belong together?",
+        {
+            "split": Verdict("Enter", "Split", "Each group becomes a golden record; one keeps the present id.", "Split", "split"),
+            "together": Verdict("n", "Keep together", _TOGETHER, "Kept together", "link"),
+        },
+        "40: somebody asked for it",
     ),
     "overlay": Kind(
         "Suspected overlay",
-        "Is the incoming version still the same entity?",
+        "Still the same entity?",
         {
-            "accept": ("Accept the incoming version", "It becomes the record's current version."),
-            "reject": ("Reject it", "The present version stays; the incoming one never becomes current."),
+            "accept": Verdict("m", "Accept the incoming version", "It becomes the current version.", "Accepted", "check"),
+            "reject": Verdict("n", "Reject it", "The present version stays; the incoming one never becomes current.", "Rejected", "x"),
         },
+        "30 for every update that turns a record into somebody else",
     ),
+    "undo": Kind(
+        "Undo left something",
+        "Do these records stay where they are?",
+        {
+            "keep": Verdict("m", "Keep them here", "What could not be brought back stays as it is.", "Kept", "check"),
+            "part": Verdict("n", "Part them", "These records become a golden record of their own.", "Parted", "split"),
+        },
+        "25: somebody waits for the answer",
+    ),
+    "mapping": Kind(
+        "Unknown value",
+        "What does this value mean?",
+        {
+            "ignore": Verdict("0", "No map", "Not worth mapping: it is no work any more.", "Not mapped", "x"),
+            "not_ours": Verdict("n", "Not ours", "No such value can be.", "Refused", "flag"),
+        },
+        "how often it was asked for in vain",
+    ),
+}
+
+# What is said of a decision by its kind, in the tray of what can be undone.
+DONE: Mapping[str, str] = {
+    "same": "merged",
+    "different": "kept apart",
+    "accept": "accepted",
+    "reject": "rejected",
+    "split": "split",
+    "merge": "merged",
+    "move": "moved",
+    "pin": "pinned",
+    "map": "mapped",
+    "ignore": "not mapped",
 }
 
 RULES: Mapping[str, str] = {
@@ -55,6 +114,10 @@ RULES: Mapping[str, str] = {
     "all": "every value of every source",
     "pin": "pinned by a steward",
 }
+
+DUES: Mapping[str, str] = {"late": "Late", "today": "Within a day", "week": "Within a week", "later": "Later"}
+SORTS: Mapping[str, str] = {"impact": "impact", "due": "due time", "age": "age"}
+WAITS: Mapping[str, str] = {"time": "deferred", "change": "until data changes", "answer": "asked", "approval": "second person"}
 
 REASONS: Mapping[str, str] = {
     "weight": "the weight lies between the two thresholds",
@@ -102,3 +165,29 @@ def ago(at: datetime | None) -> str:
 def bits(weight: float) -> str:
     """A weight with its sign: a true minus, so that columns of figures align."""
     return f"{weight:+.1f}".replace("-", "\u2212")
+
+
+def probability(share: float) -> str:
+    """Never a rounded certainty: as many nines as it takes."""
+    return f"{share:.4f}" if 0.0001 <= share <= 0.9999 else "> 0.9999" if share > 0.5 else "< 0.0001"
+
+
+def stamp(found: Desk) -> str:
+    """What a task's desk says now, to compare with what a page shows; no name of anybody."""
+    return f"{found.version}.{found.status}.{int(found.claimed_until.timestamp()) // 60 if found.claimed_until else 0}"
+
+
+def spoken(told: Mapping[str, object], *, repeated: bool = False) -> str:
+    """What a decision came to, in one short sentence."""
+    verdict = str(told.get("verdict", ""))
+    done = next((kind.verdicts[verdict].done for kind in KINDS.values() if verdict in kind.verdicts), "Mapped")
+    match told.get("outcome"):
+        case "proposed":
+            said = "Proposed: a second person decides"
+        case "agreed":
+            said = f"{done}: {told['proposer']} had proposed the same"
+        case "disagreed":
+            said = f"You and {told['proposer']} disagree; see the comments"
+        case _:
+            said = done
+    return f"{said}, as before." if repeated else f"{said}."

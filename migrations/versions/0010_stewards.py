@@ -78,6 +78,9 @@ def _tasks() -> None:
     op.add_column("task", sa.Column("waits_until", MOMENT))
     op.add_column("task", sa.Column("waits_for", sa.Text()))
     op.create_check_constraint(op.f("ck_task_waits_for"), "task", "waits_for in ('time', 'change', 'answer', 'approval')")
+    op.execute("update task set due_at = created_at + interval '5 days' where due_at is null")
+    op.alter_column("task", "due_at", nullable=False, server_default=sa.text("now() + interval '5 days'"))
+    op.create_index("ix_decision_actor", "decision", ["actor", "created_at"])
     is_open = sa.text("status = 'open'")
     op.create_index("ix_task_worklist", "task", ["impact", "id"], postgresql_where=is_open)
     op.create_index("ix_task_due", "task", ["due_at", "id"], postgresql_where=is_open)
@@ -144,8 +147,10 @@ def _batches() -> None:
 def downgrade() -> None:
     for table in ("task_batch_item", "task_batch", "proposal", "task_comment", "break_glass", "stored_answer", "saved_view", "user_pref"):
         op.drop_table(table)
+    op.drop_index("ix_decision_actor", "decision")
     for index in ("ix_task_worklist", "ix_task_due", "ix_task_facets"):
         op.drop_index(index, "task")
+    op.alter_column("task", "due_at", nullable=True, server_default=None)
     for table, columns in (
         ("task", ("claimed_until", "assigned_to", "waits_until", "waits_for")),
         ("user_session", ("factor_at",)),

@@ -39,8 +39,8 @@ def test_a_merged_id_leads_to_its_survivor_which_says_so(steward, review, databa
     with database.unit_of_work() as session:
         before = {row[0] for row in fetch(session, "select id from golden_record")}
     page = steward.get(review).text
-    version = page.split('name="if_match" value="')[1].split('"')[0]
-    steward.post(f"{review}/decision", ruling="same", if_match=version)
+    sent = {name: page.split(f'name="{name}" value="')[1].split('"')[0] for name in ("version", "idempotency_key", "candidate")}
+    steward.post(f"{review}/decision", verdict="same", **sent)
     with database.unit_of_work() as session:
         old, survivor = fetch(session, "select id, merged_into from golden_record where status = 'merged'")[0]
     assert {old, survivor} == before

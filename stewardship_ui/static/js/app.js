@@ -4,6 +4,7 @@ import * as live from "./live.js";
 import * as palette from "./palette.js";
 import * as prefs from "./prefs.js";
 
+document.documentElement.dataset.js = "on";
 keys.listen();
 palette.listen();
 prefs.listen();

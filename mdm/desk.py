@@ -1,0 +1,185 @@
+"""A task on a steward's desk: who has it open, whose it is, what it waits for, what is said about it.
+
+None of this changes what a task asks, so that none of it changes its version: nobody's decision is refused because somebody commented.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
+
+from mdm.access import Actor
+from mdm.db import array, execute, fetch
+from mdm.errors import Invalid
+from mdm.ids import new_id
+from mdm.values.kind import clean_text
+
+CLAIM = timedelta(minutes=10)
+BODY_MAX = 2000
+DEFERS: Mapping[str, LiteralString] = {
+    "1": "now() + interval '1 hour'",
+    "2": "date_trunc('day', now()) + interval '1 day 8 hours'",
+    "3": "now() + interval '7 days'",
+    "4": "'infinity'::timestamptz",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who has a task open and until when, whose it is, when it is due, what it waits for; `claim_is_mine` is told of the asking person."""
+
+    claimed_by: str | None
+    claimed_until: datetime | None
+    assigned_to: str | None
+    due_at: datetime | None
+    waits_for: str | None
+    waits_until: datetime | None
+    version: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One entry of a task's thread."""
+
+    kind: str
+    author: str
+    asked: str | None
+    body: str
+    at: datetime
+
+
+def read(session: Session, task_id: UUID) -> Desk:
+    rows = fetch(
+        session,
+        "select case when claimed_until > now() then claimed_by end, case when claimed_until > now() then claimed_until end, assigned_to,"
+        " due_at, waits_for, case when waits_until < 'infinity' then waits_until end, version, status from task where id = %s",
+        (task_id,),
+    )
+    return Desk(*rows[0])
+
+
+def claim(session: Session, actor: Actor, tasks: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of these open tasks that are now this person's for ten minutes; somebody else's stay theirs."""
+    rows = fetch(
+        session,
+        "update task set claimed_by = %s, claimed_until = now() + %s where id = any(%s) and status = 'open'"
+        " and (claimed_by is null or claimed_by = %s or claimed_until <= now()) returning id",
+        (actor.name, CLAIM, array(tasks), actor.name),
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def release(session: Session, actor: Actor, tasks: Sequence[UUID]) -> None:
+    execute(
+        session,
+        "update task set claimed_by = null, claimed_until = null where id = any(%s) and claimed_by = %s",
+        (array(tasks), actor.name),
+    )
+
+
+def assign(session: Session, actor: Actor, tasks: Sequence[UUID], to: str | None) -> int:
+    """These open tasks are somebody's, or (None) nobody's. Raises Invalid for a name that nobody has."""
+    if to is not None:
+        check_person(session, to)
+    changed = fetch(
+        session,
+        "update task set assigned_to = %s where id = any(%s) and status = 'open' and assigned_to is distinct from %s returning id",
+        (to, array(tasks), to),
+    )
+    note(session, actor, [row[0] for row in changed], "assign", {"to": to})
+    return len(changed)
+
+
+def check_person(session: Session, name: str) -> None:
+    if not fetch(session, "select 1 from principal where name = %s and kind = 'person' and not disabled", (name,)):
+        raise Invalid.at("unknown_person", "/to", "nobody who signs in has this name")
+
+
+def defer(session: Session, actor: Actor, tasks: Sequence[UUID], choice: str) -> int:
+    """The tasks rest: an hour, until tomorrow, a week, or until what they ask changes; then they are in the list again."""
+    until = DEFERS.get(choice)
+    if until is None:
+        raise Invalid.at("unknown_choice", "/defer", "1 an hour, 2 tomorrow, 3 a week, 4 until data changes")
+    reason = "change" if choice == "4" else "time"
+    changed = execute(
+        session,
+        f"update task set waits_for = %s, waits_until = {until}, claimed_by = null, claimed_until = null"
+        " where id = any(%s) and status = 'open'",
+        (reason, array(tasks)),
+    )
+    note(session, actor, tasks, "defer", {"choice": choice})
+    return changed
+
+
+def wake(session: Session, task_id: UUID) -> None:
+    """The task is in the list again; its clock stood still while the question was open."""
+    execute(
+        session,
+        "update task t set waits_for = null, waits_until = null, due_at = t.due_at + (now() - (select max(c.created_at) from task_comment c"
+        " where c.task_id = t.id and c.kind = 'question')) where t.id = %s",
+        (task_id,),
+    )
+
+
+def thread(session: Session, task_id: UUID) -> list[Said]:
+    rows = fetch(
+        session, "select kind, author, asked, body, created_at from task_comment where task_id = %s order by created_at, id", (task_id,)
+    )
+    return [Said(*row) for row in rows]
+
+
+def comment(session: Session, actor: Actor, task_id: UUID, body: str) -> None:
+    """Something for the thread. An answer to a question that waits brings the task back."""
+    asked = fetch(
+        session, "select asked from task_comment where task_id = %s and kind = 'question' order by created_at desc limit 1", (task_id,)
+    )
+    waits = fetch(session, "select waits_for from task where id = %s", (task_id,))[0][0] == "answer"
+    kind = "answer" if waits and asked and asked[0][0] == actor.name else "comment"
+    _say(session, actor, task_id, kind, body, None)
+    if kind == "answer":
+        wake(session, task_id)
+
+
+def ask(session: Session, actor: Actor, task_id: UUID, whom: str, body: str) -> None:
+    """A question to a colleague: the task rests, and so does its clock, until the answer."""
+    if whom == actor.name:
+        raise Invalid.at("asks_oneself", "/whom", "name a colleague")
+    check_person(session, whom)
+    _say(session, actor, task_id, "question", body, whom)
+    execute(
+        session,
+        "update task set waits_for = 'answer', waits_until = 'infinity', claimed_by = null, claimed_until = null where id = %s",
+        (task_id,),
+    )
+
+
+def _say(session: Session, actor: Actor, task_id: UUID, kind: str, raw: str, asked: str | None) -> None:
+    body = clean_text(raw)
+    if not body or len(body) > BODY_MAX:
+        raise Invalid.at("bad_text", "/body", f"1 to {BODY_MAX} characters")
+    execute(
+        session,
+        "insert into task_comment (id, task_id, kind, author, asked, body) values (%s, %s, %s, %s, %s, %s)",
+        (new_id(), task_id, kind, actor.name, asked, body),
+    )
+    note(session, actor, [task_id], kind, {})
+
+
+def note(session: Session, actor: Actor, tasks: Sequence[UUID], what: str, detail: Mapping[str, object]) -> None:
+    """What happened to these tasks, for their histories."""
+    execute(
+        session,
+        "insert into task_event (task_id, what, actor, detail) select id, %s, %s, %s from unnest(%s::uuid[]) id",
+        (what, actor.name, Jsonb(dict(detail)), array(tasks)),
+    )
+
+
+def people(session: Session) -> list[str]:
+    """Those who can be asked, or given work."""
+    rows = fetch(session, "select name from principal where kind = 'person' and not disabled and role = 'steward' order by name limit 200")
+    return [row[0] for row in rows]

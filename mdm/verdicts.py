@@ -1,0 +1,237 @@
+"""A steward's word on a task: decided at once, with a reason, or as a proposal for a second person, as its tier wants it.
+
+One transaction: the form's key, the tier, the decision, pinned values, and what the steward is told. Events wait for an undo.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
+
+from mdm import answers, desk, pins, tasks, tiers
+from mdm.access import Actor
+from mdm.answers import Answer
+from mdm.db import execute, fetch
+from mdm.entity import EntityType
+from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from mdm.golden import locate
+from mdm.identity import Act
+from mdm.ids import new_id
+from mdm.members import members_of
+from mdm.tasks import Ruling, TaskView
+from mdm.undo import HOLD, UNDOABLE
+
+JOINING = frozenset({"same", "accept"})  # what a reason is wanted for, where something speaks against it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What was sent: the ruling at the version that was on the screen, the form's key, values picked (attribute -> record), a reason digit.
+
+    `propose`: the steward wants a second person although the tier does not.
+    """
+
+    key: str
+    ruling: Ruling
+    picks: Mapping[str, UUID] = field(default_factory=dict)
+    digit: str = ""
+    propose: bool = False
+
+
+class ReasonWanted(Invalid):
+    """Something speaks against this. Say why it holds all the same: choose a reason."""
+
+    code = "reason_wanted"
+
+
+def settle(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> Answer:
+    """Take a steward's word. Raises as `tasks.decide`; ReasonWanted at T2; Unguarded without a key; Forbidden for one's own proposal."""
+    request = f"{task_id} {form.ruling.verdict} {form.ruling.candidate} {form.ruling.if_match}"
+    return answers.once(session, actor, form.key, request, lambda: _settled(session, entity, task_id, actor, form, request_id))
+
+
+def _settled(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
+    task = locked(session, entity, task_id)
+    if task.version != form.ruling.if_match:
+        raise Stale(f"this task is now at version {task.version}")
+    open_proposal = _proposal(session, task_id)
+    if open_proposal is not None:
+        told = _compared(session, task, actor, form, open_proposal)
+        if told["outcome"] == "disagreed":
+            return told
+        return {**_decide(session, entity, task, actor, _as_proposed(form, open_proposal), request_id), **told}
+    found = tiers.tier(session, entity, task, form.ruling.candidate)
+    if found.level == 3 or form.propose:
+        return _propose(session, task, actor, form)
+    reason = ". ".join(part for part in (tiers.REASONS.get(form.digit, ""), form.ruling.reason) if part)
+    if found.level == 2 and form.ruling.verdict in JOINING and not reason:
+        raise ReasonWanted("; ".join(found.reasons) + ". Choose a reason.")
+    return _decide(session, entity, task, actor, _with_reason(form, reason), request_id)
+
+
+def _with_reason(form: Form, reason: str) -> Form:
+    return replace(form, ruling=replace(form.ruling, reason=reason))
+
+
+def locked(session: Session, entity: EntityType, task_id: UUID) -> TaskView:
+    """The open task, held until this transaction ends. Raises NotFound, or Conflict for one that is closed."""
+    fetch(session, "select 1 from task where id = %s and domain = %s for update", (task_id, entity.name))
+    task = tasks.get(session, task_id)
+    if task.domain != entity.name or task.status != "open":
+        raise Conflict("this task is already closed")
+    return task
+
+
+def _decide(session: Session, entity: EntityType, task: TaskView, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
+    picked = _picked_values(session, task, form)
+    done = tasks.decide(session, entity, task.id, actor, replace(form.ruling, hold=HOLD), request_id)
+    for name, value in picked.items():
+        golden = locate(session, entity, task.goldens[0])[0]
+        act = Act(actor=actor, reason="picked while deciding", request_id=request_id, task=task.id)
+        pins.pin(session, entity, golden, pins.NewPin(name, value), act)
+    return {"outcome": "decided", "verdict": form.ruling.verdict, "decision": str(done.decision_id), "task": str(task.id)}
+
+
+def _picked_values(session: Session, task: TaskView, form: Form) -> dict[str, str]:
+    """The values that were picked, read from the records that say them: no value travels in a form."""
+    if not form.picks:
+        return {}
+    found = {str(m.id): m for members in members_of(session, task.goldens).values() for m in members}
+    values = {}
+    for name, record in form.picks.items():
+        value = found[str(record)].attributes.get(name) if str(record) in found else None
+        if not isinstance(value, str):
+            raise Stale("a value that was picked is not there any more")
+        values[name] = value
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A decision that waits for a second person."""
+
+    id: UUID
+    proposer: str
+    verdict: str
+    candidate: str | None
+    reason: str
+    digit: str
+    picks: Mapping[str, str]
+    groups: Sequence[Sequence[str]]
+
+
+def _proposal(session: Session, task_id: UUID) -> Proposed | None:
+    rows = fetch(session, "select id, proposer, ruling from proposal where task_id = %s and status = 'open'", (task_id,))
+    return Proposed(rows[0][0], rows[0][1], **rows[0][2]) if rows else None
+
+
+def proposer(session: Session, task_id: UUID) -> str | None:
+    """Who proposed a decision that waits; what they proposed is nobody's before their own."""
+    rows = fetch(session, "select proposer from proposal where task_id = %s and status = 'open'", (task_id,))
+    return rows[0][0] if rows else None
+
+
+def _propose(session: Session, task: TaskView, actor: Actor, form: Form) -> dict[str, Any]:
+    said = {
+        "verdict": form.ruling.verdict,
+        "candidate": form.ruling.candidate and str(form.ruling.candidate),
+        "reason": form.ruling.reason,
+        "digit": form.digit,
+        "picks": {name: str(record) for name, record in form.picks.items()},
+        "groups": [[str(record) for record in group] for group in form.ruling.groups],
+    }
+    execute(
+        session,
+        "insert into proposal (id, task_id, task_version, proposer, ruling) values (%s, %s, %s, %s, %s)",
+        (new_id(), task.id, task.version, actor.name, Jsonb(said)),
+    )
+    execute(
+        session,
+        "update task set waits_for = 'approval', waits_until = 'infinity', claimed_by = null, claimed_until = null where id = %s",
+        (task.id,),
+    )
+    desk.note(session, actor, [task.id], "propose", {})
+    return {"outcome": "proposed", "verdict": form.ruling.verdict, "task": str(task.id)}
+
+
+class OwnProposal(Forbidden):
+    """You proposed this. A second person must decide it, without knowing what you said."""
+
+    code = "own_proposal"
+
+
+def _compared(session: Session, task: TaskView, actor: Actor, form: Form, proposed: Proposed) -> dict[str, Any]:
+    """The second person's own word. Where both say the same it is decided; where they differ, both see both and talk."""
+    if proposed.proposer == actor.name:
+        raise OwnProposal
+    mine = (form.ruling.verdict, form.ruling.candidate and str(form.ruling.candidate))
+    agreed = mine == (proposed.verdict, proposed.candidate) and _parts(form.ruling.groups) == _parts(proposed.groups)
+    said = {"verdict": mine[0], "candidate": mine[1], "reason": form.ruling.reason}
+    execute(
+        session,
+        "update proposal set status = %s, approver = %s, answer = %s, settled_at = now() where id = %s",
+        ("agreed" if agreed else "disagreed", actor.name, Jsonb(said), proposed.id),
+    )
+    execute(session, "update task set waits_for = null, waits_until = null where id = %s", (task.id,))
+    if not agreed:
+        words = f"{proposed.proposer} said {proposed.verdict}, {actor.name} said {mine[0]}. {proposed.reason}".strip()
+        desk.comment(session, actor, task.id, words)
+    told = {"verdict": mine[0], "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
+    return {"outcome": "agreed" if agreed else "disagreed", **told}
+
+
+def _parts(groups: Sequence[Sequence[object]]) -> set[frozenset[str]]:
+    return {frozenset(str(record) for record in group) for group in groups}
+
+
+def _as_proposed(form: Form, proposed: Proposed) -> Form:
+    """The decision on which two people agree: the reasons and the picks are the proposer's."""
+    parts = (tiers.REASONS.get(proposed.digit, ""), proposed.reason, f"proposed by {proposed.proposer}")
+    picks = {name: UUID(record) for name, record in proposed.picks.items()}
+    return _with_reason(replace(form, picks=picks), ". ".join(part for part in parts if part))
+
+
+def withdraw(session: Session, actor: Actor, task_id: UUID) -> None:
+    """One's own proposal is taken back, and the task is in the list again. Raises Conflict where there is none."""
+    taken = execute(
+        session,
+        "update proposal set status = 'withdrawn', settled_at = now() where task_id = %s and status = 'open' and proposer = %s",
+        (task_id, actor.name),
+    )
+    if not taken:
+        raise Conflict("there is no proposal of yours to take back")
+    execute(session, "update task set waits_for = null, waits_until = null where id = %s", (task_id,))
+    desk.note(session, actor, [task_id], "withdraw", {})
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One of a person's own decisions that can be taken back."""
+
+    id: UUID
+    domain: str
+    kind: str
+    task: UUID | None
+    records: Sequence[UUID]
+
+
+def tray(session: Session, actor: Actor, limit: int = 20) -> list[Done]:
+    """The last decisions of a person that stand, the latest first."""
+    rows = fetch(
+        session,
+        "select d.id, d.domain, d.kind, (d.detail ->> 'task')::uuid, d.records from decision d where d.actor = %s and d.kind = any(%s)"
+        " and not exists (select 1 from decision r where r.revokes = d.id) order by d.created_at desc, d.id desc limit %s",
+        (actor.name, sorted(UNDOABLE), limit),
+    )
+    return [Done(*row) for row in rows]
+
+
+def about(session: Session, decision_id: UUID) -> tuple[str, UUID | None]:
+    """The domain of a decision and the task that it settled, if it settled one. Raises NotFound."""
+    rows = fetch(session, "select domain, (detail ->> 'task')::uuid from decision where id = %s", (decision_id,))
+    if not rows:
+        raise NotFound("there is no such decision")
+    return rows[0][0], rows[0][1]

@@ -1,0 +1,299 @@
+"""The work list: which tasks, in which order, and how many of each sort. It shows what a reader may see and is audited as read.
+
+What rests (deferred, asked, waiting for a second person) is not in the list unless it is asked for. Filters are codes; none is on a field.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from mdm import audit, mask, policy
+from mdm.access import Actor, Verb
+from mdm.db import Row, array, fetch
+from mdm.difference import difference
+from mdm.entity import EntityType
+from mdm.errors import FieldProblem, Invalid, NotFound
+from mdm.reading import Reader, read_golden
+
+ROWS = 50
+BULK_MAX = 10_000
+SORTS = ("impact", "due", "age")
+DUES = ("late", "today", "week", "later")
+WAITS = ("time", "change", "answer", "approval")
+NOBODY = "-"
+TELLING = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What is asked for; None: everything. `owner`: a name, "me", or "-" for nobody's. `waits`: only what rests, for this reason."""
+
+    domain: str | None = None
+    kind: str | None = None
+    owner: str | None = None
+    due: str | None = None
+    waits: str | None = None
+    status: str = "open"
+    sort: str = "impact"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One task in the list: who or what it is about, what its evidence says at a glance, and whose it is by when."""
+
+    id: UUID
+    domain: str
+    kind: str
+    version: int
+    impact: float
+    created_at: datetime
+    due_at: datetime
+    assigned_to: str | None
+    claimed_by: str | None
+    waits_for: str | None
+    goldens: tuple[UUID, ...]
+    detail: Mapping[str, Any]
+    line: str = ""
+    other: str = ""
+    weight: float | None = None
+    telling: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of the list, where the next one begins, and how many tasks there are by each facet, the others' choices applied."""
+
+    items: tuple[Item, ...]
+    next: str | None
+    total: int
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+
+
+_ITEM: LiteralString = (
+    "id, domain, kind, version, impact, created_at, due_at, assigned_to, case when claimed_until > now() then claimed_by end,"
+    " case when waits_until > now() then waits_for end, goldens, detail"
+)
+# sort -> columns of the cursor, whether the first descends
+_ORDERS: Mapping[str, tuple[LiteralString, LiteralString, LiteralString]] = {
+    "impact": ("(impact, id) < (%(at)s::float8, %(id)s::uuid)", "impact desc, id desc", "impact"),
+    "due": ("(due_at, id) > (%(at)s::timestamptz, %(id)s::uuid)", "due_at, id", "due_at"),
+    "age": ("id > %(id)s::uuid", "id", "created_at"),
+}
+_DUE: Mapping[str, LiteralString] = {
+    "late": "due_at < now()",
+    "today": "due_at >= now() and due_at < now() + interval '1 day'",
+    "week": "due_at >= now() + interval '1 day' and due_at < now() + interval '7 days'",
+    "later": "due_at >= now() + interval '7 days'",
+}
+_SCOPE: LiteralString = (
+    "not exists (select 1 from unnest(goldens) g(id) where not exists (select 1 from link l join source_record r on r.id = l.record_id"
+    " where l.golden_id = g.id and l.recorded_to is null and r.system = any(%(systems)s::text[])))"
+    " and (kind <> 'mapping' or (detail ->> 'system' = any(%(systems)s::text[])"
+    " and coalesce(detail ->> 'target' = any(%(systems)s::text[]), true)))"
+)
+
+
+def list_page(
+    session: Session, entities: Mapping[str, EntityType], reader: Reader, filters: Filters, *, cursor: str | None = None, limit: int = ROWS
+) -> Listing:
+    """A page of tasks with the counts. Raises Invalid for choices that there are not."""
+    check(filters)
+    before, order, _ = _ORDERS[filters.sort]
+    params = _params(reader.actor, filters) | _after(filters, cursor) | {"limit": limit + 1}
+    where = _where(reader.actor, filters) + (" and " + before if cursor else "")
+    rows = fetch(session, "select " + _ITEM + " from task where " + where + " order by " + order + " limit %(limit)s", params)
+    items = [_item(row) for row in rows[:limit]]
+    counts = _counts(session, reader.actor, filters)
+    following = _cursor(filters, items[-1]) if len(rows) > limit else None
+    return Listing(tuple(_described(session, entities, reader, items)), following, counts.total, counts.facets)
+
+
+def check(filters: Filters) -> None:
+    for name, choices in (("sort", SORTS), ("due", DUES), ("waits", WAITS), ("status", ("open", "settled", "obsolete"))):
+        value = getattr(filters, name)
+        if value is not None and value not in choices:
+            raise Invalid.at("unknown_choice", f"/{name}", f"one of {', '.join(choices)}")
+
+
+def matching(session: Session, actor: Actor, filters: Filters, limit: int) -> list[UUID]:
+    """The tasks of a filter, those that matter most first."""
+    check(filters)
+    params = _params(actor, filters) | {"limit": limit}
+    where = _where(actor, filters)
+    return [
+        row[0] for row in fetch(session, "select id from task where " + where + " order by impact desc, id desc limit %(limit)s", params)
+    ]
+
+
+def decidable(session: Session, actor: Actor, tasks: Sequence[UUID]) -> list[UUID]:
+    """Those of these tasks that are open and this person's to decide; the others do not exist for them."""
+    params = _params(actor, Filters()) | {"ids": array(tasks), "domains": sorted(policy.domains(actor, Verb.DECIDE))}
+    scope = " and " + _SCOPE if actor.systems is not None else ""
+    statement = "select id from task where id = any(%(ids)s::uuid[]) and status = 'open' and domain = any(%(domains)s)" + scope
+    return [row[0] for row in fetch(session, statement, params)]
+
+
+def upcoming(session: Session, actor: Actor, filters: Filters, skip: Sequence[UUID], count: int) -> list[UUID]:
+    """The next tasks that this person may take: nobody else has them open. For the queue of a steward at work."""
+    params = _params(actor, filters) | {"skip": array(skip), "me": actor.name, "limit": count}
+    free = " and not id = any(%(skip)s::uuid[]) and (claimed_until is null or claimed_until <= now() or claimed_by = %(me)s)"
+    where = _where(actor, filters) + free
+    _, order, _ = _ORDERS[filters.sort]
+    return [row[0] for row in fetch(session, "select id from task where " + where + " order by " + order + " limit %(limit)s", params)]
+
+
+def _where(actor: Actor, filters: Filters, *, facets: bool = True) -> LiteralString:
+    parts: list[LiteralString] = ["status = %(status)s", "domain = any(%(domains)s)"]
+    if filters.status == "open":
+        parts.append("waits_for = %(waits)s and waits_until > now()" if filters.waits else "(waits_until is null or waits_until <= now())")
+    if facets and filters.kind:
+        parts.append("kind = %(kind)s")
+    if facets and filters.owner:
+        parts.append("assigned_to is null" if filters.owner == NOBODY else "assigned_to = %(owner)s")
+    if facets and filters.due:
+        parts.append(_DUE[filters.due])
+    if actor.systems is not None:
+        parts.append(_SCOPE)
+    found: LiteralString = " and ".join(parts)
+    return found
+
+
+def _params(actor: Actor, filters: Filters) -> dict[str, Any]:
+    readable = policy.domains(actor, Verb.READ)
+    if filters.domain is not None:
+        policy.check(actor, Verb.READ, filters.domain)
+    return {
+        "status": filters.status,
+        "domains": sorted(readable if filters.domain is None else readable & {filters.domain}),
+        "kind": filters.kind,
+        "owner": actor.name if filters.owner == "me" else filters.owner,
+        "waits": filters.waits,
+        "systems": sorted(actor.systems or ()),
+    }
+
+
+_READ: Mapping[str, Callable[[str], object]] = {"impact": float, "due": datetime.fromisoformat, "age": str}
+
+
+def _after(filters: Filters, cursor: str | None) -> dict[str, Any]:
+    at, _, task_id = (cursor or "").rpartition("_")
+    if cursor is None:
+        return {}
+    try:
+        return {"at": _READ[filters.sort](at), "id": UUID(task_id)}
+    except ValueError:
+        raise Invalid(problems=(FieldProblem("bad_cursor", "/cursor", "pass `next` of the page before, unchanged"),)) from None
+
+
+def _cursor(filters: Filters, last: Item) -> str:
+    at = {"impact": repr(last.impact), "due": last.due_at.isoformat(), "age": ""}[filters.sort]
+    return f"{at}_{last.id}"
+
+
+def _item(row: Row) -> Item:
+    return Item(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], tuple(row[10]), row[11])
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    total: int
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+
+
+def _counts(session: Session, actor: Actor, filters: Filters) -> _Counts:
+    """How many tasks there are of each sort: one pass over all that are open, cut in memory, so that every facet knows the others."""
+    wide = replace(filters, domain=None)
+    where = _where(actor, wide, facets=False)
+    rows = fetch(
+        session,
+        "select kind, domain, coalesce(assigned_to, '-'), case when due_at < now() then 'late' when due_at < now() + interval '1 day'"
+        " then 'today' when due_at < now() + interval '7 days' then 'week' else 'later' end, count(*) from task where "
+        + where
+        + " group by 1, 2, 3, 4",
+        _params(actor, wide),
+    )
+    chosen = (filters.kind, filters.domain, actor.name if filters.owner == "me" else filters.owner, filters.due)
+    facets = {name: _facet(rows, chosen, place) for place, name in enumerate(("kind", "domain", "owner", "due"))}
+    return _Counts(sum(row[4] for row in rows if _fits(row, chosen, None)), facets)
+
+
+def _fits(row: Row, chosen: Sequence[str | None], but: int | None) -> bool:
+    return all(want is None or place == but or row[place] == want for place, want in enumerate(chosen))
+
+
+def _facet(rows: Sequence[Row], chosen: Sequence[str | None], place: int) -> list[tuple[str, int]]:
+    counts: Counter[str] = Counter()
+    for row in rows:
+        if _fits(row, chosen, place):
+            counts[row[place]] += row[4]
+    wanted = chosen[place]
+    if wanted is not None and wanted not in counts:
+        counts[wanted] = 0
+    return counts.most_common()
+
+
+def _described(session: Session, entities: Mapping[str, EntityType], reader: Reader, items: Sequence[Item]) -> list[Item]:
+    """Each item with the lines by which people know what it is about."""
+    values = _values(session, reader, {golden for item in items for golden in item.goldens[:2]})
+    described = [_with_lines(session, entities[item.domain], reader, item, values) for item in items]
+    for name in {item.domain for item in items if entities[item.domain].phi}:
+        subjects = sorted({golden for item in items if item.domain == name for golden in item.goldens[:2]})
+        if subjects:
+            shown = sorted(entities[name].display)
+            audit.record(session, reader.actor, "task:list", domain=name, subjects=subjects, fields=shown, request_id=reader.request_id)
+    return described
+
+
+def _values(session: Session, reader: Reader, goldens: set[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
+    """What golden records say, all at once; a reader of some systems only reads each of them by itself (`read_golden`)."""
+    if reader.actor.systems is not None:
+        return {}
+    return dict(
+        fetch(
+            session, 'select golden_id, "values" from golden_version where golden_id = any(%s) and recorded_to is null', (array(goldens),)
+        )
+    )
+
+
+def _with_lines(session: Session, entity: EntityType, reader: Reader, item: Item, values: Mapping[UUID, Mapping[str, Any]]) -> Item:
+    plain = [values.get(golden) for golden in item.goldens[:2]]
+    if reader.actor.systems is None:
+        lines = [mask.line(entity, mask.values(entity, reader.actor, each or {})) for each in plain]
+    else:
+        lines = [_line(session, entity, reader, golden) for golden in item.goldens[:2]]
+    candidates = item.detail.get("candidates") or ()
+    weight = candidates[0].get("weight") if candidates and isinstance(candidates[0], Mapping) else None
+    told = _telling(entity, plain[0] or {}, plain[1] or {}) if len(plain) == 2 and reader.actor.systems is None else ()
+    subject = lines[0] if lines else _miss_line(entity, reader, item)
+    return replace(item, line=subject, other=lines[1] if len(lines) > 1 else "", weight=weight, telling=told)
+
+
+def _line(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> str:
+    try:
+        return mask.line(entity, read_golden(session, entity, reader, golden_id).values)
+    except NotFound:
+        return ""
+
+
+def _miss_line(entity: EntityType, reader: Reader, item: Item) -> str:
+    """An unknown value of a system; of a patient's numbers only as far as the reader sees them."""
+    system, value = str(item.detail.get("system", "")), str(item.detail.get("value", ""))
+    if entity.phi and value:
+        value = mask.identifier(reader.actor, system, value)
+    return f"{system} {value}".strip()
+
+
+def _telling(entity: EntityType, left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[str, ...]:
+    """How the two differ in what people know them by: attribute and kind of difference, never a value."""
+    names = [name for name in entity.display if name in left or name in right]
+    kinds = [(entity.attribute(n).title, difference(_text(left.get(n)), _text(right.get(n))).kind) for n in names]
+    return tuple(f"{title}: {kind}" for title, kind in kinds if kind != "exact")[:TELLING]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

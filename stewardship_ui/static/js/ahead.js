@@ -1,0 +1,64 @@
+// The item on the screen and those delivered ahead of it. Swapping is at once; nothing here asks the server but for the claim.
+import { announce } from "./live.js";
+
+let shownAt = 0;
+let begun = null;
+const shown = [];
+
+export const byId = (id) => document.getElementById(id);
+export const templates = () => [...byId("ahead").querySelectorAll("template[data-task]")];
+export const age = () => performance.now() - shownAt;
+export const takeShown = () => shown.splice(0).join(",");
+
+/** Whenever an item came in by itself: it is mine from now on. True for one that was not here before. */
+export function arrived() {
+  const item = byId("item");
+  if (item === null || begun === item) return false;
+  begun = item;
+  shownAt = performance.now();
+  if (item.querySelector("#verdict")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
+  return true;
+}
+
+/** The next item in the place of this one; without one, this one waits. */
+export function next(said) {
+  const [template] = templates();
+  if (template === undefined) return byId("item").classList.add("sent");
+  place(template.content.firstElementChild.cloneNode(true));
+  shown.push(template.dataset.task);
+  history.replaceState(null, "", template.dataset.url);
+  template.remove();
+  focus();
+  announce(said + byId("item").querySelector("h1").textContent.replace(/\s+/g, " ").trim());
+}
+
+export function place(item) {
+  byId("item").replaceWith(item);
+  begun = item;
+  shownAt = performance.now();
+  htmx.process(item);
+}
+
+/** This item comes again after the one that takes its place. */
+export function keep(item) {
+  const template = document.createElement("template");
+  template.dataset.task = item.dataset.task;
+  template.dataset.url = location.pathname + location.search;
+  item.classList.remove("sent");
+  template.content.append(item.cloneNode(true));
+  byId("ahead").prepend(template);
+}
+
+export function focus() {
+  byId("item").querySelector("h1").focus({ preventScroll: true });
+  scrollTo({ top: 0 });
+}
+
+/** Each task once, and never the one on the screen. */
+export function tidy() {
+  const seen = new Set([byId("item").dataset.task]);
+  for (const each of templates()) {
+    if (seen.has(each.dataset.task)) each.remove();
+    seen.add(each.dataset.task);
+  }
+}

@@ -1,0 +1,53 @@
+"""Taking decisions back, from wherever one is: the last one, or any other that can be taken back."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, Response, make_response, redirect, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Redirect
+
+from api.context import actor, concord, database, request_id, uuid_of
+from mdm import policy, undo, verdicts
+from mdm.access import Verb
+from mdm.errors import Conflict
+from mdm.identity import Act
+from mdm.values.kind import clean_text
+from stewardship_ui.rendering import wants_part
+from stewardship_ui.task import deliver, page, read
+
+
+def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/decisions/undo", "undo_last", undo_last, methods=["POST"])
+    blueprint.add_url_rule("/decisions/<decision_id>/undo", "undo_one", undo_one, methods=["POST"])
+
+
+def undo_last() -> Response | Redirect:
+    """My last decision that stands is taken back."""
+    return _undo(lambda session: next((done.id for done in verdicts.tray(session, actor(), 1)), None))
+
+
+def undo_one(decision_id: str) -> Response | Redirect:
+    return _undo(lambda _session: uuid_of(decision_id))
+
+
+def _undo(find: Callable[[Session], UUID | None]) -> Response | Redirect:
+    def work(session: Session) -> tuple[UUID | None, str]:
+        found = find(session)
+        if found is None:
+            raise Conflict("there is no decision of yours to take back")
+        domain, task_id = verdicts.about(session, found)
+        policy.check(actor(), Verb.DECIDE, domain)
+        act = Act(actor=actor(), reason=clean_text(request.form.get("reason", "")) or "undo", request_id=request_id())
+        undo.undo(session, concord().entities[domain], found, act)
+        return task_id, "Undone."
+
+    task_id, said = database().run(work)
+    if not wants_part():
+        return redirect(url_for("ui.task", task_id=task_id) if task_id else url_for("ui.tasks"), HTTPStatus.SEE_OTHER)
+    if task_id is None:
+        return deliver([], said)
+    response = make_response(*page(read(str(task_id)), said=said))
+    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#item", "outerHTML"
+    return response

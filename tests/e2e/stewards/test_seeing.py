@@ -1,0 +1,109 @@
+"""Masks, reveal, break-glass; keys off and remapped; without a script; every page for assistive technology; narrow windows."""
+
+import pytest
+
+from mdm.db import execute
+from tests.e2e.stewards.conftest import until
+from tests.e2e.stewards.scenes import maria_and_marie, payer_pairs
+
+HIDDEN = ("1961-04-12", "123-45-4410", "123454410", "12 Oak Street")
+ROWS = "[...document.querySelectorAll('[data-grid] tbody.open tr')].findIndex(each => each.dataset.row === 'birth_date')"
+
+
+@pytest.fixture
+def task(deliver, count):
+    deliver("patient", *maria_and_marie())
+    return f"/tasks/{count('select id from task')}"
+
+
+def test_a_value_is_revealed_by_a_key_noted_and_covered_again(task, person, browse, count):
+    page = browse(person()).page
+    page.goto(task)
+    assert not any(value in page.content() for value in HIDDEN)
+    for _ in range(page.evaluate(ROWS) + 1):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("r")
+    until(page, "document.querySelector('.revealed-row') !== null")
+    assert "1961-04-12" in page.text_content("[data-row=birth_date]")
+    assert page.get_attribute(".revealed-row", "data-seconds") == "30"
+    assert count("select count(*) from audit where action = 'value:reveal' and fields = '{birth_date}'") == 1
+    page.reload()
+    assert not any(value in page.content() for value in HIDDEN)
+
+
+def test_break_glass_wants_a_reason_counts_down_and_ends(task, person, browse, count):
+    watched = browse(person())
+    page = watched.page
+    page.goto("/break-glass?back=" + task)
+    watched.allowed.add(422)
+    page.evaluate("document.querySelectorAll('[required]').forEach(each => (each.required = false))")
+    page.click("button.danger")
+    assert "say why" in page.text_content("#problem")
+    page.fill("#reason", "Newborn mixed up with mother")
+    page.fill("#ticket", "INC-1")
+    page.click("button.danger")
+    page.wait_for_selector(".glass")
+    assert page.url.endswith(task)
+    assert "1961-04-12" in page.text_content("[data-row=birth_date]")
+    assert page.text_content(".glass [data-until]") != ""
+    page.click("text=End now")
+    page.goto(task)
+    assert not any(value in page.content() for value in HIDDEN)
+    assert count("select count(*) from break_glass where reviewed_at is null") == 1
+
+
+def test_keys_can_be_off_or_others(deliver, person, browse, count):
+    deliver("payer", *payer_pairs(2))
+    page = browse(person()).page
+    page.goto("/me")
+    page.fill("[id='key-n']", "7")
+    page.click("text=Save keys")
+    page.goto("/tasks")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelectorAll('#ahead template[data-task]').length > 0")
+    page.wait_for_timeout(200)
+    page.keyboard.press("n")
+    page.keyboard.press("Control+m")
+    page.wait_for_timeout(200)
+    assert count("select count(*) from decision") == 0
+    page.keyboard.press("7")
+    until(page, "document.querySelector('#tray [data-undo]') !== null")
+    assert count("select count(*) from decision") == 1
+    page.goto("/me")
+    page.select_option("select[name=keys]", "off")
+    page.click("main button.main >> nth=0")
+    page.goto("/tasks")
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.wait_for_timeout(200)
+    assert page.url.endswith("/tasks")
+
+
+def test_a_pair_is_decided_without_a_script(deliver, person, browse, count):
+    deliver("payer", *payer_pairs(2))
+    page = browse(person(), java_script_enabled=False).page
+    page.goto("/tasks")
+    page.click(".tasks th a >> nth=0")
+    page.click("button[value=different]")
+    assert "stored" in page.text_content("main")
+    page.click("[data-undo]")
+    assert count("select count(*) from decision") == 2
+
+
+PLACES = ("/", "/tasks", "/me", "/help/keys", "/break-glass", "/step-up", "/sign-in")
+
+
+@pytest.mark.parametrize(("scheme", "density"), [("light", "dense"), ("dark", "comfortable")])
+def test_every_page_is_for_everybody(task, person, browse, axe, world, scheme, density):
+    page = browse(person(), color_scheme=scheme).page
+    with world.unit_of_work() as session:
+        execute(session, "insert into user_pref select id, jsonb_build_object('density', %s::text) from principal", (density,))
+    found, wide = {}, {}
+    for path in (*PLACES, task):
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto(path)
+        found[path] = axe(page)
+        page.set_viewport_size({"width": 320, "height": 700})
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    assert {path: width for path, width in wide.items() if width > 320} == {}

@@ -1,0 +1,71 @@
+"""Two people at one task, and what a second person must not see."""
+
+import re
+
+import pytest
+
+from mdm.db import execute
+from tests.e2e.stewards.conftest import until
+from tests.e2e.stewards.scenes import payer_pairs
+
+MINE = "document.querySelector('#claim[data-claimed=mine]') !== null"
+
+
+@pytest.fixture
+def task(deliver, count):
+    deliver("payer", *payer_pairs(1))
+    return f"/tasks/{count('select id from task')}"
+
+
+def test_the_second_sees_the_claim_and_a_stale_decision_keeps_what_was_typed(task, person, browse, world, count):
+    first, second = browse(person("ann")), browse(person("ben"))
+    first.page.goto(task)
+    until(first.page, MINE)
+    second.page.goto(task)
+    until(second.page, "document.querySelector('#claim').textContent.includes('ann has this open')", seconds=5)
+    with world.unit_of_work() as session:
+        execute(session, "update task set version = version + 1")
+    until(first.page, "document.querySelector('#claim').textContent.includes('changed')", seconds=8)
+    first.allowed.add(412)
+    first.page.click("summary:has-text('Reason')")
+    first.page.fill("#reason", "typed with care")
+    first.page.keyboard.press("Escape")
+    first.page.keyboard.press("n")
+    until(first.page, "document.querySelector('#problem') !== null")
+    assert "changed while you had it open" in first.page.text_content("#problem")
+    assert first.page.input_value("#reason") == "typed with care"
+    assert count("select count(*) from decision") == 0
+
+
+def test_a_grave_decision_is_a_proposal_that_the_second_person_does_not_see(task, person, browse, world, count):
+    with world.unit_of_work() as session:  # thirty keys of other systems hang on the two
+        execute(
+            session,
+            "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending)"
+            " select 'payer', (select id from identifier_system limit 1), 'k' || n, (select min(golden_id::text)::uuid from link),"
+            " 'active', true, false, false from generate_series(1, 30) n",
+        )
+    ann, ben = browse(person("ann")), browse(person("ben"))
+    ann.page.goto(task)
+    until(ann.page, MINE)
+    ann.page.wait_for_timeout(200)
+    ann.page.keyboard.press("m")
+    until(ann.page, "location.pathname === '/tasks'")
+    assert (count("select count(*) from proposal"), count("select count(*) from decision")) == (1, 0)
+    ann.page.goto(task)
+    assert "second person" in ann.page.text_content("#item")
+    sent = {"verdict": "same", "version": "1", "idempotency_key": "by hand, again", "csrf": ann.page.get_attribute("body", "data-csrf")}
+    by_hand = "async ([url, body]) => (await fetch(url, {method: 'POST', body: new URLSearchParams(body)})).status"
+    ann.allowed.add(403)
+    assert ann.page.evaluate(by_hand, [f"{task}/decision", sent]) == 403
+    seen = []
+    ben.page.on("response", lambda answer: seen.append(answer.text() if "/tasks" in answer.url and answer.status == 200 else ""))
+    ben.page.goto(task)
+    until(ben.page, MINE)
+    assert "proposed here" in ben.page.text_content("#item")
+    assert not any(re.search("ann (said|proposed)|proposed (same|different)", text) for text in [*seen, ben.page.content()])
+    ben.page.wait_for_timeout(200)
+    ben.page.keyboard.press("m")
+    until(ben.page, "location.pathname === '/tasks'")
+    assert count("select status from proposal") == "agreed"
+    assert count("select kind from decision") == "same"
