@@ -1,10 +1,10 @@
-"""The audit as auditors read it: by person, act, domain and record, newest first; and break-glass, which somebody else signs off.
+"""The audit as auditors read it: by person, act, domain and record, newest first; and every break-glass (`mdm.glass`).
 
 Reading the audit is audited. Subjects are golden ids: nothing here says who a patient is.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, LiteralString, TypedDict
 from uuid import UUID
 
@@ -12,11 +12,10 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, policy
 from mdm.access import Actor, Verb
-from mdm.db import execute, fetch
-from mdm.errors import Conflict, Forbidden, NotFound
+from mdm.db import fetch
+from mdm.glass import OVERDUE
 
 PAGE = 100
-REVIEW_WITHIN = timedelta(hours=72)
 
 
 class Wanted(TypedDict, total=False):
@@ -101,18 +100,4 @@ def glasses(session: Session, actor: Actor) -> list[Glass]:
         "where b.reviewed_at is null or b.opened_at > now() - interval '90 days' order by b.reviewed_at is not null,"
         " case when b.reviewed_at is null then b.opened_at end, b.opened_at desc"
     )
-    return [Glass(*row) for row in fetch(session, _GLASS + order, {"within": REVIEW_WITHIN})]
-
-
-def sign_off(session: Session, actor: Actor, glass_id: UUID, request_id: str) -> None:
-    """Somebody else has looked at what was seen, and why. Raises Forbidden for whoever opened it, Conflict where it is done."""
-    policy.check(actor, Verb.AUDIT)
-    rows = fetch(session, "select principal, reviewed_by from break_glass where id = %s for update", (glass_id,))
-    if not rows:
-        raise NotFound("there is no such emergency access")
-    if rows[0][0] == actor.name:
-        raise Forbidden("nobody signs off their own emergency access")
-    if rows[0][1] is not None:
-        raise Conflict(f"{rows[0][1]} has signed this off already")
-    execute(session, "update break_glass set reviewed_by = %s, reviewed_at = clock_timestamp() where id = %s", (actor.name, glass_id))
-    audit.record(session, actor, "break_glass:review", request_id=request_id, detail={"break_glass": str(glass_id)})
+    return [Glass(*row) for row in fetch(session, _GLASS + order, {"within": OVERDUE})]

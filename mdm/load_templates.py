@@ -56,6 +56,15 @@ def templates(session: Session, domain: str, system: str) -> list[Template]:
 
 def choose(session: Session, entity: EntityType, system: str, header: Sequence[str], sample: Sequence[Cells], given: Columns) -> Columns:
     """What each column becomes: as said, else as the newest template has it, else as suggested. Raises UnusableInput."""
+    columns = propose(session, entity, system, header, sample, given)
+    check_mapping(entity, header, columns, registry(session))
+    return columns
+
+
+def propose(
+    session: Session, entity: EntityType, system: str, header: Sequence[str], sample: Sequence[Cells], given: Columns = ()
+) -> Columns:
+    """The same, as far as it is known."""
     former = [each.columns for each in templates(session, entity.name, system)]
     found = list(given)
     known = [each for columns in former[:1] for each in columns if each.column in header]
@@ -66,9 +75,7 @@ def choose(session: Session, entity: EntityType, system: str, header: Sequence[s
         is_free = each.column not in {b.column for b in found}
         if is_free and (takes_many(entity, each.target) or each.target not in {b.target for b in found}):
             found.append(each)
-    columns = tuple(found)
-    check_mapping(entity, header, columns, registry(session))
-    return columns
+    return tuple(found)
 
 
 def keep(session: Session, entity: EntityType, system: str, columns: Columns, steps: Sequence[Mapping[str, Any]], by: str) -> Reading:

@@ -44,7 +44,7 @@ class Upload:
 def upload(database: Database, home: Path, actor: Actor, given: Upload, request_id: str) -> LoadView:
     """Raises UnusableFile, UnusableInput for columns that cannot be, UnknownSystem, Forbidden."""
     policy.check(actor, Verb.LOAD, given.entity.name, given.system)
-    database.run(lambda session: _check_system(session, given.system))
+    database.run(lambda session: check_system(session, given.system))
     steps = [read_step(step).as_json() for step in given.steps]
     given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
     load_id = new_id()
@@ -95,7 +95,7 @@ def _new(given: Upload, kept: Kept, table: Table, template: load_templates.Readi
     }
 
 
-def _check_system(session: Session, system: str) -> None:
+def check_system(session: Session, system: str) -> None:
     known = registry(session)
     if system not in known.ids or not known.is_source(system):
         raise UnknownSystem(f"there is no source system {system}; register it first")

@@ -24,6 +24,7 @@ from mdm.jobs import enqueue
 from mdm.jsonio import dumps
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
+from mdm.load_targets import required
 from mdm.models import current_scorer
 
 PLAN, APPLY, UNDO = "load_plan", "load_apply", "load_undo"
@@ -221,6 +222,9 @@ def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> 
     view = get(session, actor, load_id, lock=True)
     if view.status not in {"uploaded", "planned"}:
         raise Conflict(f"this load is {view.status}: it is not planned again")
+    missing = sorted(set(required(ENTITY_TYPES[view.domain])) - {target for target, _ in view.options["columns"]})
+    if missing:
+        raise Conflict(f"say first which columns are {', '.join(missing)}")
     plan_id = new_id()
     live = fetch(session, "select 1 from job where dedupe_key = %s and state in ('queued', 'running')", (_key(load_id),))
     if not live:

@@ -1,7 +1,7 @@
 """Every figure of the quality pages: what it means in words, and the one statement that counts it. Nothing counts elsewhere.
 
 Days are days in UTC. `domains` are those that the reader may read; `systems` cuts to a reader's scope where a figure is of systems. Figures
-of tasks, pairs and decisions are of all systems together, hence for readers whose scope is all of them (`OF_SYSTEMS` says which are not).
+of tasks, pairs, decisions and rules are of all systems together, hence for readers whose scope is all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -130,7 +130,18 @@ MEASURES: Mapping[str, Measure] = {
         "Tasks closed in the period that had a due time: how many were closed by then; and tasks that are open past it now.",
         "select domain, count(*) filter (where closed_at >= " + _SINCE + "), count(*) filter (where closed_at >= " + _SINCE + " and"
         " closed_at <= due_at), count(*) filter (where status = 'open' and due_at < now()) from task"
-        " where due_at is not null and domain = any(%(domains)s) group by 1 order by 1",
+        " where domain = any(%(domains)s) group by 1 order by 1",
+    ),
+    "loads": Measure(
+        "Loads by system",
+        "Files uploaded in the period: how many were applied, how many undone, rows planned, and the share of them that was rejected.",
+        "select r.domain, r.system, count(*), count(*) filter (where r.status in ('applied', 'applying')),"
+        " count(*) filter (where r.status in ('undone', 'undoing')), coalesce(sum(c.rows), 0)::int8, coalesce(sum(c.rejected), 0)::int8"
+        " from load r left join load_count c on c.plan_id = r.plan_id and c.stage = 'plan' where r.domain = any(%(domains)s) and "
+        + _SCOPE
+        + " and r.created_at >= "
+        + _SINCE
+        + " group by 1, 2 order by 1, 2",
     ),
     "emergency": Measure(
         "Emergency access",
@@ -139,7 +150,6 @@ MEASURES: Mapping[str, Measure] = {
         " where domain = any(%(domains)s) and opened_at >= " + _SINCE + " group by 1 order by 2 desc, 1",
     ),
 }
-OF_SYSTEMS = frozenset({"duplicates", "misses", "loads"})
 
 
 def rows(session: Session, name: str, window: Window, **more: float) -> list[Row]:
@@ -267,6 +277,23 @@ class Split:
     link: int
     review: int
     apart: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The files of one system about one domain."""
+
+    domain: str
+    system: str
+    files: int
+    applied: int
+    undone: int
+    planned: int
+    rejected: int
+
+
+def loaded(session: Session, window: Window) -> list[Loaded]:
+    return [Loaded(*row) for row in rows(session, "loads", window)]
 
 
 def split(session: Session, window: Window, review: float, link: float) -> Split:

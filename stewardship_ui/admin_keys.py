@@ -12,6 +12,7 @@ from mdm.access import KEY_DAYS, Verb, list_keys
 from mdm.errors import Conflict, Invalid
 from stewardship_ui import forms
 from stewardship_ui.admin_parts import choices, show
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 
 
@@ -31,6 +32,7 @@ def keys(problem: str = "", status: int = HTTPStatus.OK, issued: object = None) 
 def create() -> Page:
     """The answer is the page itself, because the key is in it and never again."""
     policy.check(actor(), Verb.KEYS)
+    check_fresh()
     said = {
         "name": forms.text("name"),
         "role": forms.text("role"),

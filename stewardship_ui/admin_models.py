@@ -15,6 +15,7 @@ from mdm.jobs import MODEL_EFFECT
 from mdm.model_versions import ModelLine
 from stewardship_ui import forms
 from stewardship_ui.admin_parts import show
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 
 
@@ -84,6 +85,7 @@ def count(version: str) -> Response:
 
 def ask(version: str) -> Response | Page:
     entity, _ = _find(version)
+    check_fresh()
     reason, change = forms.text("reason"), (second_person.MODEL, version)
 
     def act() -> None:

@@ -15,6 +15,7 @@ from mdm.access import GRANTS, Actor, NewPrincipal, Role, Verb
 from mdm.errors import Conflict, FieldProblem, Invalid
 from stewardship_ui import forms
 from stewardship_ui.admin_parts import choices, scope_said, show
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 
 _PASSWORD_BYTES = 18
@@ -55,6 +56,7 @@ def _changes(session: Session) -> list[second_person.Change]:
 def invite() -> Response | Page:
     """Somebody new, with a password that is shown this once; they sign in as soon as a second administrator agrees."""
     policy.check(actor(), Verb.KEYS)
+    check_fresh()
     name, password = forms.text("name"), secrets.token_urlsafe(_PASSWORD_BYTES)
     try:
         wanted, reason = _wanted(name), forms.text("reason")
@@ -88,6 +90,7 @@ def person(person_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Pa
 
 def ask_rights(person_id: str) -> Response | Page:
     policy.check(actor(), Verb.KEYS)
+    check_fresh()
     wanted_id = uuid_of(person_id)
 
     def act() -> None:
@@ -116,6 +119,7 @@ def act_on(person_id: str) -> Response | Page:
 
 def settle(change_id: str) -> Response | Page:
     """A second person agrees or refuses; the asker takes back. One address for every kind: the kind's own verb is asked for."""
+    check_fresh()
     wanted, agrees = uuid_of(change_id), request.form.get("answer") == "agree"
     back = url_for("ui.admin_models") if request.form.get("back") == "models" else url_for("ui.admin_people")
     act = second_person.agree if agrees else second_person.refuse

@@ -13,7 +13,7 @@ from flask import Blueprint, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import audit_reading, policy
+from mdm import audit_reading, glass, policy
 from mdm.access import Verb
 from mdm.audit_reading import PAGE, AuditRow, Wanted
 from mdm.errors import Invalid
@@ -110,6 +110,6 @@ def sign_off(glass_id: str) -> Response | Page:
     wanted = uuid_of(glass_id)
 
     def act() -> None:
-        database().run(lambda session: audit_reading.sign_off(session, actor(), wanted, request_id()))
+        database().run(lambda session: glass.review(session, actor(), wanted))
 
     return forms.done(act, url_for("ui.audit_emergency"), emergency)

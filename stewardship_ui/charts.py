@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
-WIDTH, HEIGHT = 720, 200
+WIDTH, HEIGHT = 960, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 8, 22
 _TICKS = 4
-_LABELS_MAX = 12
+_LABELS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,9 @@ def _problems(messages: Any, pointer: str = "") -> Iterator[FieldProblem]:
 
 def words(error: ConcordError) -> str:
     """What was wrong, for whoever sent the form."""
-    said = [f"{_field(problem.pointer)}{problem.message}" for problem in error.problems]
-    return "; ".join(said) or error.message
+    said = "; ".join(f"{_field(problem.pointer)}{problem.message}" for problem in error.problems)
+    is_telling = not said or error.message != (type(error).__doc__ or "").splitlines()[0]
+    return (f"{error.message}: {said}" if said else error.message) if is_telling else said
 
 
 def _field(pointer: str) -> str:

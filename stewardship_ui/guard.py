@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flask import g, request
 
 from api.context import concord, database
+from api.loads import UPLOAD_BYTES_MAX
 from mdm.errors import Forbidden, Unauthenticated
 from stewardship_ui.sessions import Cookie, cookie, find_session
 
@@ -39,6 +40,8 @@ def check_request() -> None:
         raise Unauthenticated
     g.actor, g.csrf, g.prefs = signed_in.actor, signed_in.csrf, signed_in.prefs
     g.factor_at, g.glass = signed_in.factor_at, signed_in.glass
+    if request.endpoint == "ui.begin_load":
+        request.max_content_length = UPLOAD_BYTES_MAX  # before the form is read, whose token stands in it
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
 

@@ -1,17 +1,28 @@
-"""The first page: per domain how much there is, and how much work waits. Counts only, hence nothing of anybody."""
+"""Home: what waits for this person, how the team does, loads under way, how much there is. Counts only: nothing of anybody."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import LiteralString
+from typing import Any, LiteralString
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database
-from mdm import policy, worklist
+from mdm import measures, policy
 from mdm.access import Verb
 from mdm.db import fetch
 from mdm.entity import EntityType
+from mdm.loads import LoadView, list_loads
+from mdm.measures import Window
+from mdm.today import COUNTED, Today, today
+from stewardship_ui import charts
+from stewardship_ui.loads import STATES
+from stewardship_ui.quality import flow_drawing
+from stewardship_ui.rendering import Page, show
+
+_LATELY = 14
+_LOADS = 5
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """
@@ -28,8 +39,8 @@ select d.domain,
 
 
 def add_routes(blueprint: Blueprint) -> None:
-    blueprint.add_url_rule("/approvals", "approvals", approvals, methods=["GET"])
     blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
+    blueprint.add_url_rule("/approvals", "approvals", approvals, methods=["GET"])
 
 
 def approvals() -> Response:
@@ -37,11 +48,38 @@ def approvals() -> Response:
     return redirect(url_for("ui.tasks", waits="approval"), HTTPStatus.SEE_OTHER)
 
 
-def overview() -> str:
-    counts = database().run(_counts)
-    may_decide = policy.can(actor(), Verb.DECIDE)
-    work = database().run(lambda session: worklist.own(session, actor())) if may_decide else None
-    return render_template("overview.html", counts=counts, waiting=sum(tasks for *_, tasks in counts), work=work)
+@dataclass(frozen=True, slots=True)
+class Team:
+    """How work came and went lately, and in how many days the backlog is gone."""
+
+    drawing: charts.Drawing
+    flow: list[measures.Day]
+    clear: float | None
+
+
+def overview() -> Page:
+    counts, day, team, loaded = database().run(lambda s: (_counts(s), _day(s), _team(s), _loads(s)))
+    waiting = sum(tasks for *_, tasks in counts)
+    labels = {name: entity.label for name, entity in concord().entities.items()}
+    context: dict[str, Any] = {"counts": counts, "waiting": waiting, "day": day, "team": team, "loads": loaded}
+    return show("overview", labels=labels, states=STATES, many=COUNTED, **context)
+
+
+def _day(session: Session) -> Today | None:
+    return today(session, actor()) if policy.can(actor(), Verb.DECIDE) else None
+
+
+def _team(session: Session) -> Team | None:
+    """Of all systems together, hence not for somebody who sees some of them."""
+    domains = policy.domains(actor(), Verb.READ)
+    if not domains or actor().systems is not None:
+        return None
+    flow = measures.flow(session, Window(sorted(domains), None, _LATELY))
+    return Team(flow_drawing(flow), flow, measures.days_to_clear(flow))
+
+
+def _loads(session: Session) -> list[LoadView]:
+    return list_loads(session, actor(), limit=_LOADS) if policy.can(actor(), Verb.LOAD) else []
 
 
 def _counts(session: Session) -> list[tuple[EntityType, int, int, int]]:

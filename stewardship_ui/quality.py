@@ -59,11 +59,11 @@ def quality() -> Page:
     asked, whole = window(), _sees_all()
     found = database().run(lambda session: _read(session, asked, whole=whole))
     flow: list[measures.Day] = found["flow"]
-    drawing = _flow_drawing(flow)
+    drawing = flow_drawing(flow)
     return show("overview", "ui.quality", window=asked, whole=whole, drawing=drawing, clear=measures.days_to_clear(flow), **found)
 
 
-def _flow_drawing(flow: Sequence[measures.Day]) -> charts.Drawing:
+def flow_drawing(flow: Sequence[measures.Day]) -> charts.Drawing:
     series = {"arrived": [d.arrived for d in flow], "resolved": [d.resolved for d in flow], "backlog": [d.backlog for d in flow]}
     return charts.lines([_day(day.day) for day in flow], series)
 
@@ -73,7 +73,8 @@ def _day(day: date) -> str:
 
 
 def _read(session: Session, asked: Window, *, whole: bool) -> dict[str, Any]:
-    scoped = {"duplicates": measures.duplicates(session, asked), "misses": measures.misses(session, asked)}
+    scoped: dict[str, Any] = {"duplicates": measures.duplicates(session, asked), "misses": measures.misses(session, asked)}
+    scoped["loaded"] = measures.loaded(session, asked)
     if not whole:
         return {**scoped, "flow": [], "due": [], "stale": []}
     rows = {"due": measures.rows(session, "due", asked), "stale": measures.rows(session, "stale_mappings", asked)}
@@ -171,4 +172,4 @@ def people() -> Page:
         by_person = [each for each in by_person if each.what[0] == mine]
         pace, glass = [each for each in pace if each.actor == mine], [row for row in glass if row[0] == mine]
     everybody = sum(each.decided for each in by_band), sum(each.undone for each in by_band)
-    return show("people", "ui.quality_people", window=asked, by_person=by_person, by_band=by_band, pace=pace, glass=glass, all=everybody)
+    return show("people", "ui.quality_people", window=asked, by_person=by_person, by_band=by_band, pace=pace, opened=glass, all=everybody)

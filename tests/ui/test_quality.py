@@ -31,7 +31,7 @@ def ask(database, statement, params=()):
 
 
 def add_tasks(database, rows):
-    """(domain, days since it was opened, days since it was closed or None, hours it was due after opening or None)"""
+    """(domain, days since it was opened, days since it was closed or None, hours it was due after opening, usually 120)"""
     now = datetime.now(UTC)
     with database.unit_of_work() as session:
         for number, (domain, opened, closed, due) in enumerate(rows):
@@ -46,7 +46,7 @@ def add_tasks(database, rows):
                     "open" if closed is None else "settled",
                     at,
                     None if closed is None else now - timedelta(days=closed),
-                    None if due is None else at + timedelta(hours=due),
+                    at + timedelta(hours=due or 120),
                 ),
             )
 
@@ -66,7 +66,7 @@ def test_due_times_kept_and_open_past_them(database):
     add_tasks(
         database, [("payer", 3, 2, 48), ("payer", 3, 1, 12), ("payer", 3, None, 12), ("payer", 3, None, 24 * 30), ("payer", 3, 1, None)]
     )
-    assert database.run(lambda session: measures.rows(session, "due", ALL)) == [("payer", 2, 1, 1)]
+    assert database.run(lambda session: measures.rows(session, "due", ALL)) == [("payer", 3, 2, 1)]
 
 
 def test_duplicates_are_records_of_one_system_beyond_the_first_of_a_golden_record(deliver, database):
@@ -103,20 +103,19 @@ def test_weights_by_outcome_and_what_other_thresholds_would_do(review, steward, 
 
 
 def test_overturned_decisions_by_person_and_band_and_their_pace(review, steward, database):
-    task = ask(database, "select version from task where status = 'open'")[0][0]
-    assert steward.post(f"{review}/decision", ruling="different", if_match=str(task)).status_code == 303
-    decided = ask(database, "select id, records from decision")[0]
+    low, high, weight = ask(database, "select low, high, weight from edge")[0]
     with database.unit_of_work() as session:
-        execute(
-            session,
+        insert = (
             "insert into decision (id, domain, kind, records, actor, model_version, revokes)"
-            " values (gen_random_uuid(), 'patient', 'undo', %s, %s, '', %s)",
-            (decided[1], steward.name, decided[0]),
+            " values (gen_random_uuid(), 'patient', %s, %s, %s, '', %s) returning id"
         )
+        decided = fetch(session, insert, ("different", [low, high], steward.name, None))[0][0]
+        execute(session, "insert into judgement (decision_id, low, high, verdict) values (%s, %s, %s, 'different')", (decided, low, high))
+        execute(session, insert, ("undo", [low, high], steward.name, decided))
     by_person = database.run(lambda session: measures.overturned(session, "overturned_by_person", ALL))
-    assert [(row.what[0], row.decided, row.undone, row.rate) for row in by_person] == [(steward.name, 1, 1, 1.0)]
+    assert [(row.what, row.decided, row.undone, row.rate) for row in by_person] == [((steward.name, "different"), 1, 1, 1.0)]
     by_band = database.run(lambda session: measures.overturned(session, "overturned_by_band", ALL))
-    assert [(row.decided, row.undone) for row in by_band] == [(1, 1)]
+    assert [(row.what[0], row.decided, row.undone) for row in by_band] == [(weight // 2 * 2, 1, 1)]
     pace = database.run(lambda session: measures.pace(session, ALL))
     assert [(row.actor, row.decided, row.days, row.median_seconds) for row in pace] == [(steward.name, 1, 1, None)]
     assert "100.0 %" in steward.get("/quality/people").text
@@ -241,7 +240,7 @@ def test_who_sees_which_figures(sign_in, linked, database):
 
 def test_every_figure_has_its_definition_and_its_table(steward, linked):
     for path, names in (
-        ("/quality", ("flow", "duplicates", "misses", "due", "stale_mappings")),
+        ("/quality", ("flow", "duplicates", "misses", "loads", "due", "stale_mappings")),
         ("/quality/matching?domain=payer", ("weights", "what_if", "precision")),
         ("/quality/people", ("throughput", "overturned_by_person", "overturned_by_band", "emergency")),
     ):
@@ -264,7 +263,7 @@ def test_drawings_fit_their_figures():
     assert [tick.text for tick in drawn.ticks] == ["0", "2", "4", "6", "8"]
     assert drawn.marks[0].text == "link"
     series = charts.lines(["a", "b"], {"x": [0, 4]})
-    assert series.lines[0].points == f"48.0,{charts.HEIGHT - 22.0} 708.0,8.0"
+    assert series.lines[0].points == f"48.0,{charts.HEIGHT - 22.0} {charts.WIDTH - 12.0},8.0"
     assert [charts.nice(most) for most in (0, 4, 5, 9, 61, 1000)] == [4, 4, 5, 10, 80, 1000]
     assert charts.lines([], {"x": []}).lines[0].points == ""
 
