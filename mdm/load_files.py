@@ -30,6 +30,7 @@ _OPEN: dict[str, Callable[[Stored, Options], Table]] = {
     ".ndjson": open_ndjson,
     ".jsonl": open_ndjson,
 }
+FORMATS = ("csv", "tsv", "xlsx", "parquet", "ndjson")  # as `Table.format` says
 _OTHERS = {
     ".xls": "a workbook of the old kind",
     ".xlsb": "a binary workbook",
