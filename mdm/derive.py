@@ -258,8 +258,10 @@ def contested(session: Session, entity: EntityType, claims: Sequence[Holding]) -
         counts.setdefault((h.system_id, h.value), set()).add(h.golden_id)
     rows = fetch(
         session,
-        "select x.system_id, x.value, x.golden_id from xref x join unnest(%s::int[], %s::text[]) c(system_id, value)"
-        " on x.system_id = c.system_id and x.value = c.value where x.domain = %s and x.recorded_to is null and not x.own",
+        # Value by value, whatever the planner believes of the table
+        "select c.system_id, c.value, x.golden_id from unnest(%s::int[], %s::text[]) c(system_id, value) cross join lateral"
+        " (select golden_id from xref where domain = %s and system_id = c.system_id and value = c.value and recorded_to is null"
+        " and not own offset 0) x",
         ([s for s, _ in counts], [v for _, v in counts], entity.name),
     )
     for system_id, value, golden_id in rows:
@@ -268,8 +270,9 @@ def contested(session: Session, entity: EntityType, claims: Sequence[Holding]) -
     if taken:
         execute(
             session,
-            "update xref x set exclusive = false from unnest(%s::int[], %s::text[]) c(system_id, value)"
-            " where x.domain = %s and x.system_id = c.system_id and x.value = c.value and x.recorded_to is null and x.exclusive",
+            "update xref set exclusive = false where id = any(array(select x.id from unnest(%s::int[], %s::text[]) c(system_id, value)"
+            " cross join lateral (select id from xref where domain = %s and system_id = c.system_id and value = c.value"
+            " and recorded_to is null and exclusive offset 0) x))",
             ([s for s, _ in taken], [v for _, v in taken], entity.name),
         )
     return taken
