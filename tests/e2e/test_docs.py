@@ -23,7 +23,7 @@ OF_EVERY_DOMAIN = (
     "golden/{golden_id}",
     "golden/{golden_id}/history",
     "golden/{golden_id}/diff",
-    "sources/{system}/{key}/history",
+    "source-history/{system}/{key}",
     "golden/{golden_id}/sources",
 )
 OF_CONCORD = (
