@@ -70,7 +70,7 @@ def derive(
         write(session, _INSERT_VERSIONS, (dumps(versions).decode(),))
     if rows:
         write(session, _INSERT_XREF, (entity.name, dumps(rows).decode()))
-    _settle_contests(session, entity, released)
+    settle_contests(session, entity, released)
     return [*happened, *resolved_by(session, entity, rows)] if rows else happened
 
 
@@ -294,7 +294,7 @@ def rows_of(fresh: Sequence[Holding], taken: set[tuple[int, str]]) -> list[dict[
     ]
 
 
-def _settle_contests(session: Session, entity: EntityType, released: set[tuple[int, str]]) -> None:
+def settle_contests(session: Session, entity: EntityType, released: set[tuple[int, str]]) -> None:
     """A value that only one golden record still claims belongs to it again."""
     exclusive = {rule.system for rule in entity.identifiers if rule.exclusive}
     if not released or not exclusive:

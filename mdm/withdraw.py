@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from mdm.claims import end_claims
 from mdm.db import array, execute, fetch
+from mdm.derive import settle_contests
 from mdm.entity import EntityType
 from mdm.feed import Happening, publish
 from mdm.members import members_of
@@ -42,6 +43,7 @@ def withdraw(session: Session, entity: EntityType, records: Sequence[UUID], plac
         homes = {m.id: places.get(m.id, golden) for golden, members in left.items() for m in members}
         settled = settle(session, entity, model, systems, Change(frozenset(staying), placed=homes))
         happenings += settled.happenings
+    settle_contests(session, entity, set(closed))
     refresh_reviews(session, entity, model.model, Outlook({}, (), (), emptied))
     _ask_again(session, entity, closed)
     publish(session, entity.name, happenings)

@@ -13,7 +13,7 @@ from seed.world import build_world
 from tests.loads.conftest import partition, state
 
 MERCY = ("ehr-mercy", "erp-mercy")
-DOMAINS = os.environ.get("CONCORD_LOAD_DOMAINS", "patient supplier").split()
+DOMAINS = os.environ.get("CONCORD_LOAD_DOMAINS", "patient provider").split()
 RAILS = ("key_not_unique", "many_rejects", "many_rows_to_one", "identifier_shared", "volume_off")
 SPLIT = "|"
 
