@@ -1,7 +1,7 @@
 """How two values differ, sign by sign, and what kind of difference that is. Pure; values are compared as they were cleaned.
 
 Signs are graphemes: an accent never parts from its letter, nor one part of an emoji from the others. Within a mask the signs that differ
-stay visible, four at most and never all of them: a difference can be judged without the value being told.
+stay visible, four at most, and three stay covered: a difference can be judged without the value being told.
 """
 
 import unicodedata
@@ -15,6 +15,7 @@ from mdm.values.kind import fold
 
 HIDDEN_SIGN = "•"
 SHOWN_MAX = 4
+HIDDEN_MIN = 3  # signs that stay covered in any case: with what a mask shows by itself, four more could be nearly all
 _GRAPHEME = regex.compile(r"\X")
 _NOT_WORD = regex.compile(r"[^\p{L}\p{N}]+")
 
@@ -143,7 +144,7 @@ def under_mask(spans: Sequence[Span], masked: str) -> tuple[Span, ...]:
     if mask is None or not 0 < differing <= SHOWN_MAX:
         return (Span(masked if mask is None else "".join(mask), differs=False),)
     shown = [sign if differs else mask[place] for place, (sign, differs) in enumerate(signs)]
-    if HIDDEN_SIGN not in shown:
+    if shown.count(HIDDEN_SIGN) < HIDDEN_MIN:
         return (Span("".join(mask), differs=False),)
     return _spans(shown, {place for place, (_, differs) in enumerate(signs) if differs})
 

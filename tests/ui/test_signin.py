@@ -1,7 +1,9 @@
 """Signing in and out: sessions on the server, cookies that other sites cannot use, lockout, forms from elsewhere refused."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
+import pyotp
 import pytest
 
 from mdm.db import execute, fetch
@@ -155,3 +157,35 @@ def test_signing_in_leads_to_our_own_pages_only(browser, person, asked, reached)
 
 def test_a_bearer_route_ignores_the_cookie(steward):
     assert steward.get("/v1/tasks").status_code == 401
+
+
+def test_a_second_factor_is_wanted_and_a_code_works_once(browser, person, database):
+    name = person()
+    browser.enter_as(name)
+    secret = re.search(r'name="secret" value="([A-Z2-7]{32})"', browser.get("/me").text)[1]
+    assert browser.post("/me/factor", secret=secret, code="000000").status_code == 422
+    assert browser.post("/me/factor", secret=secret, code=pyotp.TOTP(secret).now()).status_code == 303
+    assert browser.sign_in(name).status_code == 401
+    change(database, "update principal set totp_step = null")
+    code = pyotp.TOTP(secret).now()
+    assert browser.sign_in(name, code=code).status_code == 303
+    assert browser.sign_in(name, code=code).status_code == 401
+
+
+def test_an_old_factor_must_be_shown_again(browser, person, database):
+    browser.enter_as(person())
+    change(database, "update user_session set factor_at = now() - interval '6 minutes'")
+    answer = browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5")
+    assert (answer.status_code, answer.location.startswith("/step-up")) == (303, True)
+    assert browser.post("/step-up", proof="wrong").status_code == 403
+    assert browser.post("/step-up", proof="correct horse battery").status_code == 303
+    assert browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5").location == "/tasks"
+    assert rows(database, "select count(*) from break_glass") == [(1,)]
+
+
+@pytest.mark.parametrize("fields", [{"reason": ""}, {"ticket": ""}, {"minutes": "61"}, {"minutes": "0"}, {"minutes": "x"}])
+def test_break_glass_without_its_reasons_is_refused(browser, person, database, fields):
+    browser.enter_as(person())
+    asked = {"domain": "patient", "reason": "x", "ticket": "y", "minutes": "15", **fields}
+    assert browser.post("/break-glass", **asked).status_code == 422
+    assert rows(database, "select count(*) from break_glass") == [(0,)]
