@@ -23,6 +23,7 @@ from celery import Celery, signals
 from sqlalchemy.orm import Session
 
 from mdm import jobs, searches
+from mdm.batches import TASK_BATCH, run_batch
 from mdm.canary import send_canaries
 from mdm.couriers import ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
@@ -98,7 +99,7 @@ def _handlers(match_memory_gb: int, outlet: Outlet) -> Mapping[str, Handler]:
 
         rematch.match_all(run, match_memory_gb)
 
-    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all}
+    return {**HANDLERS, **sending, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, TASK_BATCH: run_batch}
 
 
 def sweep(database: Database, ring: Ring) -> None:

@@ -139,7 +139,7 @@ class Watched:
 
     def _console(self, message):
         if message.type == "error" and not any(f"status of {status}" in message.text for status in self.allowed):
-            self.trouble.append(f"console: {message.text}")
+            self.trouble.append(f"console: {message.text} {message.location.get('url', '')}")
 
     def check(self):
         if self.page.url.startswith(self.address):
@@ -167,7 +167,9 @@ def browse(chromium, server):
     for each in opened:
         each.check()
         each.context.close()
-    assert not PLANTED.search(log.read_text(errors="replace"))
+    said = log.read_text(errors="replace")
+    assert not PLANTED.search(said)
+    assert '"unforeseen"' not in said
 
 
 def sign_in(page, name):
