@@ -261,7 +261,7 @@ def _note(session: Session, actor: Actor, entity: EntityType, batch_id: UUID, do
     execute(
         session,
         "insert into task_batch (id, kind, actor, what, total, done, state) values (%s, %s, %s, %s::jsonb, %s, %s, 'done')",
-        (batch_id, BATCH, actor.name, dumps({"domain": entity.name}).decode(), len(done), len(done)),
+        (batch_id, BATCH, actor.name, dumps({"domain": entity.name, "value": None}).decode(), len(done), len(done)),
     )
     execute(session, "insert into task_batch_item (batch_id, task_id) select %s, unnest(%s::uuid[])", (batch_id, array(done)))
 

@@ -111,9 +111,14 @@ def _numbered(session: Session, actor: Actor, domains: Sequence[str], text: str)
     return [(row[0], row[1]) for row in rows if row[1] in seen]
 
 
+def forget(session: Session) -> None:
+    """What is older than a day goes; workers see to it, and so does the next search."""
+    execute(session, "delete from record_search where not (" + _KEPT + ")")
+
+
 def _keep(session: Session, actor: Actor, asked: Asked, hits: Sequence[tuple[str, UUID]], after: str | None) -> UUID:
     search_id = new_id()
-    execute(session, "delete from record_search where not (" + _KEPT + ")")
+    forget(session)
     execute(
         session,
         "insert into record_search (id, principal_id, asked, hits, next) values (%s, %s, %s::jsonb, %s::jsonb, %s)",

@@ -24,7 +24,7 @@ from billiard import active_children
 from celery import Celery, signals
 from sqlalchemy.orm import Session
 
-from mdm import jobs
+from mdm import jobs, searches
 from mdm.batches import TASK_BATCH, run_batch
 from mdm.canary import send_canaries
 from mdm.couriers import ROUND_SECONDS, Couriers, prepare
@@ -137,6 +137,7 @@ def sweep(database: Database, ring: Ring) -> None:
         return
     if swept.returned or swept.quarantined:
         _log.warning("swept", returned=swept.returned, quarantined=swept.quarantined, cancelled=swept.cancelled)
+    database.run(searches.forget)
     for job_id, queue in [*swept.due, *database.run(_begin_standing_jobs)]:
         ring(job_id, queue)
 

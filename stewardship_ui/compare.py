@@ -95,7 +95,7 @@ def _read(session: Session, entity: EntityType, left: UUID, right: UUID) -> dict
     survivor = min((case.left, case.right), key=lambda side: side.golden_id)
     return {
         "case": case,
-        "tier": byhand.tier_of(session, entity, left, right),
+        "tier": byhand.tier_of(session, entity, reader_of(entity.name), left, right),
         "task_id": byhand.open_task(session, left, right),
         "version": survivor.version,
     }
