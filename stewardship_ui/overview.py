@@ -21,6 +21,7 @@ from stewardship_ui.rendering import Page, show
 
 _LATELY = 14
 _LOADS = 5
+_NARROW = 560  # beside the other column
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """
@@ -67,7 +68,7 @@ def _team(session: Session) -> Team | None:
     if not domains or actor().systems is not None:
         return None
     flow = measures.flow(session, Window(sorted(domains), None, _LATELY))
-    return Team(flow_drawing(flow), flow, measures.days_to_clear(flow))
+    return Team(flow_drawing(flow, _NARROW), flow, measures.days_to_clear(flow))
 
 
 def _loads(session: Session) -> list[LoadView]:
