@@ -20,9 +20,16 @@ help:
 demo: .venv/ready
 	@exec $(BIN)/mdm demo
 
-test: check
-	$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE)
+test: check browser
+	$(if $(PURE),$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE))
 	$(BIN)/pytest -q -n 2 $(addprefix --ignore=,$(PURE))
+
+# Debian's own browser, where it is missing and may be had; without it the tests of the pages say that they were skipped
+.PHONY: browser
+browser:
+	@command -v "$${MDM_CHROMIUM:-/usr/bin/chromium}" >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	  && { apt-get install -qy --no-install-recommends chromium || { apt-get -q update && apt-get install -qy --no-install-recommends chromium; }; } >/dev/null; } \
+	  || echo "NO BROWSER: the tests of the pages will be skipped"
 
 check: .venv/ready
 	$(BIN)/ruff check

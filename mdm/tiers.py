@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from mdm.db import array, fetch
 from mdm.entity import EntityType
+from mdm.errors import Conflict
 from mdm.models import scorer
 from mdm.tasks import TaskView
 
@@ -38,6 +39,19 @@ class Tier:
 def tier(session: Session, entity: EntityType, task: TaskView, candidate: UUID | None = None) -> Tier:
     """The tier of deciding a task, for a review of one candidate (None: the first)."""
     return tiers(session, entity, [(task, candidate)])[0]
+
+
+class SecondPerson(Conflict):
+    """A second person decides this too. Propose it on its page; somebody else then decides without knowing what you said."""
+
+    code = "second_person"
+
+
+def check_alone(session: Session, entity: EntityType, task: TaskView, candidate: UUID | None) -> None:
+    """Raise SecondPerson where one person alone may not decide."""
+    found = tier(session, entity, task, candidate)
+    if found.level == 3:
+        raise SecondPerson(f"a second person decides this too: {'; '.join(found.reasons)}")
 
 
 def tiers(session: Session, entity: EntityType, asked: Sequence[tuple[TaskView, UUID | None]]) -> list[Tier]:

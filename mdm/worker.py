@@ -24,6 +24,7 @@ from celery import Celery, signals
 from sqlalchemy.orm import Session
 
 from mdm import jobs
+from mdm.batches import TASK_BATCH, run_batch
 from mdm.canary import send_canaries
 from mdm.couriers import ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
@@ -108,7 +109,8 @@ def _handlers(place: Place) -> Mapping[str, Handler]:
         learning.count(run, place.match_memory_gb)
 
     loading = load_handlers(place.home, place.match_memory_gb)
-    return {**HANDLERS, **sending, **loading, EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect}
+    own = {EXPIRE_PINS: expire_pins, MATCH_ALL: match_all, MODEL_EFFECT: model_effect, TASK_BATCH: run_batch}
+    return {**HANDLERS, **sending, **loading, **own}
 
 
 def sweep(database: Database, ring: Ring) -> None:

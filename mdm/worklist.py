@@ -130,6 +130,34 @@ def matching(session: Session, actor: Actor, filters: Filters, limit: int) -> li
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What waits for one person, and what they decided today."""
+
+    late: int
+    mine: int
+    asked: int
+    approvals: int
+    done: int
+
+
+def own(session: Session, actor: Actor) -> Own:
+    """Counts for the first page; ids and counts only."""
+    params = _params(actor, Filters()) | {"me": actor.name}
+    scope = " and " + _SCOPE if actor.systems is not None else ""
+    rows = fetch(
+        session,
+        "select count(*) filter (where due_at < now() and (waits_until is null or waits_until <= now())),"
+        " count(*) filter (where assigned_to = %(me)s), count(*) filter (where waits_for = 'answer' and %(me)s = (select c.asked"
+        " from task_comment c where c.task_id = task.id and c.kind = 'question' order by c.created_at desc limit 1)),"
+        " count(*) filter (where waits_for = 'approval' and not exists (select 1 from proposal p where p.task_id = task.id"
+        " and p.status = 'open' and p.proposer = %(me)s)), (select count(*) from decision d where d.actor = %(me)s"
+        " and d.created_at >= date_trunc('day', now())) from task where status = 'open' and domain = any(%(domains)s)" + scope,
+        params,
+    )
+    return Own(*rows[0])
+
+
 def decidable(session: Session, actor: Actor, tasks: Sequence[UUID]) -> list[UUID]:
     """Those of these tasks that are open and this person's to decide; the others do not exist for them."""
     params = _params(actor, Filters()) | {"ids": array(tasks), "domains": sorted(policy.domains(actor, Verb.DECIDE))}

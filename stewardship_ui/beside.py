@@ -8,7 +8,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Redirect
 
-from api.context import actor, database, uuid_of
+from api.context import actor, concord, database, uuid_of
+from api.crosswalk import entity_of
 from mdm import clusters, desk, policy, verdicts
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid
@@ -26,6 +27,7 @@ def add_routes(blueprint: Blueprint) -> None:
     add("/tasks/<task_id>/state", "task_state", state, methods=["GET"])
     add("/tasks/<task_id>/claim", "claim", claim, methods=["POST"])
     add("/tasks/<task_id>/split", "ask_split", ask_split, methods=["POST"])
+    add("/records/<domain>/<golden_id>/split", "split_golden", split_golden, methods=["POST"])
     for name, work in (("defer", _defer), ("ask", _ask), ("comment", _comment), ("withdraw", _withdraw)):
         add(f"/tasks/<task_id>/{name}", name, _beside(work), methods=["POST"])
 
@@ -110,5 +112,17 @@ def ask_split(task_id: str) -> Redirect:
         item = read_item(session, wanted)
         policy.check(actor(), Verb.DECIDE, item.task.domain)
         return clusters.ask(session, item.entity, actor(), item.task.goldens[0])
+
+    return redirect(url_for("ui.task", task_id=database().run(work)), HTTPStatus.SEE_OTHER)
+
+
+def split_golden(domain: str, golden_id: str) -> Redirect:
+    """This golden record is to be parted: a task of its own, with a suggested cut."""
+    entity, wanted = entity_of(concord().entities, domain), uuid_of(golden_id)
+    policy.check(actor(), Verb.DECIDE, domain)
+
+    def work(session: Session) -> UUID:
+        policy.check_visible(session, actor(), [wanted])
+        return clusters.ask(session, entity, actor(), wanted)
 
     return redirect(url_for("ui.task", task_id=database().run(work)), HTTPStatus.SEE_OTHER)

@@ -1,10 +1,12 @@
 """Home: what waits for this person, how the team does, loads under way, how much there is. Counts only: nothing of anybody."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, LiteralString
 
-from flask import Blueprint
+from flask import Blueprint, redirect, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database
 from mdm import measures, policy
@@ -13,7 +15,7 @@ from mdm.db import fetch
 from mdm.entity import EntityType
 from mdm.loads import LoadView, list_loads
 from mdm.measures import Window
-from mdm.today import COUNTED, Today, today
+from mdm.today import Today, today
 from stewardship_ui import charts
 from stewardship_ui.loads import STATES
 from stewardship_ui.quality import flow_drawing
@@ -38,7 +40,13 @@ select d.domain,
 
 
 def add_routes(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/approvals", "approvals", approvals, methods=["GET"])
     blueprint.add_url_rule("/", "overview", overview, methods=["GET"])
+
+
+def approvals() -> Response:
+    """What waits for a second person is a view of the work list."""
+    return redirect(url_for("ui.tasks", waits="approval"), HTTPStatus.SEE_OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ def overview() -> Page:
     waiting = sum(tasks for *_, tasks in counts)
     labels = {name: entity.label for name, entity in concord().entities.items()}
     context: dict[str, Any] = {"counts": counts, "waiting": waiting, "day": day, "team": team, "loads": loaded}
-    return show("overview", labels=labels, states=STATES, many=COUNTED, **context)
+    return show("overview", labels=labels, states=STATES, **context)
 
 
 def _day(session: Session) -> Today | None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import desk, policy, views, worklist
+from mdm import batches, desk, policy, views, worklist
 from mdm.access import Verb
 from mdm.errors import Invalid
 from mdm.reading import Reader
@@ -28,6 +28,8 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/tasks/views", "save_view", save_view, methods=["POST"])
     blueprint.add_url_rule("/tasks/views/<view_id>/delete", "delete_view", delete_view, methods=["POST"])
     blueprint.add_url_rule("/tasks/selected", "selected", selected, methods=["POST"])
+    blueprint.add_url_rule("/tasks/batches/<batch_id>", "batch", batch, methods=["GET"])
+    blueprint.add_url_rule("/tasks/batches/<batch_id>/undo", "undo_batch", undo_batch, methods=["POST"])
 
 
 def tasks() -> Page:
@@ -97,14 +99,27 @@ def selected() -> Response:
     filters = Filters(**given)
     act, to = request.form.get("act", ""), clean_text(request.form.get("to", ""))
 
-    def work(session: Session) -> int:
+    def work(session: Session) -> batches.Batch:
         chosen = [uuid_of(each) for each in request.form.getlist("task")]
         wanted = worklist.matching(session, actor(), filters, worklist.BULK_MAX) if request.form.get("all") == "yes" else chosen
         mine = worklist.decidable(session, actor(), wanted)
         if act == "defer":
-            return desk.defer(session, actor(), mine, request.form.get("until", "2"))
-        return desk.assign(session, actor(), mine, {"mine": actor().name, "nobody": None}.get(act, to))
+            return batches.start(session, actor(), "defer", request.form.get("until", "2"), mine)
+        return batches.start(session, actor(), "assign", {"mine": actor().name, "nobody": None}.get(act, to), mine)
 
-    database().run(work)
-    query = urlencode(query_of(filters))
-    return redirect(url_for("ui.tasks") + (f"?{query}" if query else ""), HTTPStatus.SEE_OTHER)
+    made = database().run(work)
+    query = query_of(filters)
+    return redirect(url_for("ui.batch", batch_id=made.id, list=urlencode(query) or None), HTTPStatus.SEE_OTHER)
+
+
+def batch(batch_id: str) -> Page:
+    """How far an act on many tasks is, and its one undo."""
+    wanted = uuid_of(batch_id)
+    found = database().run(lambda session: batches.read(session, actor(), wanted))
+    return show("batch", batch=found, view=request.args.get("list", ""))
+
+
+def undo_batch(batch_id: str) -> Response:
+    wanted = uuid_of(batch_id)
+    database().run(lambda session: batches.undo(session, actor(), wanted))
+    return redirect(url_for("ui.batch", batch_id=batch_id), HTTPStatus.SEE_OTHER)

@@ -16,7 +16,7 @@ export function arrived() {
   if (item === null || begun === item) return false;
   begun = item;
   shownAt = performance.now();
-  if (item.querySelector("#verdict")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
+  if (item.querySelector(".verbs")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
   return true;
 }
 

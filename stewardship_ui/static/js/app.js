@@ -11,6 +11,6 @@ prefs.listen();
 document.addEventListener("htmx:load", (event) => live.start(event.detail.elt));
 document.addEventListener("htmx:configRequest", (event) => {
   // What a form sends by itself: every write carries the token of the session.
-  event.detail.parameters.csrf ??= document.body.dataset.csrf;
+  if (event.detail.verb !== "get") event.detail.parameters.csrf ??= document.body.dataset.csrf;
 });
 for (const each of document.querySelectorAll("[data-open]")) each.hidden = false;

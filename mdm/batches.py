@@ -1,0 +1,139 @@
+"""One act on many tasks: given to somebody, given back, or put off. Small ones at once, large ones as a job; either is one undo.
+
+Every item keeps what its task was before. Taking the act back restores what nobody has changed since; the rest stays and is counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy.orm import Session
+
+from mdm import audit, desk, jobs
+from mdm.access import Actor
+from mdm.db import array, execute, fetch
+from mdm.errors import Conflict, Invalid, NotFound
+from mdm.ids import new_id
+from mdm.running import Run
+
+TASK_BATCH = "task_batch"
+DIRECT_MAX = 200
+TASKS_MAX = 10_000
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A bulk act: what it does, how many tasks it is about, and how far it is."""
+
+    id: UUID
+    kind: str
+    what: Mapping[str, Any]
+    total: int
+    done: int
+    state: str
+
+
+def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: Sequence[UUID]) -> Batch:
+    """Begin an act (assign or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks."""
+    if kind not in _ACTS or (kind == "defer" and value not in desk.DEFERS):
+        raise Invalid.at("unknown_choice", "/act", f"one of {', '.join(_ACTS)}")
+    if kind == "assign" and value is not None:
+        desk.check_person(session, value)
+    if not 1 <= len(tasks) <= TASKS_MAX:
+        raise Invalid.at("too_many", "/task", f"1 to {TASKS_MAX:,} tasks")
+    batch_id = new_id()
+    execute(
+        session,
+        "insert into task_batch (id, kind, actor, what, total) values (%s, %s, %s, %s, %s)",
+        (batch_id, kind, actor.name, Jsonb({"value": value}), len(tasks)),
+    )
+    execute(session, "insert into task_batch_item (batch_id, task_id) select %s, unnest(%s::uuid[])", (batch_id, array(tasks)))
+    audit.record(session, actor, f"tasks:{kind}", detail={"batch": str(batch_id), "tasks": len(tasks)})
+    if len(tasks) <= DIRECT_MAX:
+        step(session, batch_id)
+    else:
+        jobs.enqueue(session, TASK_BATCH, {"batch": str(batch_id)}, dedupe_key=f"{TASK_BATCH}:{batch_id}", created_by=actor.name)
+    return read(session, actor, batch_id)
+
+
+_ACTS: Mapping[str, LiteralString] = {
+    "assign": "assigned_to = b.what ->> 'value'",
+    "defer": "waits_for = case b.what ->> 'value' when '4' then 'change' else 'time' end, waits_until = case b.what ->> 'value'"
+    " when '1' then now() + interval '1 hour' when '2' then date_trunc('day', now()) + interval '1 day 8 hours'"
+    " when '3' then now() + interval '7 days' else 'infinity' end",
+}
+_CHUNK: LiteralString = "select task_id from task_batch_item where batch_id = %(batch)s and before is null and note is null"
+_BEFORE: LiteralString = "jsonb_build_object('assigned_to', t.assigned_to, 'waits_for', t.waits_for, 'waits_until', t.waits_until::text)"
+
+
+def step(session: Session, batch_id: UUID) -> int:
+    """The next thousand tasks; how many were left to do. A task that was closed meanwhile is noted and left alone."""
+    rows = fetch(session, "select kind, state from task_batch where id = %s for update", (batch_id,))
+    if not rows or rows[0][1] != "running":
+        return 0
+    params = {"batch": batch_id, "chunk": CHUNK}
+    chunk = [row[0] for row in fetch(session, _CHUNK + " order by task_id limit %(chunk)s", params)]
+    if chunk:
+        params |= {"tasks": array(chunk)}
+        fetch(session, "select 1 from task where id = any(%(tasks)s::uuid[]) order by id for update", params)
+        execute(
+            session,
+            f"update task_batch_item i set before = {_BEFORE} from task t where i.batch_id = %(batch)s and i.task_id = t.id"
+            " and t.id = any(%(tasks)s::uuid[]) and t.status = 'open'",
+            params,
+        )
+        execute(
+            session,
+            f"update task t set {_ACTS[rows[0][0]]} from task_batch b where b.id = %(batch)s and t.id = any(%(tasks)s::uuid[])"
+            " and t.status = 'open'",
+            params,
+        )
+        closed: LiteralString = "update task_batch_item set note = 'closed' where batch_id = %(batch)s and before is null"
+        execute(session, closed + " and task_id = any(%(tasks)s::uuid[])", params)
+    ended = len(chunk) < CHUNK
+    state = "done" if ended else "running"
+    execute(session, "update task_batch set done = done + %s, state = %s where id = %s", (len(chunk), state, batch_id))
+    return 0 if ended else CHUNK
+
+
+def run_batch(run: Run) -> None:
+    """The job: a thousand tasks per effect. Begun again after a death it goes on where it was."""
+    batch_id = UUID(str(run.mine.payload["batch"]))
+    while run.effect(lambda session: step(session, batch_id)):
+        pass
+
+
+def read(session: Session, actor: Actor, batch_id: UUID) -> Batch:
+    """One's own act. Raises NotFound."""
+    rows = fetch(session, "select id, kind, what, total, done, state from task_batch where id = %s and actor = %s", (batch_id, actor.name))
+    if not rows:
+        raise NotFound("there is no such act of yours")
+    return Batch(*rows[0])
+
+
+def undo(session: Session, actor: Actor, batch_id: UUID) -> int:
+    """Every task is as it was before the act, but for those that somebody changed since: how many those are.
+
+    Raises Conflict while it runs.
+    """
+    if not fetch(session, "select 1 from task_batch where id = %s and actor = %s for update", (batch_id, actor.name)):
+        raise NotFound("there is no such act of yours")
+    batch = read(session, actor, batch_id)
+    if batch.state != "done":
+        raise Conflict("this act is still under way, or taken back already")
+    same: LiteralString = (
+        "t.assigned_to is not distinct from (%(value)s::text)" if batch.kind == "assign" else "t.waits_for in ('time', 'change')"
+    )
+    restored = execute(
+        session,
+        "update task t set assigned_to = i.before ->> 'assigned_to', waits_for = i.before ->> 'waits_for',"
+        " waits_until = (i.before ->> 'waits_until')::timestamptz from task_batch_item i where i.batch_id = %(batch)s and i.task_id = t.id"
+        " and i.before is not null and t.status = 'open' and " + same,
+        {"batch": batch_id, "value": batch.what["value"]},
+    )
+    execute(session, "update task_batch set state = 'undone' where id = %s", (batch_id,))
+    audit.record(session, actor, "tasks:undo", detail={"batch": str(batch_id), "restored": restored})
+    return batch.total - restored
