@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 960, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 8, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 20, 8, 22
 _TICKS = 4
-_LABELS_MAX = 16
+_LABEL_WIDTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,12 @@ class Drawing:
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
-    right: int = WIDTH - _RIGHT
     top: int = _TOP
     base: int = HEIGHT - _BOTTOM
+
+    @property
+    def right(self) -> int:
+        return self.width - _RIGHT
 
 
 def stacked(columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[str], marks: Mapping[str, float] | None = None) -> Drawing:
@@ -73,21 +76,21 @@ def stacked(columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[s
                 height += piece
                 x, y = _LEFT + place * slot + slot * 0.1, HEIGHT - _BOTTOM - height
                 bars.append(Bar(name, label, counts[name], _short(x), _short(y), _short(slot * 0.8), _short(piece)))
-    labels = _thinned([Tick(_short(_LEFT + (place + 0.5) * slot), label) for place, (label, _) in enumerate(columns)])
+    labels = _thinned([Tick(_short(_LEFT + (place + 0.5) * slot), label) for place, (label, _) in enumerate(columns)], WIDTH)
     drawn = [Tick(_short(_LEFT + at * slot), name) for name, at in (marks or {}).items() if 0 <= at <= len(columns)]
     return Drawing(_scale(most), labels, bars=bars, marks=drawn)
 
 
-def lines(labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> Drawing:
+def lines(labels: Sequence[str], series: Mapping[str, Sequence[float]], width: int = WIDTH) -> Drawing:
     """Series over the same labels, all on one scale that begins at nought."""
     most = nice(max((max(values, default=0) for values in series.values()), default=0))
-    step = (WIDTH - _LEFT - _RIGHT) / max(len(labels) - 1, 1)
+    step = (width - _LEFT - _RIGHT) / max(len(labels) - 1, 1)
     xs = [_short(_LEFT + place * step) for place in range(len(labels))]
     drawn = []
     for name, values in series.items():
         ys = [_short(HEIGHT - _BOTTOM - value / most * _room()) for value in values]
         drawn.append(Line(name, " ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True)), ys[-1] if ys else 0.0))
-    return Drawing(_scale(most), _thinned([Tick(x, label) for x, label in zip(xs, labels, strict=True)]), lines=drawn)
+    return Drawing(_scale(most), _thinned([Tick(x, label) for x, label in zip(xs, labels, strict=True)], width), lines=drawn, width=width)
 
 
 def nice(most: float) -> float:
@@ -106,9 +109,9 @@ def _scale(most: float) -> list[Tick]:
     return [Tick(_short(HEIGHT - _BOTTOM - part / _TICKS * _room()), f"{most * part / _TICKS:,.6g}") for part in range(_TICKS + 1)]
 
 
-def _thinned(labels: Sequence[Tick]) -> list[Tick]:
+def _thinned(labels: Sequence[Tick], width: int) -> list[Tick]:
     """So few that they do not touch."""
-    every = ceil(len(labels) / _LABELS_MAX)
+    every = ceil(len(labels) * _LABEL_WIDTH / width)
     return [label for place, label in enumerate(labels) if place % every == 0] if labels else []
 
 

@@ -8,7 +8,6 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from api.errors import status_of
 from mdm import load_draft, load_undo, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
@@ -253,7 +252,8 @@ def undo(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     try:
         found = database().run(lambda session: load_undo.preview(session, actor(), view.id))
     except Conflict as error:
-        return show("undo", view, status_of(error) if not problem else status, undoing=None, problem=problem or forms.words(error))
+        nothing = "" if view.status == "undone" else forms.words(error)
+        return show("undo", view, status, undoing=None, problem=problem or nothing)
     return show("undo", view, status, undoing=found, problem=problem)
 
 

@@ -15,7 +15,7 @@ from mdm.db import fetch
 from mdm.entity import EntityType
 from mdm.loads import LoadView, list_loads
 from mdm.measures import Window
-from mdm.today import COUNTED, Today, today
+from mdm.today import Today, today
 from stewardship_ui import charts
 from stewardship_ui.loads import STATES
 from stewardship_ui.quality import flow_drawing
@@ -23,6 +23,7 @@ from stewardship_ui.rendering import Page, show
 
 _LATELY = 14
 _LOADS = 5
+_NARROW = 560  # beside the other column
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """
@@ -62,7 +63,7 @@ def overview() -> Page:
     waiting = sum(tasks for *_, tasks in counts)
     labels = {name: entity.label for name, entity in concord().entities.items()}
     context: dict[str, Any] = {"counts": counts, "waiting": waiting, "day": day, "team": team, "loads": loaded}
-    return show("overview", labels=labels, states=STATES, many=COUNTED, **context)
+    return show("overview", labels=labels, states=STATES, **context)
 
 
 def _day(session: Session) -> Today | None:
@@ -75,7 +76,7 @@ def _team(session: Session) -> Team | None:
     if not domains or actor().systems is not None:
         return None
     flow = measures.flow(session, Window(sorted(domains), None, _LATELY))
-    return Team(flow_drawing(flow), flow, measures.days_to_clear(flow))
+    return Team(flow_drawing(flow, _NARROW), flow, measures.days_to_clear(flow))
 
 
 def _loads(session: Session) -> list[LoadView]:

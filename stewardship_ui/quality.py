@@ -63,9 +63,9 @@ def quality() -> Page:
     return show("overview", "ui.quality", window=asked, whole=whole, drawing=drawing, clear=measures.days_to_clear(flow), **found)
 
 
-def flow_drawing(flow: Sequence[measures.Day]) -> charts.Drawing:
+def flow_drawing(flow: Sequence[measures.Day], width: int = charts.WIDTH) -> charts.Drawing:
     series = {"arrived": [d.arrived for d in flow], "resolved": [d.resolved for d in flow], "backlog": [d.backlog for d in flow]}
-    return charts.lines([_day(day.day) for day in flow], series)
+    return charts.lines([_day(day.day) for day in flow], series, width)
 
 
 def _day(day: date) -> str:
