@@ -52,10 +52,10 @@ def _refuse(message: str, problems: Sequence[str], status: int = 1) -> int:
 def _run(asked: Namespace) -> int:
     from mdm.db import DatabaseError
 
-    if asked.with_parent:
+    if asked.with_parent is not None:
         from mdm.serving import end_with_parent
 
-        end_with_parent()
+        end_with_parent(asked.with_parent)
     try:
         status: int | None = asked.command(Settings.from_env(os.environ), asked)
     except DatabaseError as error:  # names the SQLSTATE, never a value
@@ -65,7 +65,7 @@ def _run(asked: Namespace) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="mdm", description="Concord: master data and crosswalk for hospital groups.")
-    parser.add_argument("--with-parent", action="store_true", help=SUPPRESS)
+    parser.add_argument("--with-parent", type=int, metavar="PID", help=SUPPRESS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, command, help_text in _PLAIN:
         commands.add_parser(name, help=help_text).set_defaults(command=command)

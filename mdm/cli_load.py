@@ -19,6 +19,7 @@ from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
     from mdm.db import Database
+    from mdm.entity import EntityType
     from mdm.loads import LoadView
 
 RAIL, STALE, SECOND = 3, 4, 5
@@ -30,7 +31,9 @@ def add_parser(commands: Any) -> None:
     """Add `load` to the sub-parsers of `mdm`."""
     load = commands.add_parser("load", help="load files of a system: plan, apply, undo")
     below = load.add_subparsers(required=True, metavar="COMMAND")
-    plan = _command(below, "plan", _plan, "FILE", "what a file would change; changes nothing. A load's id plans it again")
+    plan = _command(
+        below, "plan", _plan, "FILE", "what a file, or a folder with a manifest, would change; changes nothing. A load's id plans it again"
+    )
     _add_reading(plan)
     apply = _command(below, "apply", _apply, "PLAN", "apply a plan")
     apply.add_argument("--wave", metavar="ATTRIBUTE=VALUE", action="append", default=[], help="only rows with this value; the others wait")
@@ -74,22 +77,50 @@ def _add_reading(parser: ArgumentParser) -> None:
 
 
 def _plan(settings: Settings, asked: Namespace) -> int:
+    views = []
+    with current_database(settings) as database:
+        for load_id in _to_plan(database, settings, asked):
+            views.append(_planned(database, settings, load_id, asked))
+            if not asked.json:
+                print("\n".join(_plan_lines(views[-1])))
+    if asked.json:
+        documents = [_plan_document(view) for view in views]
+        _print_json({"loads": documents} if Path(asked.what).is_dir() else documents[0])
+    return max(_plan_status(view) for view in views)
+
+
+def _planned(database: "Database", settings: Settings, load_id: UUID, asked: Namespace) -> "LoadView":
     from mdm import loads
+    from mdm.access import SYSTEM_ACTOR
+
+    view = database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, load_id, REQUEST_ID))
+    return _follow(database, settings, view, asked)
+
+
+def _to_plan(database: "Database", settings: Settings, asked: Namespace) -> list[UUID]:
+    """A load that is there; or a file, or the files of a folder in the order of its manifest, each of which becomes a load."""
+    from mdm.entities import ENTITY_TYPES
+    from mdm.load_manifest import read_manifest
+
+    known, path = _known_load(asked.what), Path(asked.what)
+    if known is not None:
+        return [known]
+    if path.is_dir():
+        parts = read_manifest(path, ENTITY_TYPES)
+        return [_upload(database, settings, p.path, (ENTITY_TYPES[p.domain], p.system, (p.mapping, (), p.options))) for p in parts]
+    if asked.domain is None or asked.system is None:
+        raise UnusableInput("say --domain D and --system S")
+    return [_upload(database, settings, path, (domain(asked.domain), asked.system, _reading(asked)))]
+
+
+def _upload(database: "Database", settings: Settings, path: Path, what: tuple["EntityType", str, tuple[Any, Any, Any]]) -> UUID:
     from mdm.access import SYSTEM_ACTOR
     from mdm.load_upload import Upload, upload
 
-    with current_database(settings) as database:
-        load_id = _known_load(asked.what)
-        if load_id is None:
-            if asked.domain is None or asked.system is None:
-                raise UnusableInput("say --domain D and --system S")
-            with Path(asked.what).open("rb") as content:
-                given = Upload(domain(asked.domain), asked.system, content, Path(asked.what).name, *_reading(asked))
-                load_id = upload(database, settings.home, SYSTEM_ACTOR, given, REQUEST_ID).id
-        view = database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, load_id, REQUEST_ID))
-        view = _follow(database, settings, view, asked)
-    _print(view, asked, _plan_document(view), _plan_lines(view))
-    return _plan_status(view)
+    entity, system, reading = what
+    with path.open("rb") as content:
+        given = Upload(entity, system, content, path.name, *reading)
+        return upload(database, settings.home, SYSTEM_ACTOR, given, REQUEST_ID).id
 
 
 def _watch(settings: Settings, asked: Namespace) -> int:

@@ -14,7 +14,7 @@ from rapidfuzz.fuzz import ratio
 from mdm.entity import EntityType
 from mdm.identifier_systems import BY_CODE
 from mdm.load_table import Cells
-from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, Binding, Mapping, attribute_of, required, takes_many, targets
+from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, Mapping, attribute_of, required, takes_many, targets
 from mdm.load_words import without, words_of
 from mdm.standardise import read_value
 from mdm.values.kind import Reading
@@ -60,11 +60,6 @@ def suggest(entity: EntityType, header: Sequence[str], sample_rows: Sequence[Cel
     taken = {each.target for each in listed}
     missing = [Suggestion("", target, 0.0, "required, and no column fits") for target in required(entity) if target not in taken]
     return (*missing, *listed)
-
-
-def mapping_of(suggestions: Sequence[Suggestion], confidence_min: float) -> Mapping:
-    """The pairs that are sure enough."""
-    return tuple(Binding(s.target, s.column) for s in suggestions if s.column and s.target and s.confidence >= confidence_min)
 
 
 def _column(name: str, cells: Sequence[str | None], noise: frozenset[str]) -> _Column:

@@ -67,9 +67,11 @@ def serve(settings: Settings) -> None:
     server.serve(target_loader=build_app, wrap_loader=False)
 
 
-def end_with_parent() -> None:
+def end_with_parent(parent: int) -> None:
     """Whoever is killed without a chance to stop us takes us along. Linux only, as the embedded services are."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # killed before we asked for the signal
+        raise SystemExit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Child:
 
 def start_child(name: str, arguments: Sequence[str], log: Path | None = None) -> Child:
     """Start `mdm ARGUMENTS`; its output goes to the file, else where ours goes."""
-    words = [sys.executable, "-m", "mdm.cli", "--with-parent", *arguments]
+    words = [sys.executable, "-m", "mdm.cli", "--with-parent", str(os.getpid()), *arguments]
     if log is None:
         return Child(name, subprocess.Popen(words, process_group=0), None)  # noqa: S603  (the words are our own)
     log.touch(mode=0o600)

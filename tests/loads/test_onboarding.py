@@ -93,3 +93,20 @@ def test_a_dropped_file_is_loaded_and_a_broken_one_stops_the_watch(shell, clean_
     assert [path.name for path in (drops / "stopped").iterdir()] == ["2.csv"]
     assert (drops / "3.csv").exists()
     assert clean_database.run(lambda session: fetch(session, "select key from source_record order by key")) == [("A",), ("B",)]
+
+
+def test_a_folder_is_planned_in_the_order_of_its_manifest(shell, clean_database, tmp_path):
+    folder = tmp_path / "mercy"
+    folder.mkdir()
+    (folder / "payers.csv").write_text("Id,Name\nP1,Aetna Health\n")
+    (folder / "suppliers.csv").write_text("Vendor No,Vendor Name\nV1,Medline Industries\nV2,Cardinal Health\n")
+    files = [
+        {"file": "payers.csv", "domain": "payer", "order": 2, "columns": {"key": "Id", "name": "Name"}},
+        {"file": "suppliers.csv", "domain": "supplier", "order": 1, "columns": {"key": "Vendor No", "name": "Vendor Name"}},
+    ]
+    (folder / "manifest.json").write_text(json.dumps({"system": "ehr-mercy", "files": files}))
+    status, out = shell(f"mdm load plan {folder} --json")
+    assert status == 0
+    assert [each["counts"]["new"] for each in json.loads(out)["loads"]] == [2, 1]
+    (folder / "manifest.json").unlink()
+    assert shell(f"mdm load plan {folder} --json")[0] == 2
