@@ -108,7 +108,11 @@ def run_batch(run: Run) -> None:
 
 def read(session: Session, actor: Actor, batch_id: UUID) -> Batch:
     """One's own act. Raises NotFound."""
-    rows = fetch(session, "select id, kind, what, total, done, state from task_batch where id = %s and actor = %s", (batch_id, actor.name))
+    rows = fetch(
+        session,
+        "select id, kind, what, total, done, state from task_batch where id = %s and actor = %s and kind = any(%s)",
+        (batch_id, actor.name, list(_ACTS)),  # acts on mappings are taken back where they were made
+    )
     if not rows:
         raise NotFound("there is no such act of yours")
     return Batch(*rows[0])

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, identity, updates
+from mdm import audit, identity, policy, updates
 from mdm.access import Actor
 from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
@@ -247,6 +247,8 @@ def _judge_overlay(session: Session, entity: EntityType, case: _Case) -> UUID:
 def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
     """Map: the value belongs to the candidate, or the candidate is what the golden record is called there. Else it is nobody's work."""
     task, ruling = case.task, case.ruling
+    if ruling.candidate is not None:  # it need not be one of those that the task names
+        policy.check_visible(session, case.act({}).actor, [ruling.candidate])
     if ruling.verdict == "map" and task.detail["kind"] == NO_TARGET:
         subject, candidate = locate(session, entity, task.goldens[0])[0], checked_candidate(session, entity, ruling.candidate)
         if subject == candidate:

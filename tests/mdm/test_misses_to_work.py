@@ -1,6 +1,7 @@
 """A miss becomes work, and its decision a crosswalk row that outlives everything derived."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -260,3 +261,10 @@ def test_a_value_that_becomes_known_beside_its_first_miss_leaves_no_task(clean_d
 def test_an_unknown_decision_cannot_be_taken_back(clean_database):
     with pytest.raises(NotFound), clean_database.unit_of_work() as session:
         unmap(session, DEPARTMENT, UUID(int=7))
+
+
+def test_a_value_is_mapped_only_to_what_the_steward_may_see(clean_database, department, miss):
+    task, narrow = miss(), replace(SYSTEM_ACTOR, systems=frozenset({"ehr-mercy"}))
+    ruling = Ruling("map", task.version, candidate=department.golden_id)
+    with pytest.raises(NotFound), clean_database.unit_of_work() as session:
+        decide(session, DEPARTMENT, task.id, narrow, ruling, "test")
