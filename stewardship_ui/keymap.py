@@ -41,7 +41,6 @@ SCOPES = (
             ("f", "Filter"),
             ("v", "Views"),
             ("i", "Assign to me"),
-            ("p", "Priority"),
         ),
     ),
     Scope(
@@ -64,7 +63,6 @@ SCOPES = (
         (
             ("=", "Fold or unfold what is equal"),
             ("w", "Weights"),
-            ("h", "History"),
             ("b", "Blind"),
             ("r", "Reveal a value"),
         ),

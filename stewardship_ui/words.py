@@ -40,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "same": Verdict("m", "Merge", "Joins both; the older id survives, the other redirects to it.", "Merged", "git-merge"),
             "different": Verdict("n", "Not a match", "Keeps them apart; asked again only when what decided it changes.", "Kept apart", "x"),
+            "link-only": Verdict("l", "Link only", "One golden record; the system that keeps both is asked to merge.", "Linked", "link"),
         },
         "the weight of the best candidate, in bits",
     ),
@@ -79,6 +80,15 @@ KINDS: Mapping[str, Kind] = {
         },
         "25: somebody waits for the answer",
     ),
+    "request": Kind(
+        "Merge request",
+        "Has their system merged these records?",
+        {
+            "done": Verdict("m", "Done", "The system has merged them: it is not asked again.", "Done", "check"),
+            "declined": Verdict("n", "Declined", "The system keeps both for good: it is not asked again.", "Declined", "x"),
+        },
+        "how long the system has been asked",
+    ),
     "mapping": Kind(
         "Unknown value",
         "What does this value mean?",
@@ -102,6 +112,8 @@ DONE: Mapping[str, str] = {
     "pin": "pinned",
     "map": "mapped",
     "ignore": "not mapped",
+    "link-only": "linked only",
+    "answer": "answered",
 }
 
 RULES: Mapping[str, str] = {

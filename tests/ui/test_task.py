@@ -5,6 +5,7 @@ import re
 import pytest
 
 from mdm.db import execute, fetch
+from tests.ui.conftest import MARIA, MARIE, SSN
 
 
 def field(page, name):
@@ -80,6 +81,22 @@ def test_a_review_is_decided(steward, review, database, verdict, goldens):
     settled = steward.get(review).text
     assert "same guarantor" in settled
     assert verdicts(settled) == []
+
+
+def test_link_only_joins_here_and_asks_the_system_to_merge(steward, deliver, open_task, database):
+    deliver("patient", "ehr-north", MARIA, [("us-ssn", SSN)], key="m1")
+    deliver("patient", "ehr-north", MARIE, key="m2")
+    assert decide(steward, open_task("review"), "link-only", reason="two charts", digit="1").status_code == 303
+    request = open_task("request")
+    assert verdicts(steward.get(request).text) == ["done", "declined"]
+    assert decide(steward, request, "done").status_code == 303
+    assert state(database, request) == "settled"
+
+
+def test_link_only_of_two_systems_is_refused_with_the_reason(steward, review, database):
+    answer = decide(steward, review, "link-only", reason="two charts", digit="1")
+    assert (answer.status_code, state(database, review)) == (422, "open")
+    assert "no system has active records of more than one of them" in answer.text
 
 
 @pytest.mark.parametrize("verdict", ["accept", "reject"])

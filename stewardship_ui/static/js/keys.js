@@ -28,7 +28,7 @@ function pressed(event) {
   if (key === "g") return begin(event);
   if (key === "?") return open("keyhelp", event);
   if (!isInMain(event.target)) return;
-  if (answerers.some((ask) => ask(key, event)) || press(key)) event.preventDefault();
+  if (answerers.some((ask) => ask(key, event)) || press(key) || key === "/" && search()) event.preventDefault();
 }
 
 const isMove = (key) => key.startsWith("Arrow") || key === "j" || key === "k";
@@ -58,6 +58,13 @@ function go(key, event) {
   goingUntil = 0;
   event.preventDefault();
   document.querySelector(`[data-go="${CSS.escape(key)}"]`)?.click();
+}
+
+/** Where a page has no search of its own, that of all records. */
+function search() {
+  const found = document.querySelector('[data-go="r"]');
+  found?.click();
+  return found !== null;
 }
 
 function press(key) {
