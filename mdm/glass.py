@@ -107,16 +107,6 @@ def end(session: Session, actor: Actor) -> None:
     audit.record(session, actor, "glass:end")
 
 
-def unreviewed(session: Session) -> list[Glass]:
-    """Those that nobody has looked at, the oldest first; over 72 hours old they are overdue."""
-    rows = fetch(
-        session,
-        "select id, principal, domain, reason, ticket, opened_at, ends_at, reviewed_by from break_glass where reviewed_at is null"
-        " order by opened_at limit 200",
-    )
-    return [Glass(*row) for row in rows]
-
-
 def review(session: Session, actor: Actor, glass_id: UUID) -> None:
     """Somebody else has looked at what was done under it. Raises NotFound, Conflict for one's own or one that is reviewed."""
     rows = fetch(session, "select principal, reviewed_at from break_glass where id = %s for update", (glass_id,))

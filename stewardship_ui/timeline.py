@@ -133,7 +133,8 @@ def _newest(entry: Entry) -> tuple[float, str]:
 
 def _difference(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, asked: tuple[str, str]) -> Diff | None:
     try:
-        points: Points = tuple(Point(known_at=moment(text) if text else None) for text in asked)  # type: ignore[assignment]
+        before, after = (Point(known_at=moment(text) if text else None) for text in asked)
+        points: Points = before, after
     except ValueError:
         raise Invalid("A moment is written 2026-03-31T14:05 (UTC).") from None
     try:
