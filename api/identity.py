@@ -16,11 +16,11 @@ from api.context import actor, concord, database, request_id, uuid_of
 from api.preconditions import if_match, if_match_given, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas, Values, text
-from mdm import audit, decisions, golden, identity, pins, policy
+from mdm import audit, decisions, golden, identity, pins, policy, verdicts
 from mdm.access import Verb
 from mdm.effects import Effect, effect
 from mdm.entity import EntityType
-from mdm.errors import Invalid, NotFound
+from mdm.errors import Invalid
 from mdm.identity import RECORDS_MAX, Act, Done
 from mdm.reading import Reader
 from mdm.undo import Undone, undo
@@ -333,14 +333,14 @@ def get_decisions(entity: EntityType, *, golden_id: str) -> Answer:
 
 def get_decision(*, decision_id: str) -> Answer:
     wanted = uuid_of(decision_id)
-    return database().run(lambda session: _seen(session, wanted, Verb.READ))
+    return database().run(lambda session: verdicts.seen(session, actor(), wanted, Verb.READ))
 
 
 def delete_decision(query: Mapping[str, Any], *, decision_id: str) -> Answer:
     wanted = uuid_of(decision_id)
 
     def find(session: Session) -> tuple[str, UUID]:
-        return _seen(session, wanted, Verb.DECIDE).domain, wanted
+        return verdicts.seen(session, actor(), wanted, Verb.DECIDE).domain, wanted
 
     return take_back(find, **query)
 
@@ -364,13 +364,3 @@ def take_back(find: Callable[[Session], tuple[str, UUID]], *, reason: str = "", 
         "task_id": None if dry_run else undone.task_id,
         "dry_run": dry_run,
     }
-
-
-def _seen(session: Session, decision_id: UUID, verb: Verb) -> decisions.DecisionView:
-    """A decision of a domain, and of records, that exist for whoever asks."""
-    found = decisions.get(session, decision_id)
-    if not policy.can(actor(), Verb.READ, found.domain):
-        raise NotFound
-    policy.check(actor(), verb, found.domain)
-    policy.check_visible(session, actor(), golden.homes(session, found.records))
-    return found

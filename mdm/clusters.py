@@ -25,7 +25,7 @@ from mdm.members import Member, members_of
 from mdm.models import scorer
 from mdm.reading import Reader
 
-SHOWN_MAX = 60  # records in one matrix; a larger cluster is parted in steps
+SHOWN_MAX = 60  # records in one matrix; a larger cluster is looked at here, and parted pair by pair or over /v1
 _IMPACT = 40.0  # a person asks for it now
 
 
@@ -42,20 +42,27 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The records, the weight of each pair (None: itself), the suggested cut's weakest bridge, and what the parts would be called."""
+    """The records, the weight of each pair (None: itself), the suggested cut's weakest bridge, and how many records there are in all."""
 
     golden_id: UUID
     records: tuple[Record, ...]
     weights: tuple[tuple[float | None, ...], ...]
     bridge: tuple[int, int, float] | None
+    total: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every record is here: who has not seen one cannot say where it belongs."""
+        return len(self.records) == self.total
 
 
 def read(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, suggested: Sequence[Sequence[str]] = ()) -> Cluster:
     """A cluster with a suggested cut; without one it is where the groups hang together least. Raises NotFound out of scope."""
     policy.check(reader.actor, Verb.READ, entity.name)
-    members = members_of(session, [golden_id]).get(golden_id, [])[:SHOWN_MAX]
-    if not members or not all(policy.in_scope(reader.actor, m.system) for m in members):
+    everybody = members_of(session, [golden_id]).get(golden_id, [])
+    if not everybody or not all(policy.in_scope(reader.actor, m.system) for m in everybody):
         raise NotFound
+    members = everybody[:SHOWN_MAX]
     weights = _weights(session, entity, members)
     parts = [[str(m.id) for m in members if str(m.id) in part] for part in suggested] or _cut(members, weights)
     group = {record: number for number, part in enumerate(sorted(parts, key=len, reverse=True), start=1) for record in part}
@@ -63,7 +70,7 @@ def read(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, 
     _audit(session, entity, reader, golden_id)
     rows = tuple(Record(m.id, m.system, m.key, _line(entity, reader, m), group.get(str(m.id), 1)) for m in ordered)
     matrix = tuple(tuple(None if a is b else weights[a.id, b.id] for b in ordered) for a in ordered)
-    return Cluster(golden_id, rows, matrix, _bridge(rows, matrix))
+    return Cluster(golden_id, rows, matrix, _bridge(rows, matrix), len(everybody))
 
 
 def _line(entity: EntityType, reader: Reader, member: Member) -> str:

@@ -66,6 +66,12 @@ class DecisionView:
     created_at: datetime
     revoked_by: UUID | None
 
+    @property
+    def task(self) -> UUID | None:
+        """The task that it settled, if it settled one."""
+        said = self.detail.get("task")
+        return UUID(said) if said else None
+
 
 _VIEW: LiteralString = (
     "select d.id, d.domain, d.kind, d.records, d.detail, d.actor, d.reason, d.model_version, d.revokes, d.created_at, r.id"

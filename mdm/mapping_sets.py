@@ -183,7 +183,8 @@ def check_open(actor: Actor, verb: Verb, definition: Definition) -> None:
 
 def is_open(actor: Actor, verb: Verb, definition: Definition) -> bool:
     systems = [output.system for output in definition.outputs if output.system is not None]
-    return all(policy.can(actor, verb, domain) for domain in definition.domains) and all(policy.in_scope(actor, s) for s in systems)
+    may = policy.can(actor, verb) and all(policy.can(actor, verb, domain) for domain in definition.domains)
+    return may and all(policy.in_scope(actor, system) for system in systems)
 
 
 def _view(row: Row) -> SetView:

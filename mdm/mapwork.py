@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, mask, policy, tasks
+from mdm import audit, mask, policy, tasks, tiers
 from mdm.access import Actor, Verb
 from mdm.db import Row, array, execute, fetch
 from mdm.entity import EntityType
@@ -21,9 +21,9 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.misswork import UNKNOWN_VALUE, Miss
 from mdm.reading import Reader, read_lines
-from mdm.systems import registry
-from mdm.tasks import Ruling
-from mdm.undo import undo
+from mdm.systems import GOLDEN, registry
+from mdm.tasks import Ruling, TaskView
+from mdm.undo import HOLD, undo
 from mdm.workbench import candidates
 
 QUEUE = 60
@@ -240,9 +240,9 @@ def apply(session: Session, entity: EntityType, reader: Reader, wanted: Sequence
     batch_id, done = new_id(), []
     policy.check_visible(session, reader.actor, {golden for _, _, golden in wanted})
     for task_id, version, golden_id in sorted(wanted):
-        ruling = Ruling("map", version, golden_id, reason)
+        ruling = Ruling("map", version, golden_id, reason, hold=HOLD)
         try:
-            _check_scope(session, reader.actor, entity, task_id)
+            tiers.check_alone(session, entity, _in_scope(session, reader.actor, entity, task_id), golden_id)
             tasks.decide(session, entity, task_id, reader.actor, ruling, reader.request_id)
         except Conflict:
             continue
@@ -251,10 +251,12 @@ def apply(session: Session, entity: EntityType, reader: Reader, wanted: Sequence
     return Applied(batch_id, len(done), len(wanted) - len(done))
 
 
-def _check_scope(session: Session, actor: Actor, entity: EntityType, task_id: UUID) -> None:
+def _in_scope(session: Session, actor: Actor, entity: EntityType, task_id: UUID) -> TaskView:
     task = tasks.get(session, task_id)
-    if task.domain != entity.name or task.kind != "mapping" or not policy.in_scope(actor, task.detail.get("system", "")):
+    asked = [task.detail[name] for name in ("system", "target") if task.detail.get(name) not in {None, GOLDEN}]
+    if task.domain != entity.name or task.kind != "mapping" or not all(policy.in_scope(actor, system) for system in asked):
         raise NotFound
+    return task
 
 
 def _note(session: Session, actor: Actor, entity: EntityType, batch_id: UUID, done: Sequence[UUID]) -> None:

@@ -4,7 +4,7 @@ A pin hangs on one source record of the golden record, so that it goes where tha
 standing decisions say; a golden record with several pins of one attribute has the latest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,14 +12,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm import mask
+from mdm.access import Actor
 from mdm.db import array, execute, fetch
 from mdm.decisions import DecisionView
 from mdm.entity import Attribute, EntityType
-from mdm.errors import Conflict, Invalid
+from mdm.errors import Conflict, Invalid, Stale
 from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, say, taken_together
 from mdm.jsonio import dumps
-from mdm.members import Member
+from mdm.members import Member, members_of
 
 EXPIRED = "the pin ran out"
 
@@ -46,6 +48,7 @@ def pin(session: Session, entity: EntityType, golden_id: UUID, new: NewPin, act:
         raise Invalid.at("past_moment", "/expires_at", "name a moment that is still to come")
     value = _clean(attribute, new.value)
     members = taken_together(session, entity, [golden_id], act.if_match)[golden_id]
+    _check_whole(act.actor, attribute, value, members)
     holder = _holder(members, attribute.name, value)
     detail = {"attribute": attribute.name, "value": value, "expires_at": new.expires_at and new.expires_at.isoformat()}
     saying = Saying("pin", [holder.id], (), detail=detail)
@@ -91,6 +94,23 @@ def expired(session: Session, limit: int = 100) -> list[tuple[UUID, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
+def picked(session: Session, goldens: Sequence[UUID], picks: Mapping[str, UUID]) -> dict[str, str | list[str]]:
+    """The values that were picked (attribute -> record), read from the records that say them: no value travels in a form.
+
+    Raises Stale where a record says nothing of it any more.
+    """
+    if not picks:
+        return {}
+    found = {m.id: m for members in members_of(session, goldens).values() for m in members}
+    values = {}
+    for name, record in picks.items():
+        value = found[record].attributes.get(name) if record in found else None
+        if value is None:
+            raise Stale("a value that was picked is not there any more")
+        values[name] = value
+    return values
+
+
 def _note(session: Session, record_id: UUID, attribute: str, held: dict[str, Any] | None) -> None:
     if held is None:
         execute(session, "update source_record set pins = nullif(pins - %s, '{}'::jsonb) where id = %s", (attribute, record_id))
@@ -107,6 +127,15 @@ def _holder(members: Sequence[Member], name: str, value: object) -> Member:
     """The record that says so itself, if one does, else the first: where the pin belongs if the golden record is ever parted."""
     agreeing = [m for m in members if m.attributes.get(name) == value]
     return min(agreeing or members, key=lambda m: m.name)
+
+
+def _check_whole(actor: Actor, attribute: Attribute, value: str | list[str], members: Sequence[Member]) -> None:
+    """A masked text, as a page shows it, is not the value, though it may look like one: 1961 for a day of that year."""
+    said = [m.attributes[attribute.name] for m in members if attribute.name in m.attributes]
+    if value in said or mask.sees(actor, attribute.sensitivity):
+        return
+    if value in [mask.value(actor, attribute, each) for each in said]:
+        raise Invalid.at("masked_value", "/value", f"{attribute.title.lower()} as it is masked; choose the record whose value holds")
 
 
 def _clean(attribute: Attribute, raw: str | Sequence[str]) -> str | list[str]:

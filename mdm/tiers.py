@@ -63,6 +63,8 @@ def tiers(session: Session, entity: EntityType, asked: Sequence[tuple[TaskView, 
 
 
 def _goldens(task: TaskView, candidate: UUID | None) -> tuple[UUID, ...]:
+    if task.kind == "mapping" and candidate is not None:
+        return *task.goldens, candidate  # of a golden record without a target: the two become one
     if task.kind != "review" or len(task.goldens) < 2:
         return task.goldens
     return task.goldens[0], candidate or task.goldens[1]

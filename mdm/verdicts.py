@@ -11,20 +11,20 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from mdm import answers, desk, pins, tasks, tiers
-from mdm.access import Actor
+from mdm import answers, decisions, desk, pins, policy, tasks, tiers
+from mdm.access import Actor, Verb
 from mdm.answers import Answer
 from mdm.db import execute, fetch
+from mdm.decisions import DecisionView
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale
-from mdm.golden import locate
+from mdm.golden import homes, locate
 from mdm.identity import Act
 from mdm.ids import new_id
-from mdm.members import members_of
 from mdm.tasks import Ruling, TaskView
 from mdm.undo import HOLD, UNDOABLE
 
-JOINING = frozenset({"same", "accept"})  # what a reason is wanted for, where something speaks against it
+JOINING = frozenset({"same", "accept", "link-only", "map"})  # what a reason is wanted for, where something speaks against it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,27 +86,13 @@ def locked(session: Session, entity: EntityType, task_id: UUID) -> TaskView:
 
 
 def _decide(session: Session, entity: EntityType, task: TaskView, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
-    picked = _picked_values(session, task, form)
+    picked = pins.picked(session, task.goldens, form.picks)
     done = tasks.decide(session, entity, task.id, actor, replace(form.ruling, hold=HOLD), request_id)
     for name, value in picked.items():
         golden = locate(session, entity, task.goldens[0])[0]
         act = Act(actor=actor, reason="picked while deciding", request_id=request_id, task=task.id)
         pins.pin(session, entity, golden, pins.NewPin(name, value), act)
     return {"outcome": "decided", "verdict": form.ruling.verdict, "decision": str(done.decision_id), "task": str(task.id)}
-
-
-def _picked_values(session: Session, task: TaskView, form: Form) -> dict[str, str]:
-    """The values that were picked, read from the records that say them: no value travels in a form."""
-    if not form.picks:
-        return {}
-    found = {str(m.id): m for members in members_of(session, task.goldens).values() for m in members}
-    values = {}
-    for name, record in form.picks.items():
-        value = found[str(record)].attributes.get(name) if str(record) in found else None
-        if not isinstance(value, str):
-            raise Stale("a value that was picked is not there any more")
-        values[name] = value
-    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +215,11 @@ def tray(session: Session, actor: Actor, limit: int = 20) -> list[Done]:
     return [Done(*row) for row in rows]
 
 
-def about(session: Session, decision_id: UUID) -> tuple[str, UUID | None]:
-    """The domain of a decision and the task that it settled, if it settled one. Raises NotFound."""
-    rows = fetch(session, "select domain, (detail ->> 'task')::uuid from decision where id = %s", (decision_id,))
-    if not rows:
-        raise NotFound("there is no such decision")
-    return rows[0][0], rows[0][1]
+def seen(session: Session, actor: Actor, decision_id: UUID, verb: Verb) -> DecisionView:
+    """A decision of a domain, and of records, that exist for whoever asks. Raises NotFound, or Forbidden without the right to `verb`."""
+    found = decisions.get(session, decision_id)
+    if not policy.can(actor, Verb.READ, found.domain):
+        raise NotFound
+    policy.check(actor, verb, found.domain)
+    policy.check_visible(session, actor, homes(session, found.records))
+    return found

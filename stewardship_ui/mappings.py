@@ -3,6 +3,7 @@
 What was looked for, a prefix, a value: all of it is posted; an address names a system, a domain and a task, nothing else.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -17,15 +18,16 @@ from api.crosswalk import entity_of
 from api.errors import status_of
 from api.identity import delete_decision
 from api.tasks import get_one
-from mdm import mapwork, policy, tasks
+from mdm import mapwork, policy, verdicts
 from mdm.access import Verb
 from mdm.entity import EntityType
-from mdm.errors import Conflict, Invalid, NotFound, Stale
+from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Unguarded
 from mdm.golden import SearchHit
 from mdm.mapping_sets import is_open, list_sets
 from mdm.reading import Reader
 from mdm.tasks import Ruling, TaskView
 from mdm.values.kind import clean_text
+from mdm.verdicts import Form
 from stewardship_ui.finder import find
 from stewardship_ui.record_acts import day, reason, remedy, version
 from stewardship_ui.rendering import Page, show, wants_part
@@ -81,16 +83,22 @@ def map_code(system: str, domain: str, task_id: str) -> Response | Page:
     entity = entity_of(concord().entities, domain)
     policy.check(actor(), Verb.DECIDE, entity.name)
     try:
-        task, ruling = _task(task_id, entity, system), _ruling()
-        database().run(lambda session: tasks.decide(session, entity, task.id, actor(), ruling, request_id()))
-    except (Conflict, Invalid) as error:
+        task, form = _task(task_id, entity, system), Form(key=request.form.get("idempotency_key", ""), ruling=_ruling())
+        told = database().run(lambda session: verdicts.settle(session, entity, task.id, actor(), form, request_id())).told
+    except (Conflict, Invalid, Unguarded, Forbidden) as error:
         return _page(system, domain, task_id, problem=remedy(error), status=status_of(error))
-    return _go_on(entity, system, task.id, "mapped" if ruling.verdict == "map" else "aside")
+    return _go_on(entity, system, task.id, _say(told))
 
 
 def _go_on(entity: EntityType, system: str, task_id: UUID, say: str) -> Response:
     following = database().run(lambda session: mapwork.after(session, entity, system, task_id))
     return redirect(url_for("ui.workbench", system=system, domain=entity.name, code=following, say=say), HTTPStatus.SEE_OTHER)
+
+
+def _say(told: Mapping[str, Any]) -> str:
+    if told["outcome"] in {"proposed", "disagreed"}:
+        return str(told["outcome"])
+    return "mapped" if told["verdict"] == "map" else "aside"
 
 
 def _ruling() -> Ruling:
@@ -177,6 +185,7 @@ def _page(system: str, domain: str, code: str, *, text: str = "", problem: str =
         system=system,
         entity=entity,
         code=chosen,
+        form_key=secrets.token_urlsafe(18),
         candidates=_candidates(chosen, held["found"]),
         text=text,
         reasons=REASONS,
@@ -207,7 +216,13 @@ def _candidates(chosen: TaskView | None, found: Sequence[SearchHit]) -> list[Map
 
 def _said(say: str) -> str:
     """What has just been done, in words; an address can say nothing else."""
-    plain = {"mapped": "Mapped. z to undo", "aside": "Set aside. z to undo", "undone": "Taken back"}
+    plain = {
+        "mapped": "Mapped. z to undo",
+        "aside": "Set aside. z to undo",
+        "undone": "Taken back",
+        "proposed": "Proposed: a second person decides",
+        "disagreed": "The two of you disagree; see the comments of the task",
+    }
     numbers = [part for part in say.split("-") if part.isascii() and part.isdigit() and len(part) < 5]
     if say not in plain and numbers:
         skipped = f", {numbers[1]} had been settled by others" if len(numbers) > 1 else ""

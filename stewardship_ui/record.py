@@ -54,6 +54,7 @@ class Origin:
     rule: str
     since: datetime | None
     losing: Sequence[tuple[str, Sequence[str]]]
+    choices: Sequence[tuple[str, str]]
     is_pinned: bool
     many: bool
 
@@ -169,6 +170,8 @@ def _origin(attribute: Attribute, found: Read, names: Mapping[str, SourceView], 
     why = found.golden.provenance.get(attribute.name, {})
     source = names.get(str(why.get("record_id")))
     lost = [(names.get(str(each["record_id"])), shown(found.reader.actor, attribute, each["value"])) for each in why.get("losing", ())]
+    spoken = [view for view in (source, *(view for view, _ in lost)) if view is not None]
+    choices = [] if mask.sees(found.reader.actor, attribute.sensitivity) else [(str(v.record_id), f"{v.system} {v.key}") for v in spoken]
     rule = why.get("rule", "")
     return Origin(
         attribute.name,
@@ -179,6 +182,7 @@ def _origin(attribute: Attribute, found: Read, names: Mapping[str, SourceView], 
         RULES.get(rule, rule),
         _since(attribute.name, found.golden, versions),
         [(f"{each.system} {each.key}" if each else "", texts) for each, texts in lost],
+        choices,
         attribute.name in found.card.pinned and not found.is_past,
         attribute.many,
     )

@@ -19,8 +19,8 @@ from api.identity import delete_decision, delete_pin
 from mdm import pins, policy, relate
 from mdm.access import Verb
 from mdm.entities import ENTITY_TYPES
-from mdm.entity import EntityType
-from mdm.errors import Conflict, Invalid, NotFound, Stale
+from mdm.entity import Attribute, EntityType
+from mdm.errors import ConcordError, Conflict, Invalid, NotFound, Stale
 from mdm.identity import Act
 from mdm.statements import Assertion
 from mdm.undo import HOLD
@@ -52,12 +52,19 @@ def pin_value(domain: str, golden_id: str, attribute: str) -> Response | Page:
         declared = next((each for each in entity.attributes if each.name == attribute), None)
         if declared is None:
             raise NotFound
-        typed = clean_text(request.form.get(f"value-{attribute}", ""))
-        value: str | list[str] = [part for part in typed.split("; ") if part] if declared.many else typed
         policy.check_visible(session, actor(), [wanted])
+        value = _value(session, wanted, declared)
         pins.pin(session, entity, wanted, pins.NewPin(attribute, value, _until(attribute)), _act(f"reason-{attribute}"))
 
     return _done(entity, wanted, "values", lambda: database().run(work))
+
+
+def _value(session: Session, golden_id: UUID, declared: Attribute) -> str | list[str]:
+    """What was typed, or what the chosen record says, which whoever chose it may have seen masked only."""
+    typed, record = clean_text(request.form.get(f"value-{declared.name}", "")), request.form.get(f"record-{declared.name}", "")
+    if record and not typed:
+        return pins.picked(session, [golden_id], {declared.name: uuid_of(record)})[declared.name]
+    return [part for part in typed.split("; ") if part] if declared.many else typed
 
 
 def _until(attribute: str) -> datetime | None:
@@ -168,7 +175,7 @@ def _done(entity: EntityType, golden_id: UUID, tab: str, act: Callable[[], objec
     return database().run(work)
 
 
-def remedy(error: Conflict | Invalid) -> str:
+def remedy(error: ConcordError) -> str:
     if isinstance(error, Stale):
         return "This changed while you had it open. Look at what is true now, then do it again; nothing was stored."
     told = "; ".join(problem.message for problem in error.problems)

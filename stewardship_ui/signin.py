@@ -16,6 +16,7 @@ from stewardship_ui.sessions import close_session, open_session
 
 # Whoever failed to sign in: what they typed as a name may be a password, so that it is not noted.
 _SOMEBODY = Actor(UUID(int=0), "anonymous", Role.AUDITOR)
+_ENDED = "Your session has ended. What was not stored by then is still open; sign in and go on where you were."
 _REFUSED = "Name, password and code do not belong together, or the account is locked for a while after too many attempts."
 
 
@@ -27,6 +28,8 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def page(problem: str = "", status: int = HTTPStatus.OK) -> tuple[str, int]:
     """The form, with what went wrong."""
+    if request.args.get("ended") and not problem:
+        problem = _ENDED
     return render_template("signin.html", problem=problem, then=_destination(), name=_name()), status
 
 

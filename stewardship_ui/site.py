@@ -1,5 +1,6 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
+import json
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -29,6 +30,7 @@ from stewardship_ui import (
     audits,
     beside,
     compare,
+    forms,
     guard,
     hierarchies,
     load_settling,
@@ -178,9 +180,19 @@ def _always() -> dict[str, Any]:
 
 def _ask_to_sign_in(error: Unauthenticated) -> Answer:
     del error
+    if wants_part():
+        target = url_for("ui.sign_in_page", next=_place() or None, ended="yes")
+        return "", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}
     if request.method in {"GET", "HEAD"}:
         return redirect(url_for("ui.sign_in_page", next=request.path), HTTPStatus.SEE_OTHER)
     return signin.page("Your session has ended. Sign in, then do this once more.", HTTPStatus.UNAUTHORIZED)
+
+
+def _place() -> str:
+    """Where somebody is whose script asks: at the task that was to be decided, else on the page that asked."""
+    if request.endpoint == "ui.decide":
+        return url_for("ui.task", **(request.view_args or {}))
+    return guard.our_address(urlsplit(request.headers.get("Referer", "")).path)
 
 
 def _refused(error: ConcordError) -> Answer:
@@ -189,12 +201,12 @@ def _refused(error: ConcordError) -> Answer:
         return _ask_to_prove()
     if isinstance(error, Forbidden):
         _log_denial(error)
-    return _error_page(status, error.message)
+    return _error_page(status, forms.words(error))
 
 
 def _ask_to_prove() -> Answer:
     """Somebody has to show once more who they are; afterwards they are where they were."""
-    back = guard.our_address(urlsplit(request.headers.get("Referer", "")).path) or url_for("ui.tasks")
+    back = _place() or url_for("ui.tasks")
     target = url_for("ui.step_up", back=back)
     return ("", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}) if wants_part() else redirect(target, HTTPStatus.SEE_OTHER)
 
@@ -223,4 +235,8 @@ def _broken(error: Exception) -> Answer:
 def _error_page(status: int, message: str) -> Answer:
     title = words.REFUSALS.get(status, HTTPStatus(status).phrase)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if wants_part():
+        # Nothing is swapped for it, whichever part of a page asked: the page says it aloud. A header is ASCII, as json writes it.
+        told = json.dumps({"concord:refused": {"value": f"{title}. {message}"}})
+        return "", status, {**headers, "HX-Reswap": "none", "HX-Trigger": told}
     return render_template("error.html", title=title, message=message, request_id=request_id()), status, headers

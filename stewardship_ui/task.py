@@ -81,8 +81,8 @@ def _context(item: Item) -> dict[str, Any]:
 
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
-    name = "task/_item.html" if wants_part() else "task/show.html"
-    tray = [] if wants_part() else database().run(lambda session: verdicts.tray(session, actor()))
+    name = "task/_answer.html" if wants_part() else "task/show.html"
+    tray = database().run(lambda session: verdicts.tray(session, actor()))
     return render_template(name, said=said, problem=problem, tray=tray, people=_people(), **_context(item)), status
 
 
@@ -173,6 +173,8 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
 
     def work(session: Session) -> list[Item]:
         ids = worklist.upcoming(session, actor(), _filters(), [*held, *done], wanted)
+        theirs = worklist.decidable(session, actor(), ids)  # who only looks takes nothing from those who decide
+        ids = [task_id for task_id in ids if task_id in theirs]
         mine = desk.claim(session, actor(), ids)
         items = [read_item(session, task_id) for task_id in ids if task_id in mine]
         for item in items:

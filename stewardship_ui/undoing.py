@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import policy, undo, verdicts
+from mdm import undo, verdicts
 from mdm.access import Verb
 from mdm.errors import Conflict
 from mdm.identity import Act
@@ -37,11 +37,10 @@ def _undo(find: Callable[[Session], UUID | None]) -> Response | Redirect:
         found = find(session)
         if found is None:
             raise Conflict("there is no decision of yours to take back")
-        domain, task_id = verdicts.about(session, found)
-        policy.check(actor(), Verb.DECIDE, domain)
+        decision = verdicts.seen(session, actor(), found, Verb.DECIDE)
         act = Act(actor=actor(), reason=clean_text(request.form.get("reason", "")) or "undo", request_id=request_id())
-        undo.undo(session, concord().entities[domain], found, act)
-        return task_id, "Undone."
+        undo.undo(session, concord().entities[decision.domain], found, act)
+        return decision.task, "Undone."
 
     task_id, said = database().run(work)
     if not wants_part():

@@ -37,6 +37,14 @@ def chosen(page):
     return re.findall(r'name="rule" id="[^"]+" value="([^"]+)"', page)
 
 
+def test_who_may_only_read_writes_and_retires_no_rule_even_of_plain_texts(database, browser, person):
+    definition = Definition("Plain", (Input("kind"),), (Output("account"),), owner="Finance")
+    with database.unit_of_work() as session:
+        put_set(session, By(SYSTEM_ACTOR, "test-request", date(2026, 7, 1)), "posting", definition, if_match=None)
+    browser.enter_as(person("auditor"))
+    assert draft(browser, **{"in-department": "", "system-department": "", "in-kind": "A"}).status_code == 403
+
+
 def test_a_draft_answers_once_another_person_approved_it(steward, other, posting):
     assert draft(steward).location == f"{AT}?status=draft"
     page = steward.get(f"{AT}?status=draft").text

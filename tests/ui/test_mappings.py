@@ -38,7 +38,12 @@ def press(browser, page, label):
     """Send the suggestion that names this golden record, as its key does."""
     form = re.search(r'<form method="post" class="rule" action="([^"]+)"', page)[1]
     value = next(v for v in re.findall(r'name="ruling" value="(map [^"]+)"', page) if label in v)
-    return browser.post(form, ruling=value, if_match=re.search(r'name="if_match" value="(\d+)"', page)[1])
+    return browser.post(form, ruling=value, **hidden(page))
+
+
+def hidden(page):
+    """What the form of the code carries unseen: the version that was shown, and its own key."""
+    return {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("if_match", "idempotency_key")}
 
 
 def holder(database, value):
@@ -87,8 +92,8 @@ def test_the_last_act_is_taken_back(steward, wards, database):
 
 def test_no_map_sets_the_code_aside(steward, wards):
     page = steward.get(BENCH).text
-    form, seen = re.search(r'class="rule" action="([^"]+)"', page)[1], re.search(r'name="if_match" value="(\d+)"', page)[1]
-    assert steward.post(form, ruling="not_ours", if_match=seen).status_code == 303
+    form = re.search(r'class="rule" action="([^"]+)"', page)[1]
+    assert steward.post(form, ruling="not_ours", **hidden(page)).status_code == 303
     assert "4410" not in codes(steward.get(BENCH).text)
 
 
@@ -102,7 +107,7 @@ def test_a_target_is_found_by_name(steward, wards):
 def test_a_stale_decision_says_so_and_stores_nothing(steward, wards, database):
     page = steward.get(BENCH).text
     form = re.search(r'class="rule" action="([^"]+)"', page)[1]
-    answer = steward.post(form, ruling=f"map {wards['4410']}", if_match="9", reason="typed in vain")
+    answer = steward.post(form, ruling=f"map {wards['4410']}", **hidden(page) | {"if_match": "9"}, reason="typed in vain")
     assert answer.status_code == 412
     assert "nothing was stored" in answer.text
     assert "typed in vain" in answer.text

@@ -82,6 +82,19 @@ def test_a_pinned_value_holds_until_it_is_taken_back(steward, harbor):
     assert "Augusta" not in steward.get(at).text
 
 
+def test_a_masked_text_is_no_value_and_a_record_is_chosen_instead(steward, deliver):
+    said = {"given_name": "Maria", "family_name": "Grayson", "birth_date": "1961-04-12"}
+    at = f"/records/patient/{deliver('patient', 'ehr-north', said, key='p1').golden_id}"
+    page = steward.get(at).text
+    assert "1961-04-12" not in page
+    masked = steward.post(f"{at}/pins/birth_date", **{"value-birth_date": "1961", "reason-birth_date": "x", "if_match": version(page)})
+    assert masked.status_code == 422
+    assert "as it is masked" in masked.text
+    record = re.search(r'name="record-birth_date"><option value="([^"]+)">ehr-north p1', page)[1]
+    chosen = steward.post(f"{at}/pins/birth_date", **{"record-birth_date": record, "reason-birth_date": "x", "if_match": version(page)})
+    assert chosen.status_code == 303
+
+
 def test_a_stale_pin_changes_nothing_and_keeps_what_was_typed(steward, harbor):
     at = f"/records/payer/{harbor}"
     answer = steward.post(f"{at}/pins/city", **{"value-city": "Augusta", "reason-city": "x", "if_match": "99"})

@@ -83,6 +83,28 @@ def test_a_review_is_decided(steward, review, database, verdict, goldens):
     assert verdicts(settled) == []
 
 
+def test_who_only_looks_claims_nothing(browser, person, review, database):
+    browser.enter_as(person("admin"))
+    assert browser.post("/tasks/ahead").status_code == 200
+    with database.unit_of_work() as session:
+        assert fetch(session, "select count(*) from task where claimed_by is not null") == [(0,)]
+
+
+def test_a_decision_about_records_out_of_scope_is_not_there_to_be_undone(steward, browser, person, review, database):
+    decide(steward, review, "different")
+    with database.unit_of_work() as session:
+        decision = fetch(session, "select id from decision")[0][0]
+    browser.enter_as(person(systems=["billing-north"]))
+    assert browser.post(f"/decisions/{decision}/undo").status_code == 404
+
+
+def test_a_part_that_is_refused_swaps_nothing_and_says_why(steward):
+    part = {"HX-Request": "true"}
+    answer = steward.client.get("/tasks/1", headers=part)
+    assert (answer.status_code, answer.headers["HX-Reswap"], answer.text) == (404, "none", "")
+    assert "Nothing here" in answer.headers["HX-Trigger"]
+
+
 def test_link_only_joins_here_and_asks_the_system_to_merge(steward, deliver, open_task, database):
     deliver("patient", "ehr-north", MARIA, [("us-ssn", SSN)], key="m1")
     deliver("patient", "ehr-north", MARIE, key="m2")

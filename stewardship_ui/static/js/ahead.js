@@ -49,6 +49,15 @@ export function keep(item) {
   byId("ahead").prepend(template);
 }
 
+/** An item that could not be decided is on the screen again. */
+export function bringBack(item) {
+  if (byId("item") !== item) {
+    keep(byId("item"));
+    place(item);
+  }
+  item.classList.remove("sent");
+}
+
 export function focus() {
   byId("item").querySelector("h1").focus({ preventScroll: true });
   scrollTo({ top: 0 });

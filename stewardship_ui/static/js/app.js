@@ -6,6 +6,7 @@ import * as prefs from "./prefs.js";
 
 document.documentElement.dataset.js = "on";
 keys.listen();
+live.listen();
 palette.listen();
 prefs.listen();
 document.addEventListener("htmx:load", (event) => live.start(event.detail.elt));

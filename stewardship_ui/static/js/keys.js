@@ -27,7 +27,7 @@ function pressed(event) {
   if (performance.now() < goingUntil) return go(key, event);
   if (key === "g") return begin(event);
   if (key === "?") return open("keyhelp", event);
-  if (!isInMain(event.target)) return;
+  if (!isInMain(event.target) || isOfControl(key, event.target)) return;
   if (answerers.some((ask) => ask(key, event)) || press(key) || key === "/" && search()) event.preventDefault();
 }
 
@@ -45,6 +45,13 @@ export function meant(event) {
 }
 
 const withShift = (event, key) => (event.shiftKey ? `Shift+${key}` : key);
+
+/** Whether the key is the focused control's own: Enter and the space bar of a link or button, the arrows among choices. */
+function isOfControl(key, element) {
+  if (key === "Enter") return element.closest("a, button, summary") !== null;
+  if (key === " ") return element.closest("a, button, summary, input") !== null;
+  return key.startsWith("Arrow") && element.matches("input[type=radio]");
+}
 
 const isInMain = (element) => element === document.body || element.closest("main") !== null;
 

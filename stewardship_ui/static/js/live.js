@@ -1,16 +1,30 @@
 // What is told to those who do not look, times that go on, and parts that ask the server again while the page is looked at.
 const TOAST_MS = 4000;
+const REFUSAL_MS = 15000;
 const POLL_MS = 2000;
 let hiding = 0;
 let asking = null;
 
 /** Say it in the live region, and show it for a moment. */
-export function announce(text) {
+export function announce(text, milliseconds = TOAST_MS) {
   document.getElementById("live").textContent = text;
   const toast = document.getElementById("toast");
   toast.textContent = text;
   clearTimeout(hiding);
-  hiding = setTimeout(() => (toast.textContent = ""), TOAST_MS);
+  hiding = setTimeout(() => (toast.textContent = ""), milliseconds);
+}
+
+/** What the server refused to a part of a page comes as an event, whichever part it was. */
+export function listen() {
+  document.addEventListener("concord:refused", (event) => announce(event.detail.value, REFUSAL_MS));
+  document.addEventListener("click", copy);
+}
+
+function copy(event) {
+  const link = event.target.closest("[data-copy]");
+  if (link === null) return;
+  event.preventDefault();
+  navigator.clipboard?.writeText(link.href).then(() => announce("Link copied"));
 }
 
 /** With every part that comes in: what it has to say, what counts down, what is to be kept fresh. */
@@ -41,7 +55,8 @@ function ask() {
   for (const each of document.querySelectorAll("[data-poll]")) {
     if (!each.dataset.asking) {
       each.dataset.asking = "yes";
-      htmx.ajax("GET", each.dataset.poll, { source: each, target: each, swap: "outerHTML" }).finally(() => delete each.dataset.asking);
+      // X-Poll: nobody did anything, so that the session goes on growing idle
+      htmx.ajax("GET", each.dataset.poll, { source: each, target: each, swap: "outerHTML", headers: { "X-Poll": "1" } }).finally(() => delete each.dataset.asking);
     }
   }
 }

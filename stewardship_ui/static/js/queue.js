@@ -1,16 +1,16 @@
 // Decisions in order, one request in flight. A verb belongs to the item that was on the screen at keydown: it takes that form with its
 // version and its key, and the next item, delivered ahead, is there before the answer. What the server refuses comes back with the reason.
-import { age, arrived, byId, focus, keep, next, place, takeShown, templates, tidy } from "./ahead.js";
+import { age, arrived, bringBack, byId, focus, keep, next, takeShown, templates, tidy } from "./ahead.js";
 import { answer } from "./keys.js";
 import { announce } from "./live.js";
 
-const AHEAD = 3;
-const AHEAD_MAX = 12;
+const [AHEAD, AHEAD_MAX] = [3, 12];
 const QUICK_MS = 1500;
 const FLOOR_MS = 120;
 const waiting = [];
 const decided = new Set();
 let busy = false;
+let told = {}; // what the request in flight came to: whether an item came instead, or why it was refused
 let lately = [];
 
 const desk = () => byId("desk");
@@ -18,6 +18,7 @@ export function listen() {
   answer(pressed);
   document.addEventListener("click", clicked);
   document.addEventListener("htmx:beforeSwap", makeWay);
+  document.addEventListener("concord:refused", (event) => (told.refusal = event.detail.value));
   document.addEventListener("htmx:afterSwap", (event) => event.detail.target.id === "item" && focus());
 }
 
@@ -36,12 +37,11 @@ function pressed(key, event) {
 }
 
 function clicked(event) {
-  const copy = event.target.closest("[data-copy]");
   const pushed = event.target.closest("[data-verb], [data-undo]");
-  if (copy === null && pushed === null) return;
+  if (pushed === null) return;
   event.preventDefault();
-  if (copy) navigator.clipboard?.writeText(copy.href).then(() => announce("Link copied"));
-  else if (pushed.dataset.undo !== undefined) undo();
+  if (event.detail > 1) return; // the second click of a double click decides nothing
+  if (pushed.dataset.undo !== undefined) undo();
   else decide(pushed);
 }
 
@@ -66,8 +66,9 @@ function decide(button) {
   const values = { ...Object.fromEntries(new FormData(form)), [button.name]: button.value };
   decided.add(item.dataset.task);
   lately = [...lately.filter((at) => performance.now() - at < QUICK_MS), performance.now()];
-  next(`${button.dataset.done}. Next: `);
-  push({ url: form.getAttribute("action"), values, item });
+  const done = form.elements.propose?.checked ? "Proposed" : button.dataset.done;
+  next(`${done}. Next: `);
+  push({ url: form.getAttribute("action"), values, item, said: `${done}.` });
 }
 
 function wantsReason(item, button) {
@@ -87,11 +88,13 @@ async function send() {
   if (busy || waiting.length === 0) return;
   busy = true;
   const act = waiting.shift();
+  told = {};
   try {
     await htmx.ajax("POST", act.url, { source: "#ahead", target: "#ahead", swap: "beforeend", values: { ...act.values, ...held() } });
-    settle(act);
+    if (told.isItem || byId("ahead").querySelector("template[data-tray]")) settle(act);
+    else failed(act, told.refusal ?? "The server did not answer as it should. Nothing was stored; decide again.");
   } catch {
-    comeBack(act);
+    failed(act, "Not sent: the server cannot be reached. Nothing was stored; decide again.");
   }
   busy = false;
   send();
@@ -105,13 +108,14 @@ function held() {
 }
 
 function settle(act) {
-  const told = byId("ahead").querySelector("template[data-said]");
+  const said = byId("ahead").querySelector("template[data-said]")?.dataset.said;
   const tray = byId("ahead").querySelector("template[data-tray]");
   if (tray) byId("tray").replaceWith(tray.content.cloneNode(true));
   for (const each of byId("ahead").querySelectorAll("template:not([data-task])")) each.remove();
   tidy();
+  if (said && said !== act.said) announce(said);
   if (!byId("item").classList.contains("sent") || byId("item") !== act.item) return;
-  if (templates().length > 0) next(told ? `${told.dataset.said} Next: ` : "Next: ");
+  if (templates().length > 0) next(said ? `${said} Next: ` : "Next: ");
   else location.assign(document.querySelector(".crumbs a").href);
 }
 
@@ -127,7 +131,7 @@ function skip() {
 
 function undo() {
   if (byId("tray").querySelector("[data-undo]") === null && decided.size === 0) return announce("Nothing of yours to undo"), true;
-  push({ url: byId("tray").dataset.url, values: {}, item: byId("item") });
+  push({ url: byId("tray").dataset.url, values: {}, item: null });
   return true;
 }
 
@@ -135,16 +139,12 @@ function undo() {
 function makeWay(event) {
   const current = byId("item");
   if (event.detail.xhr.getResponseHeader("HX-Retarget") !== "#item" || current === null) return;
+  told.isItem = true;
   if (!event.detail.serverResponse.includes(`data-task="${current.dataset.task}"`)) keep(current);
 }
 
-function comeBack(act) {
-  const why = "Not sent: the server cannot be reached. Nothing was stored; decide again.";
-  if (act.item === null) return announce(why);
-  if (byId("item") !== act.item) {
-    keep(byId("item"));
-    place(act.item);
-  }
-  act.item.classList.remove("sent");
+function failed(act, why) {
+  decided.delete(act.item?.dataset.task);
+  if (act.item !== null) bringBack(act.item);
   announce(why);
 }

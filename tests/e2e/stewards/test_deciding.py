@@ -4,10 +4,12 @@ import os
 import re
 import statistics
 import sys
+import time
 
 import pytest
 
-from tests.e2e.stewards.conftest import until
+from mdm.db import execute
+from tests.e2e.stewards.conftest import PASSWORD, until
 from tests.e2e.stewards.scenes import maria_and_marie, payer_pairs
 
 DECISIONS = int(os.environ.get("MDM_UI_DECISIONS", "24"))
@@ -22,6 +24,14 @@ def pairs(deliver):
 
 OPEN = "select count(*) from task where status = 'open'"
 DECIDED = "select count(*) from decision where kind in ('same', 'different')"
+
+
+def soon(holds, seconds=20):
+    """Wait for what the server has been told already."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.03)
 
 
 def ready(page):
@@ -52,8 +62,7 @@ def test_two_keys_settle_the_first_and_one_each_that_follows(pairs, person, brow
         assert page.evaluate("document.activeElement.tagName") == "H1"
         assert page.text_content("#live").startswith("Merged. Next: Same entity?")
         assert page.evaluate("window.mice") is None
-        until(page, "document.querySelector('#tray').textContent.includes('merged')")
-        assert count(OPEN) == left
+        soon(lambda left=left: count(OPEN) == left)
     page.keyboard.press("n")
     page.wait_for_url("**/tasks*")
     assert (count(OPEN), count(DECIDED)) == (0, 4)
@@ -83,6 +92,35 @@ def test_the_next_item_is_painted_in_time(pairs, person, browse, count):
     assert count(DECIDED) == DECISIONS
     assert p50 <= 60 * LIMIT
     assert p95 <= 120 * LIMIT
+
+
+def test_a_session_that_ended_is_said_and_nothing_counts_as_decided(pairs, person, browse, count, world):
+    pairs(3)
+    page = browse(person()).page
+    page.goto("/tasks")
+    page.keyboard.press("Enter")
+    ready(page)
+    task = page.get_attribute("#item", "data-task")
+    with world.unit_of_work() as session:
+        execute(session, "delete from user_session")
+    page.keyboard.press("m")
+    page.wait_for_url(re.compile("/sign-in"))
+    assert "Your session has ended" in page.text_content("#problem")
+    assert count(DECIDED) == 0
+    page.fill("#name", "ann")
+    page.fill("#password", PASSWORD)
+    page.click("main button")
+    page.wait_for_url(f"**/tasks/{task}*")
+
+
+def test_enter_on_a_link_or_button_is_theirs(pairs, person, browse):
+    pairs(2)
+    page = browse(person()).page
+    page.goto("/tasks")
+    page.focus("#worklist a[data-part]")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert page.query_selector("#item") is None
 
 
 LISTEN = """
