@@ -62,7 +62,7 @@ def check_request() -> None:
     if access is None or not _may(g.actor, access):
         _log_denial(g.actor, access)
         raise Forbidden
-    _check_path()
+    check_path()
 
 
 def authenticate(header: str) -> Actor:
@@ -90,7 +90,7 @@ def _log_denial(actor: Actor, access: Access | None) -> None:
     )
 
 
-def _check_path() -> None:
+def check_path() -> None:
     """PostgreSQL stores neither NUL nor lone surrogates: nothing can have such a key."""
     for value in (request.view_args or {}).values():
         if isinstance(value, str) and ("\x00" in value or any("\ud800" <= c <= "\udfff" for c in value)):

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mdm.errors import Busy, ServiceError, Unavailable
+from mdm.errors import Busy, ServiceError, TooBroad, Unavailable
 from mdm.jsonio import dumps, loads
 
 T = TypeVar("T")
@@ -32,6 +32,7 @@ Row = tuple[Any, ...]
 Params = Sequence[object] | Mapping[str, object] | None
 
 # Deadlock, serialisation, lock timeout: the same work, tried again, may well succeed.
+_CANCELLED = "57014"  # its time was up: only searches have a limit (`give_up_after`)
 _RETRIED = frozenset({"40P01", "40001", "55P03"})
 _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
 _ATTEMPTS = 5
@@ -157,6 +158,8 @@ def translated() -> Iterator[None]:
 
 def _translate(error: psycopg.Error) -> Exception:
     state = error.sqlstate or ""
+    if state == _CANCELLED:
+        return TooBroad()
     if state in _RETRIED:
         return Busy()
     if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
@@ -262,6 +265,11 @@ def savepoint(session: Session) -> Iterator[None]:
         except BaseException:
             session.info.pop(_WAITING, None)
             raise
+
+
+def give_up_after(session: Session, seconds: int) -> None:
+    """Statements of this transaction that take longer raise TooBroad: one broad search must not hold a connection that lookups wait for."""
+    fetch(session, "select set_config('statement_timeout', %s, true)", (f"{seconds}s",))
 
 
 def array(values: Iterable[int | UUID]) -> str:

@@ -74,14 +74,6 @@ def claim(session: Session, actor: Actor, tasks: Sequence[UUID]) -> frozenset[UU
     return frozenset(row[0] for row in rows)
 
 
-def release(session: Session, actor: Actor, tasks: Sequence[UUID]) -> None:
-    execute(
-        session,
-        "update task set claimed_by = null, claimed_until = null where id = any(%s) and claimed_by = %s",
-        (array(tasks), actor.name),
-    )
-
-
 def assign(session: Session, actor: Actor, tasks: Sequence[UUID], to: str | None) -> int:
     """These open tasks are somebody's, or (None) nobody's. Raises Invalid for a name that nobody has."""
     if to is not None:

@@ -99,6 +99,12 @@ class UnusableFile(UnusableInput):
     code = "unusable_file"
 
 
+class TooBroad(Invalid):
+    """This took too long and was given up. Ask for less: more letters, a number, or one domain."""
+
+    code = "too_broad"
+
+
 class NotFound(ConcordError):
     """There is nothing here, or nothing that you may see."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import Row, fetch
+from mdm.db import Row, fetch, give_up_after
 from mdm.decisions import pins_then
 from mdm.derive import as_json, pins
 from mdm.entity import EntityType
@@ -18,6 +18,8 @@ from mdm.question import SURVIVORS_THEN
 from mdm.standardise import Note
 from mdm.survive import Contribution, survive
 from mdm.systems import SystemRegistry, registry
+
+SEARCH_SECONDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,13 +294,17 @@ def search(
     limit: int = 50,
     cursor: str | None = None,
 ) -> SearchPage:
-    """Golden records whose searchable values contain the text, and the given values in the given attributes; in order of id."""
+    """Golden records whose searchable values contain the text, and the given values in the given attributes; in order of id.
+
+    Raises Invalid for an attribute that cannot be searched, TooBroad for a search that goes on for longer than SEARCH_SECONDS.
+    """
     wanted = {name: value for name, value in (attributes or {}).items() if value.strip()}
     searchable = [a.name for a in entity.attributes if a.searchable]
     refused = [name for name in wanted if name not in searchable]
     if refused or (not wanted and not (text or "").strip()):
         pointers = [f"/attributes/{name}" for name in refused] or ["/text"]
         raise Invalid(problems=tuple(FieldProblem("not_searchable", p, f"searchable: {', '.join(searchable)}") for p in pointers))
+    give_up_after(session, SEARCH_SECONDS)
     rows = fetch(
         session,
         "select g.id, v.values from golden_record g join golden_version v on v.golden_id = g.id and v.recorded_to is null"

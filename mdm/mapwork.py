@@ -163,12 +163,15 @@ def queue(session: Session, entity: EntityType, reader: Reader, system: str, cur
     return Queue(items, f"{items[-1].count}_{items[-1].task_id}" if len(rows) > QUEUE else None)
 
 
+_COUNT_DIGITS = 18  # as many as a bigint holds in any case
+
+
 def _place(cursor: str | None) -> tuple[int | None, UUID | None]:
     if not cursor:
         return None, None
     count, _, task_id = cursor.partition("_")
     try:
-        return int(count), UUID(task_id)
+        return int(count[:_COUNT_DIGITS]), UUID(task_id)
     except ValueError:
         raise Invalid.at("bad_cursor", "/cursor", "pass `next` of the page before, unchanged") from None
 

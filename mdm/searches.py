@@ -3,6 +3,7 @@
 What is kept are ids; what they say is read again, and masked again, whenever the list is looked at.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,12 @@ class Search:
     hits: tuple[tuple[str, UUID], ...]
     next: str | None
     created_at: datetime
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a search of all domains may have found more than it kept: it keeps a page of each."""
+        counts = Counter(domain for domain, _ in self.hits)
+        return not self.asked.domain and any(count >= PAGE for count in counts.values())
 
 
 @dataclass(frozen=True, slots=True)

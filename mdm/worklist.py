@@ -167,7 +167,11 @@ def decidable(session: Session, actor: Actor, tasks: Sequence[UUID]) -> list[UUI
 
 
 def upcoming(session: Session, actor: Actor, filters: Filters, skip: Sequence[UUID], count: int) -> list[UUID]:
-    """The next tasks that this person may take: nobody else has them open. For the queue of a steward at work."""
+    """The next tasks that this person may take: nobody else has them open. For the queue of a steward at work.
+
+    Raises Invalid for choices that there are not.
+    """
+    check(filters)
     params = _params(actor, filters) | {"skip": array(skip), "me": actor.name, "limit": count}
     free = " and not id = any(%(skip)s::uuid[]) and (claimed_until is null or claimed_until <= now() or claimed_by = %(me)s)"
     where = _where(actor, filters) + free

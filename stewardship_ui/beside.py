@@ -12,7 +12,7 @@ from api.context import actor, concord, database, uuid_of
 from api.crosswalk import entity_of
 from mdm import clusters, desk, policy, verdicts
 from mdm.access import Verb
-from mdm.errors import Conflict, Invalid
+from mdm.errors import Conflict, Invalid, NotFound
 from mdm.values.kind import clean_text
 from stewardship_ui.item import read_item, visible
 from stewardship_ui.rendering import wants_part
@@ -111,6 +111,8 @@ def ask_split(task_id: str) -> Redirect:
     def work(session: Session) -> UUID:
         item = read_item(session, wanted)
         policy.check(actor(), Verb.DECIDE, item.task.domain)
+        if not item.task.goldens:
+            raise NotFound  # a value that nobody holds
         return clusters.ask(session, item.entity, actor(), item.task.goldens[0])
 
     return redirect(url_for("ui.task", task_id=database().run(work)), HTTPStatus.SEE_OTHER)

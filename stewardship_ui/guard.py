@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import g, request
 
+from api.auth import check_path
 from api.context import concord, database
 from api.loads import UPLOAD_BYTES_MAX
 from mdm.errors import Forbidden, Unauthenticated
@@ -34,6 +35,7 @@ def check_request() -> None:
         raise ForeignForm
     if request.endpoint in OPEN:
         return
+    check_path()
     secret = our_cookie().read(request)
     signed_in = database().run(lambda session: find_session(session, secret, awake=POLL not in request.headers)) if secret else None
     if signed_in is None:

@@ -14,7 +14,7 @@ from api.crosswalk import today
 from api.errors import status_of
 from mdm import policy, treeview
 from mdm.access import Verb
-from mdm.errors import Conflict, Invalid
+from mdm.errors import Conflict, Invalid, NotFound
 from mdm.golden import SearchHit
 from mdm.reading import Reader, read_lines
 from mdm.relate import Author
@@ -121,6 +121,8 @@ def _move_page(
         found: list[SearchHit] = [hit for hit in find(session, entity, text) if hit.id != golden_id]
         wanted = [golden_id, *([uuid_of(target)] if target else [])]
         lines = read_lines(session, entity, reader(), wanted)
+        if golden_id not in lines:
+            raise NotFound
         chosen = [lines[each] for each in wanted[1:] if each in lines and all(hit.id != each for hit in found)]
         now = treeview.whole(session, reader(), tree, day("since") or today())
         way = [hit.display for hit in read_lines(session, entity, reader(), now.way(golden_id)[:-1]).values()]

@@ -120,7 +120,8 @@ def _steps(draft: Draft, view: LoadView) -> list[Step]:
         return [*steps, _mapped(request.form.to_dict(), draft)]
     if act == "add":
         return [*steps, _offered(view)]
-    number = int(request.form.get("number", "")) if request.form.get("number", "").isdigit() else -1
+    said = request.form.get("number", "")
+    number = int(said) if said.isdecimal() and len(said) < 10 else -1
     if not 0 <= number < len(steps):
         raise Conflict("there is no such repair any more; look at what there is now")
     if act == "remove":
@@ -133,7 +134,7 @@ def _offered(view: LoadView) -> Step:
     found = load_draft.examine(database(), concord().settings.home, actor(), view.id)
     code, column, place = request.form.get("code", ""), request.form.get("column", ""), request.form.get("place", "")
     for finding in found.findings:
-        if (finding.code, finding.column) == (code, column) and place.isdigit() and int(place) < len(finding.steps):
+        if (finding.code, finding.column) == (code, column) and place.isdecimal() and len(place) < 10 and int(place) < len(finding.steps):
             return finding.steps[int(place)]
     raise Conflict("this repair is no longer offered: the file is read otherwise now")
 

@@ -283,7 +283,7 @@ def _coverage(session: Session, view: SetView) -> dict[str, Any]:
 
 
 def _releases(session: Session, view: SetView) -> dict[str, Any]:
-    chosen = [int(text) for name in ("before", "after") if (text := request.args.get(name, "")).isdigit() and len(text) < 10]
+    chosen = [int(text) for name in ("before", "after") if (text := request.args.get(name, "")).isdecimal() and len(text) < 10]
     both = len(chosen) > 1
     return {
         "releases": list_releases(session, view.code),

@@ -37,7 +37,8 @@ def add_routes(blueprint: Blueprint) -> None:
 def show(name: str, tab: str, status: int = HTTPStatus.OK, **context: Any) -> Page:
     entities = concord().entities
     labels = {name: entity.label for name, entity in entities.items()}
-    return show_page(f"quality/{name}", status, section="ui.quality", tab=tab, labels=labels, measures=MEASURES, periods=PERIODS, **context)
+    context |= {"labels": labels, "measures": MEASURES, "periods": PERIODS, "may_sample": policy.can(actor(), Verb.DECIDE)}
+    return show_page(f"quality/{name}", status, section="ui.quality", tab=tab, **context)
 
 
 def window(domains: Sequence[str] | None = None) -> Window:

@@ -39,6 +39,8 @@ def reveal(task_id: str) -> Response:
 
     def work(session: Session) -> Row:
         task = visible(session, wanted)
+        if not task.goldens:
+            raise NotFound
         entity = concord().entities[task.domain]
         other = uuid_of(candidate) if candidate else task.goldens[1] if len(task.goldens) > 1 else task.goldens[0]
         shown = glass.Shown((task.goldens[0], other), attribute, f"task {task.id}")

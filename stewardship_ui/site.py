@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import request_id
-from api.errors import RETRY_SECONDS, status_of, unforeseen
+from api.errors import RETRY_SECONDS, http_problem, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
@@ -118,7 +118,14 @@ Answer = Response | Redirect | tuple[str, int] | tuple[str, int, dict[str, str]]
 def add_pages(app: Flask) -> Flask:
     """Add the pages to the API's application."""
     app.register_blueprint(blueprint())
+    app.register_error_handler(HTTPStatus.NOT_FOUND, _nothing_here)
     return app
+
+
+def _nothing_here(error: HTTPException) -> Answer | HTTPException:
+    """An address that is nobody's: a page for a person's browser, a problem for a program."""
+    is_page = request.url_rule is None and request.accept_mimetypes.best == "text/html"
+    return _error_page(HTTPStatus.NOT_FOUND, "There is no such page.") if is_page else http_problem(error)
 
 
 def blueprint() -> Blueprint:
@@ -152,7 +159,8 @@ def _prepare(app: App, where: str) -> None:
 def _violation() -> tuple[str, int]:
     """A browser says that a page broke our policy: which directive and which page, nothing of what the page held."""
     said = request.get_json(force=True, silent=True)
-    report = said.get("csp-report", {}) if isinstance(said, dict) else {}
+    report = said.get("csp-report") if isinstance(said, dict) else None
+    report = report if isinstance(report, dict) else {}
     directive = str(report.get("effective-directive", report.get("violated-directive", "")))[:40]
     structlog.get_logger("concord").warning("csp_violation", directive=directive, request_id=request_id())
     return "", HTTPStatus.NO_CONTENT

@@ -131,11 +131,6 @@ DUES: Mapping[str, str] = {"late": "Late", "today": "Within a day", "week": "Wit
 SORTS: Mapping[str, str] = {"impact": "impact", "due": "due time", "age": "age"}
 WAITS: Mapping[str, str] = {"time": "deferred", "change": "until data changes", "answer": "asked", "approval": "second person"}
 
-REASONS: Mapping[str, str] = {
-    "weight": "the weight lies between the two thresholds",
-    "ambiguous": "strong enough to link, but not clearly ahead of another candidate",
-}
-
 OUTCOMES: Mapping[str, str] = {
     "link": "linked without asking",
     "review": "a person decides",
