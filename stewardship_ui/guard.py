@@ -13,10 +13,13 @@ from flask import g, request
 from api.context import concord, database
 from api.loads import UPLOAD_BYTES_MAX
 from mdm.errors import Forbidden, Unauthenticated
-from stewardship_ui.sessions import Cookie, cookie, find_session
+from mdm.settings import SecondFactor
+from stewardship_ui.sessions import Cookie, SignedIn, cookie, find_session
 
 OPEN = frozenset({"ui.sign_in_page", "ui.sign_in", "ui.static", "ui.csp"})
 FROM_ANYWHERE = frozenset({"ui.csp"})  # a browser sends its reports without saying from where
+# All that whoever owes a password of their own or a second factor can open: where both are set, and the way out.
+ENROLMENT = frozenset({"ui.me", "ui.set_password", "ui.set_factor", "ui.step_up", "ui.prove", "ui.save_prefs", "ui.sign_out"})
 POLL = "X-Poll"  # what a page asks by itself
 _OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}(\?[A-Za-z0-9=&_.,%+-]{0,500})?", re.ASCII)
 
@@ -40,10 +43,27 @@ def check_request() -> None:
         raise Unauthenticated
     g.actor, g.csrf, g.prefs = signed_in.actor, signed_in.csrf, signed_in.prefs
     g.factor_at, g.glass = signed_in.factor_at, signed_in.glass
+    g.owed = _owed(signed_in)
     if request.endpoint == "ui.begin_load":
         request.max_content_length = UPLOAD_BYTES_MAX  # before the form is read, whose token stands in it
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
+    if g.owed and request.endpoint not in ENROLMENT:
+        raise Enrolment
+
+
+def _owed(signed_in: SignedIn) -> str:
+    """What must be set before anything else opens: `password`, `factor` or nothing."""
+    if signed_in.password_due:
+        return "password"
+    is_missing = concord().settings.second_factor is SecondFactor.DEMANDED and not signed_in.second_factor
+    return "factor" if is_missing else ""
+
+
+class Enrolment(Forbidden):
+    """First choose a password of your own and set up your second factor."""
+
+    code = "enrolment"
 
 
 class StepUp(Forbidden):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import access, audit, casework, glass, policy
+from mdm import audit, authentication, casework, glass, policy
 from mdm.access import Verb
 from mdm.errors import Invalid, NotFound
 from mdm.evidence import Row
@@ -84,14 +84,14 @@ def end_glass() -> Redirect:
 
 
 def step_up(problem: str = "", status: int = HTTPStatus.OK) -> Page:
-    with_code = database().run(lambda session: access.has_second_factor(session, actor().id))
+    with_code = database().run(lambda session: authentication.has_second_factor(session, actor().id))
     back = our_address(request.values.get("back", ""))
     return show("step_up", status, problem=problem, with_code=with_code, back=back)
 
 
 def prove() -> Page | Redirect:
     def work(session: Session) -> bool:
-        right = access.prove(session, actor().id, request.form.get("proof", ""))
+        right = authentication.prove(session, actor().id, request.form.get("proof", ""))
         if right:
             refresh_factor(session, our_cookie().read(request))
         audit.record(session, actor(), "session:step_up", request_id=request_id(), outcome="done" if right else "refused")
@@ -108,7 +108,7 @@ def set_factor() -> Redirect | Page:
     secret, code = request.form.get("secret", ""), request.form.get("code", "")
 
     def work(session: Session) -> bool:
-        done = access.set_second_factor(session, actor().id, secret, code)
+        done = authentication.set_second_factor(session, actor().id, secret, code)
         audit.record(session, actor(), "session:second_factor", request_id=request_id(), outcome="done" if done else "refused")
         return done
 

@@ -187,6 +187,8 @@ def _refused(error: ConcordError) -> Answer:
     status = status_of(error)
     if isinstance(error, guard.StepUp):
         return _ask_to_prove()
+    if isinstance(error, guard.Enrolment):
+        return _sent_to(url_for("ui.me"))
     if isinstance(error, Forbidden):
         _log_denial(error)
     return _error_page(status, error.message)
@@ -195,7 +197,10 @@ def _refused(error: ConcordError) -> Answer:
 def _ask_to_prove() -> Answer:
     """Somebody has to show once more who they are; afterwards they are where they were."""
     back = guard.our_address(urlsplit(request.headers.get("Referer", "")).path) or url_for("ui.tasks")
-    target = url_for("ui.step_up", back=back)
+    return _sent_to(url_for("ui.step_up", back=back))
+
+
+def _sent_to(target: str) -> Answer:
     return ("", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}) if wants_part() else redirect(target, HTTPStatus.SEE_OTHER)
 
 

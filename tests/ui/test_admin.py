@@ -133,6 +133,32 @@ def test_a_person_signs_in_once_a_second_administrator_agrees(admin, second, dat
     assert password not in admin.get("/admin/people").text
 
 
+def test_who_lost_what_they_sign_in_with_gets_it_anew_from_two_administrators(admin, second, sign_in, database, browser):
+    ann = sign_in("steward")
+    ann_id = ask(database, "update principal set totp_secret = 'x' where name = %s returning id", (ann.name,))[0][0]
+    answer = admin.post(f"/admin/people/{ann_id}/reset", what="password", reason="forgot it")
+    password = re.search(r'class="secret">([^<]+)<', answer.text)[1]
+    assert admin.post(f"/admin/people/{ann_id}/reset", what="factor", reason="lost the phone").status_code == 303
+    assert browser.sign_in(ann.name, password).status_code == 401
+    for kind in ("password", "factor"):
+        change = change_of(database, kind)
+        assert admin.post(f"/admin/changes/{change}", answer="agree").status_code == 403
+        page = second.get("/admin/people").text
+        assert "argon2" not in page
+        assert second.post(f"/admin/changes/{change}", answer="agree").status_code == 303
+    assert ann.get("/tasks").location.startswith("/sign-in")
+    assert browser.sign_in(ann.name, password).status_code == 303
+    assert browser.get("/tasks").location == "/me"
+
+
+def test_nobody_gets_into_the_account_of_who_holds_more(admin, second, sign_in, database):
+    poor = sign_in("admin")
+    rich = ask(database, "select id from principal where name = %s", (second.name,))[0][0]
+    assert poor.post(f"/admin/people/{rich}/reset", what="password", reason="x").status_code == 403
+    admin.post(f"/admin/people/{rich}/reset", what="factor", reason="lost")
+    assert poor.post(f"/admin/changes/{change_of(database, 'factor')}", answer="agree").status_code == 403
+
+
 def test_a_change_is_settled_once(admin, second, database):
     admin.post("/admin/people", name="Ann", role="steward", reason="joins")
     change = change_of(database, "rights")

@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pyotp
 import pytest
 
+from api.app import create_app
 from mdm.db import execute, fetch
-from mdm.settings import Settings
+from mdm.settings import SecondFactor, Settings
 from stewardship_ui.sessions import cookie
+from stewardship_ui.site import add_pages
+from tests.ui.conftest import PASSWORD, Browser
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -189,3 +192,51 @@ def test_break_glass_without_its_reasons_is_refused(browser, person, database, f
     asked = {"domain": "patient", "reason": "x", "ticket": "y", "minutes": "15", **fields}
     assert browser.post("/break-glass", **asked).status_code == 422
     assert rows(database, "select count(*) from break_glass") == [(0,)]
+
+
+OWN = "a password of my own"
+
+
+def test_a_password_that_somebody_else_has_seen_opens_nothing_but_its_change(browser, person, database):
+    name = person()
+    change(database, "update principal set password_due = true")
+    browser.sign_in(name)
+    assert browser.get("/tasks").location == "/me"
+    assert browser.client.get("/tasks", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/me"
+    assert "Choose one of your own" in browser.get("/me").text
+    fields = {"present": PASSWORD, "wanted": OWN, "again": OWN}
+    token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/me").text)[1]
+
+    def send(**changes):
+        return browser.client.post("/me/password", data={"csrf": token, **fields, **changes}, headers=HERE).status_code
+
+    assert (send(again="x" * 20), send(wanted="short", again="short"), send(wanted=PASSWORD, again=PASSWORD)) == (422, 422, 422)
+    assert send(present="wrong") == 403
+    assert rows(database, "select failed_logins, password_due from principal") == [(1, True)]
+    assert send() == 303
+    assert browser.get("/tasks").status_code == 200
+    assert browser.sign_in(name).status_code == 401
+    assert browser.sign_in(name, OWN).status_code == 303
+
+
+def test_a_changed_password_ends_the_other_sessions(app, browser, person, database):
+    name = person()
+    other = Browser(app, database)
+    browser.enter_as(name)
+    other.enter_as(name)
+    assert browser.post("/me/password", present=PASSWORD, wanted=OWN, again=OWN).status_code == 303
+    assert (browser.get("/").status_code, other.get("/").status_code) == (200, 303)
+
+
+def test_production_demands_a_second_factor(database, person, tmp_path):
+    settings = {"MDM_HOME": str(tmp_path), "MDM_PROFILE": "test", "MDM_LOG_LEVEL": "CRITICAL"}
+    assert Settings.from_env({**settings, "MDM_PROFILE": "production"}).second_factor is SecondFactor.DEMANDED
+    assert Settings.from_env({**settings, "MDM_PROFILE": "demo"}).second_factor is SecondFactor.OFFERED
+    strict = Browser(add_pages(create_app(database, Settings.from_env({**settings, "MDM_SECOND_FACTOR": "demanded"}))), database)
+    strict.enter_as(person())
+    assert strict.get("/tasks").location == "/me"
+    page = strict.get("/me").text
+    secret, token = (re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("secret", "csrf"))
+    code = pyotp.TOTP(secret).now()
+    assert strict.client.post("/me/factor", data={"csrf": token, "secret": secret, "code": code}, headers=HERE).status_code == 303
+    assert strict.get("/tasks").status_code == 200

@@ -1,0 +1,11 @@
+"""Passwords that somebody else has seen, and are to be changed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    op.add_column("principal", sa.Column("password_due", sa.Boolean(), nullable=False, server_default=sa.text("false")))
