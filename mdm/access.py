@@ -109,6 +109,7 @@ class KeyView:
     expires_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    waiting: bool
 
 
 class Keyring:
@@ -170,7 +171,7 @@ def _holder(session: Session, digest: bytes) -> Actor | None:
         "select p.id, p.name, p.role, p.domains, p.systems, p.grants, k.id,"
         " k.last_used_at is null or k.last_used_at < now() - interval '1 minute'"
         " from api_key k join principal p on p.id = k.principal_id"
-        " where k.hash = %s and k.revoked_at is null and k.expires_at > now() and not p.disabled",
+        " where k.hash = %s and not k.waiting and k.revoked_at is null and k.expires_at > now() and not p.disabled",
         (digest,),
     )
     if not rows:
@@ -188,8 +189,10 @@ def _scope(names: Iterable[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
 
 
-def create_client(session: Session, pepper: bytes, client: NewPrincipal, *, created_by: str, demo: bool = False) -> tuple[UUID, str]:
-    """A key for a client, who is made with the first one: its id and its text, shown this once.
+def create_client(
+    session: Session, pepper: bytes, client: NewPrincipal, *, created_by: str, demo: bool = False, waiting: bool = False
+) -> tuple[UUID, str]:
+    """A key for a client, who is made with the first one: its id and its text, shown this once. `waiting`: it does not work yet.
 
     Raises Conflict for a third active key, and for a name that belongs to another role or scope.
     """
@@ -201,8 +204,9 @@ def create_client(session: Session, pepper: bytes, client: NewPrincipal, *, crea
     token, key_id = new_token(demo=demo), new_id()
     execute(
         session,
-        "insert into api_key (id, principal_id, hash, created_by, expires_at) values (%s, %s, %s, %s, now() + make_interval(days => %s))",
-        (key_id, principal_id, _digest(pepper, token), created_by, KEY_DAYS),
+        "insert into api_key (id, principal_id, hash, created_by, waiting, expires_at) values (%s, %s, %s, %s, %s,"
+        " now() + make_interval(days => %s))",
+        (key_id, principal_id, _digest(pepper, token), created_by, waiting, KEY_DAYS),
     )
     return key_id, token
 
@@ -245,12 +249,18 @@ def revoke_key(session: Session, key_id: UUID) -> None:
         raise NotFound("there is no such key")
 
 
+def let_key_work(session: Session, key_id: UUID) -> None:
+    """A key that waited works from now on. Raises Conflict for one that was revoked meanwhile."""
+    if not execute(session, "update api_key set waiting = false where id = %s and revoked_at is null", (key_id,)):
+        raise Conflict("this key has been revoked")
+
+
 def list_keys(session: Session) -> Sequence[KeyView]:
     """All keys, revoked ones included, newest first."""
     rows = fetch(
         session,
         "select k.id, p.id, p.name, p.role, p.domains, p.systems, p.grants,"
-        " k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at"
+        " k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at, k.waiting"
         " from api_key k join principal p on p.id = k.principal_id order by k.created_at desc, k.id",
     )
     return [_key_view(row) for row in rows]

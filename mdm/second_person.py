@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import audit, authentication, people, policy
-from mdm.access import Actor, Verb
+from mdm.access import Actor, Verb, let_key_work, revoke_key
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
@@ -20,8 +20,8 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.model_versions import activate, find_model
 
-MODEL, RIGHTS, PASSWORD, FACTOR = "model", "rights", "password", "factor"
-VERBS: Mapping[str, Verb] = {MODEL: Verb.MODEL, RIGHTS: Verb.KEYS, PASSWORD: Verb.KEYS, FACTOR: Verb.KEYS}
+MODEL, RIGHTS, PASSWORD, FACTOR, KEY = "model", "rights", "password", "factor", "key"
+VERBS: Mapping[str, Verb] = {MODEL: Verb.MODEL, RIGHTS: Verb.KEYS, PASSWORD: Verb.KEYS, FACTOR: Verb.KEYS, KEY: Verb.KEYS}
 REASON_MAX = 500
 
 
@@ -112,6 +112,8 @@ def agree(session: Session, actor: Actor, change_id: UUID, request_id: str) -> C
 def refuse(session: Session, actor: Actor, change_id: UUID, request_id: str) -> Change:
     """It does not happen; by whoever asked, it is taken back."""
     change = _open(session, actor, change_id)
+    if change.kind == KEY:
+        revoke_key(session, UUID(change.subject))
     return _settle(session, actor, change, "withdrawn" if change.asked_by == actor.name else "refused", request_id)
 
 
@@ -158,9 +160,15 @@ def _drop_factor(session: Session, actor: Actor, change: Change) -> None:
     authentication.drop_second_factor(session, UUID(change.subject))
 
 
+def _use_key(session: Session, actor: Actor, change: Change) -> None:
+    policy.check_not_above(actor, people.wanted_of(change.detail["name"], change.detail))
+    let_key_work(session, UUID(change.subject))
+
+
 _ACTS: Mapping[str, Callable[[Session, Actor, Change], None]] = {
     MODEL: _use_model,
     RIGHTS: _grant,
     PASSWORD: _reset_password,
     FACTOR: _drop_factor,
+    KEY: _use_key,
 }

@@ -186,6 +186,7 @@ class ApiKey(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    waiting: Mapped[bool] = mapped_column(server_default=text("false"))  # for a second person
 
 
 class UserSession(Base):

@@ -18,6 +18,8 @@ from stewardship_ui.admin_parts import choices, scope_said, show
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 
+_PAGES = {"models": "ui.admin_models", "keys": "ui.admin_keys"}  # where a change is settled, but for rights
+
 
 def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/admin/people", "admin_people", listing, methods=["GET"])
@@ -136,7 +138,7 @@ def settle(change_id: str) -> Response | Page:
     """A second person agrees or refuses; the asker takes back. One address for every kind: the kind's own verb is asked for."""
     check_fresh()
     wanted, agrees = uuid_of(change_id), request.form.get("answer") == "agree"
-    back = url_for("ui.admin_models") if request.form.get("back") == "models" else url_for("ui.admin_people")
+    back = url_for(_PAGES.get(request.form.get("back", ""), "ui.admin_people"))
     act = second_person.agree if agrees else second_person.refuse
     return forms.done(lambda: database().run(lambda session: act(session, actor(), wanted, request_id())), back, _not_settled)
 

@@ -210,6 +210,29 @@ def test_a_key_is_shown_once_and_revoked(admin, database):
     assert ask(database, "select revoked_at is not null from api_key") == [(True,)]
 
 
+def test_a_key_that_settles_works_once_a_second_administrator_agrees(admin, second, database):
+    form = {"name": "night-desk", "role": "steward", "domains": "payer"}
+    assert admin.post("/admin/keys", **form).status_code == 422
+    answer = admin.post("/admin/keys", **form, reason="settles at night")
+    token = re.search(r'class="secret">([^<]+)<', answer.text)[1]
+
+    def status():
+        return admin.client.get("/v1/tasks", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    change = change_of(database, "key")
+    assert status() == 401
+    assert admin.post(f"/admin/changes/{change}", answer="agree").status_code == 403
+    assert "settles at night" in second.get("/admin/keys").text
+    assert second.post(f"/admin/changes/{change}", answer="agree", back="keys").location == "/admin/keys"
+    assert status() == 200
+
+
+def test_a_refused_key_never_works(admin, second, database):
+    admin.post("/admin/keys", name="night-desk", role="steward", reason="x")
+    second.post(f"/admin/changes/{change_of(database, 'key')}", answer="refuse")
+    assert ask(database, "select waiting, revoked_at is not null from api_key") == [(True, True)]
+
+
 def test_a_model_is_used_once_a_second_administrator_agrees(admin, second, database):
     declared = ENTITY_TYPES["payer"].model
     answer = admin.post("/quality/matching/payer/thresholds", review="4", link="11.5")
