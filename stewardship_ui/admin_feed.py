@@ -77,9 +77,7 @@ def put_consumer() -> Response | Page:
 
 def _version() -> int:
     """Of a code that is taken the form has no version: somebody else's consumer is not overwritten."""
-    if not request.form.get("version"):
-        raise Conflict("a consumer of this code is there already; open it to change it")
-    return forms.version()
+    return forms.version_of("consumer")
 
 
 def all_webhooks(problem: str = "", status: int = HTTPStatus.OK, secret: str = "") -> Page:

@@ -94,7 +94,17 @@ def test_a_system_is_registered_and_changed(admin, database):
     form = {"code": "lab-north", "name": "North lab", "kind": "ehr", "organization": "Northfield", "aliases": "hl7 LABN\noid 1.2.3.4"}
     assert admin.post("/admin/systems", **form).status_code == 303
     assert "LABN" in admin.get("/admin/systems").text
-    assert admin.post("/admin/systems", **{**form, "known": "lab-north", "name": "Lab of the north", "aliases": ""}).status_code == 303
+    assert (
+        admin.post(
+            "/admin/systems", **{**form, "known": "lab-north", "name": "Lab of the north", "aliases": "", "version": "1"}
+        ).status_code
+        == 303
+    )
+    assert ask(database, "select name, version from system where code = 'lab-north'") == [("Lab of the north", 2)]
+    taken = admin.post("/admin/systems", **{**form, "aliases": ""})
+    assert (taken.status_code, "is there already" in taken.text) == (409, True)
+    late = admin.post("/admin/systems", **{**form, "known": "lab-north", "version": "1"})
+    assert (late.status_code, "now at version 2" in late.text) == (412, True)
     assert ask(database, "select name, version from system where code = 'lab-north'") == [("Lab of the north", 2)]
 
 
