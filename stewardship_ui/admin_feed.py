@@ -37,13 +37,13 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def all_consumers(problem: str = "", status: int = HTTPStatus.OK) -> Page:
     policy.check(actor(), Verb.CONFIGURE)
-    found, choice = database().run(lambda session: (consumers.list_consumers(session), choices(session)))
+    found, choice = database().run(lambda session: (consumers_api.list_seen(session), choices(session)))
     return show("consumers", "ui.admin_consumers", status, consumers=found, choices=choice, problem=problem, typed=_typed(None))
 
 
 def one_consumer(code: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     policy.check(actor(), Verb.CONFIGURE)
-    found, choice = database().run(lambda session: (consumers.get(session, code), choices(session)))
+    found, choice = database().run(lambda session: (consumers_api.get_seen(session, code), choices(session)))
     return show("consumer", "ui.admin_consumers", status, consumer=found, choices=choice, problem=problem, typed=_typed(found))
 
 
