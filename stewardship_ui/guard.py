@@ -9,12 +9,14 @@ from hmac import compare_digest
 from urllib.parse import urlsplit
 
 from flask import g, request
+from sqlalchemy.orm import Session
 
-from api.context import concord, database
+from api.context import actor, concord, database, request_id
 from api.loads import UPLOAD_BYTES_MAX
+from mdm import audit, authentication
 from mdm.errors import Forbidden, Unauthenticated
 from mdm.settings import SecondFactor
-from stewardship_ui.sessions import Cookie, SignedIn, cookie, find_session
+from stewardship_ui.sessions import Cookie, SignedIn, cookie, find_session, refresh_factor
 
 OPEN = frozenset({"ui.sign_in_page", "ui.sign_in", "ui.static", "ui.csp"})
 FROM_ANYWHERE = frozenset({"ui.csp"})  # a browser sends its reports without saying from where
@@ -67,18 +69,41 @@ class Enrolment(Forbidden):
 
 
 class StepUp(Forbidden):
-    """Show once more that it is you; then do this again."""
+    """Show once more that it is you; then do this again. `wrong`: what was shown was not right."""
 
     code = "step_up"
 
+    def __init__(self, *, wrong: bool = False) -> None:
+        super().__init__()
+        self.wrong = wrong
+
 
 FRESH = timedelta(minutes=5)
+PROOF = "step_up_proof"  # the field of a form that was held up until its sender had shown who they are
 
 
 def check_fresh() -> None:
-    """Raise StepUp unless the second factor was shown within five minutes."""
-    if g.factor_at is None or datetime.now(UTC) - g.factor_at > FRESH:
-        raise StepUp
+    """Raise StepUp unless the second factor was shown within five minutes, or comes with the form."""
+    is_fresh = g.factor_at is not None and datetime.now(UTC) - g.factor_at <= FRESH
+    given = request.form.get(PROOF)
+    if not is_fresh and (given is None or not proved(given)):
+        raise StepUp(wrong=given is not None)
+
+
+def proved(proof: str) -> bool:
+    """Whether a code, or a password where there is no second factor, is right; the five minutes begin anew."""
+
+    def work(session: Session) -> bool:
+        right = authentication.prove(session, actor().id, proof)
+        if right:
+            refresh_factor(session, our_cookie().read(request))
+        audit.record(session, actor(), "session:step_up", request_id=request_id(), outcome="done" if right else "refused")
+        return right
+
+    right = database().run(work)
+    if right:
+        g.factor_at = datetime.now(UTC)
+    return right
 
 
 def our_cookie() -> Cookie:

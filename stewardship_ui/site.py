@@ -186,7 +186,7 @@ def _ask_to_sign_in(error: Unauthenticated) -> Answer:
 def _refused(error: ConcordError) -> Answer:
     status = status_of(error)
     if isinstance(error, guard.StepUp):
-        return _ask_to_prove()
+        return _ask_to_prove(wrong=error.wrong)
     if isinstance(error, guard.Enrolment):
         return _sent_to(url_for("ui.me"))
     if isinstance(error, Forbidden):
@@ -194,8 +194,10 @@ def _refused(error: ConcordError) -> Answer:
     return _error_page(status, error.message)
 
 
-def _ask_to_prove() -> Answer:
-    """Somebody has to show once more who they are; afterwards they are where they were."""
+def _ask_to_prove(*, wrong: bool) -> Answer:
+    """Somebody has to show once more who they are: a form then goes on as it was sent, otherwise they are where they were."""
+    if request.method == "POST" and not wants_part():
+        return seeing.held_up(wrong=wrong)
     back = guard.our_address(urlsplit(request.headers.get("Referer", "")).path) or url_for("ui.tasks")
     return _sent_to(url_for("ui.step_up", back=back))
 

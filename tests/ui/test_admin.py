@@ -13,6 +13,7 @@ from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.learning import effect_of
 from mdm.model_versions import active_version
+from stewardship_ui import audits
 from tests.ui.conftest import Browser
 
 PAGES = (
@@ -338,6 +339,17 @@ def test_the_audit_file_is_signed_and_harmless(admin, database, app):
     assert last == "signature," + hmac.digest(pepper, b"audit file " + (signed + "\r\n").encode(), sha256).hex()
     rows = list(csv.DictReader(StringIO(signed)))
     assert "'=cmd()" in {row["principal"] for row in rows}
+
+
+def test_the_audit_file_is_whole(admin, database, monkeypatch):
+    monkeypatch.setattr(audits, "FILE_PAGE", 7)
+    with database.unit_of_work() as session:
+        execute(
+            session, "insert into audit (principal, action, request_id, outcome) select 'x', 'x:y', '', 'done' from generate_series(1, 30)"
+        )
+    body = admin.get("/audit.csv?action=x").text
+    assert len(body.splitlines()) == 32
+    assert len(set(re.findall(r"^(\d+),", body, re.MULTILINE))) == 30
 
 
 def open_glass(database, who, age="1 hour"):

@@ -1,5 +1,6 @@
 """Signing in and out: sessions on the server, cookies that other sites cannot use, lockout, forms from elsewhere refused."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -178,12 +179,26 @@ def test_a_second_factor_is_wanted_and_a_code_works_once(browser, person, databa
 def test_an_old_factor_must_be_shown_again(browser, person, database):
     browser.enter_as(person())
     change(database, "update user_session set factor_at = now() - interval '6 minutes'")
-    answer = browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5")
-    assert (answer.status_code, answer.location.startswith("/step-up")) == (303, True)
+    answer = browser.post("/break-glass", domain="patient", reason="trauma <1>", ticket="y", minutes="5")
+    assert (answer.status_code, "Show that it is you" in answer.text) == (403, True)
+    carried = {name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text)}
+    assert carried.pop("csrf")
+    assert carried.pop("back") == "/"  # of the form that changes the colours
+    assert carried == {"domain": "patient", "reason": "trauma <1>", "ticket": "y", "minutes": "5"}
+    assert browser.post("/break-glass", **carried, step_up_proof="wrong").status_code == 403
+    assert rows(database, "select count(*) from break_glass") == [(0,)]
+    assert browser.post("/break-glass", **carried, step_up_proof=PASSWORD).location == "/tasks"
+    assert rows(database, "select reason from break_glass") == [("trauma <1>",)]
+
+
+@pytest.mark.parametrize("path", ["/audit.csv", "/audit.csv?action=session"])
+def test_a_file_waits_for_a_fresh_factor_too(browser, person, database, path):
+    browser.enter_as(person("auditor"))
+    change(database, "update user_session set factor_at = now() - interval '6 minutes'")
+    assert browser.get(path).location.startswith("/step-up")
     assert browser.post("/step-up", proof="wrong").status_code == 403
-    assert browser.post("/step-up", proof="correct horse battery").status_code == 303
-    assert browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5").location == "/tasks"
-    assert rows(database, "select count(*) from break_glass") == [(1,)]
+    assert browser.post("/step-up", proof=PASSWORD).status_code == 303
+    assert browser.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("fields", [{"reason": ""}, {"ticket": ""}, {"minutes": "61"}, {"minutes": "0"}, {"minutes": "x"}])
