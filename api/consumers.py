@@ -149,17 +149,22 @@ def check_whole_scope(domains: tuple[str, ...]) -> None:
 
 
 def get_one(*, code: str) -> Answer:
-    view = database().run(lambda session: _mine(session, code))
+    view = database().run(lambda session: get_seen(session, code))
     return view, HTTPStatus.OK, etag(view.version)
 
 
 def get_all() -> Answer:
-    return {"items": [view for view in database().run(consumers.list_consumers) if _is_mine(view)]}
+    return {"items": database().run(list_seen)}
+
+
+def list_seen(session: Session) -> list[ConsumerView]:
+    """The consumers that exist for whoever asks, each as they may see it."""
+    return [seen for view in consumers.list_consumers(session) if (seen := _seen(view)) is not None]
 
 
 def post_ack(body: Mapping[str, Any], *, code: str) -> Answer:
     def work(session: Session) -> ConsumerView:
-        _mine(session, code)
+        get_seen(session, code)
         if actor().role is Role.STEWARD:
             raise Forbidden
         position = changes.parse(session, body["cursor"], "/cursor")
@@ -174,7 +179,7 @@ def get_rekey(query: Mapping[str, Any], *, code: str) -> Answer:
     """Keys of patients are read under their grant. What was true at the start of each page of the answer counts; moves since are events."""
 
     def first(session: Session) -> tuple[ConsumerView, Position, Position, tuple[Moved, ...]]:
-        view = _readable(_mine(session, code), query.get("domain"))
+        view = _readable(get_seen(session, code), query.get("domain"))
         since, now = changes.parse(session, query.get("since"), "/since"), changes.here(session)
         page = _page(session, view, since, 0)
         return view, since, now, page
@@ -213,13 +218,17 @@ def _lines(view: ConsumerView, since: Position, page: tuple[Moved, ...]) -> Iter
         page = database().run(partial(_page, view=view, since=since, after=page[-1].n))
 
 
-def _mine(session: Session, code: str) -> ConsumerView:
-    view = consumers.get(session, code)
-    if not _is_mine(view):
+def get_seen(session: Session, code: str) -> ConsumerView:
+    """One of them. Raises NotFound."""
+    view = _seen(consumers.get(session, code))
+    if view is None:
         raise NotFound
     return view
 
 
-def _is_mine(view: ConsumerView) -> bool:
-    """A client sees what it acts as; administrators and stewards see all."""
-    return actor().role is not Role.INTEGRATION or view.client == actor().name
+def _seen(view: ConsumerView) -> ConsumerView | None:
+    """A client sees what it acts as; others what concerns systems in their scope, without those of other organisations."""
+    if actor().role is Role.INTEGRATION:
+        return view if view.client == actor().name else None
+    own = tuple(system for system in view.systems if policy.in_scope(actor(), system))
+    return replace(view, systems=own) if own or not view.systems else None

@@ -10,7 +10,7 @@ from api.auth import Access
 from api.context import actor, database, request_id
 from api.routing import Answer, Operation, add
 from api.schemas import DomainSchemas, EvidenceSchema, NoteSchema
-from mdm import reading
+from mdm import reading_pairs
 from mdm.access import Verb
 from mdm.entity import EntityType
 from mdm.explain import Asked, Given, Stored, as_json
@@ -111,7 +111,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
 def explain(entity: EntityType, body: Mapping[str, Any]) -> Answer:
     reader = Reader(actor(), request_id())
     left, right = _asked(body["left"]), _asked(body["right"])
-    return as_json(database().run(lambda session: reading.explain(session, entity, reader, left, right)))
+    return as_json(database().run(lambda session: reading_pairs.explain(session, entity, reader, left, right)))
 
 
 def _asked(side: Mapping[str, Any]) -> Asked:

@@ -12,8 +12,8 @@ from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
-from mdm import audit, policy
-from mdm.access import GRANTS, NewPrincipal, Role, Verb, create_client, list_keys, revoke_key
+from mdm import audit, issuing
+from mdm.access import GRANTS, NewPrincipal, Role, Verb, list_keys, revoke_key
 from mdm.errors import FieldProblem, Invalid
 from mdm.settings import Profile
 from mdm.systems import registry
@@ -50,6 +50,7 @@ class KeySchema(Schema):
     expires_at = fields.AwareDateTime(required=True)
     revoked_at = fields.AwareDateTime(required=True, allow_none=True)
     last_used_at = fields.AwareDateTime(required=True, allow_none=True)
+    waiting = fields.Boolean(required=True, metadata={"description": "A second person has to agree first."})
 
 
 class KeysSchema(Schema):
@@ -72,7 +73,7 @@ def blueprint() -> Any:
     access = Access(Verb.KEYS)
     create = Operation(
         name="create_key",
-        summary="A new key for a client; at most two are active at once",
+        summary="A new key for a client, at most two active at once; only by the first administrator's key, none that takes two people",
         access=access,
         body=NewKeySchema,
         answer=IssuedKeySchema,
@@ -90,19 +91,21 @@ def blueprint() -> Any:
 
 
 def post(body: Mapping[str, Any]) -> Answer:
+    return make(body)
+
+
+def make(body: Mapping[str, Any], reason: str = "") -> dict[str, object]:
+    """The key, with its text."""
     client = NewPrincipal(body["name"], Role(body["role"]), _set(body["domains"]), _set(body["systems"]), frozenset(body["grants"]))
-    policy.check_not_above(actor(), client)
     settings = concord().settings
-    pepper, demo = settings.key_pepper(), settings.profile is Profile.DEMO
+    wanted = issuing.Wanted(client, settings.key_pepper(), settings.profile is Profile.DEMO, reason, request_id())
 
-    def work(session: Session) -> Mapping[str, object]:
+    def work(session: Session) -> issuing.Issued:
         check_known(session, client)
-        key_id, token = create_client(session, pepper, client, created_by=actor().name, demo=demo)
-        detail = {"key": str(key_id), "name": client.name, "role": client.role.value, "grants": sorted(client.grants)}
-        audit.record(session, actor(), "key:create", request_id=request_id(), detail=detail)
-        return {"id": key_id, "name": client.name, "role": client.role, "key": token}
+        return issuing.issue(session, actor(), wanted)
 
-    return database().run(work)
+    issued = database().run(work)
+    return {"id": issued.id, "name": client.name, "role": client.role, "key": issued.key, "waiting": issued.waiting}
 
 
 def get_all() -> Answer:

@@ -259,6 +259,6 @@ def get_undo(*, load_id: str) -> Answer:
 
 def get_rejects(*, load_id: str) -> Answer:
     wanted = uuid_of(load_id)
-    content = database().run(lambda session: rejects_csv(session, actor(), wanted))
+    content = database().run(lambda session: rejects_csv(session, actor(), wanted, request_id()))
     headers = {"Content-Disposition": "attachment; filename=rejects.csv"}
     return Response(content, content_type="text/csv; charset=utf-8", headers=headers)

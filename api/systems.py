@@ -1,6 +1,6 @@
 """The registry: source systems and identifier systems. A system is registered here, never made by a delivery."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -9,14 +9,15 @@ from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import actor, database, request_id
+from api.preconditions import etag, if_match, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
 from mdm import audit, policy
 from mdm.access import Verb
-from mdm.errors import FieldProblem, Invalid, NotFound
+from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.identifier_systems import ALIAS_KINDS
 from mdm.namespaces import list_namespaces
-from mdm.systems import SYSTEM_KINDS, SystemView, get_system, list_systems, put_system
+from mdm.systems import SYSTEM_KINDS, SystemView, get_system, list_systems, lock_system, put_system
 
 _CODE = validate.Regexp(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _ALIASES_MAX = 50
@@ -78,13 +79,15 @@ def blueprint() -> Any:
     anyone = Access(None)
     put = Operation(
         name="put_system",
-        summary="Register a source system, or change it",
+        summary="Register a source system, or change it under If-Match; one that is so already stays as it is",
         access=Access(Verb.CONFIGURE),
         body=SystemSchema,
         answer=SystemViewSchema,
         also=((HTTPStatus.CREATED, SystemViewSchema),),
+        refusals=(409, 412, 428),
+        docs={"parameters": [if_match_parameter("the system", required=False)]},
     )
-    get = Operation(name="get_system", summary="A source system", access=anyone, answer=SystemViewSchema)
+    get = Operation(name="get_system", summary="A source system, with its version as ETag", access=anyone, answer=SystemViewSchema)
     listing = Operation(name="list_systems", summary="The source systems in your scope", access=anyone, answer=SystemsSchema)
     namespaces = Operation(
         name="list_identifier_systems", summary="The identifier systems and their aliases", access=anyone, answer=IdentifierSystemsSchema
@@ -97,16 +100,22 @@ def blueprint() -> Any:
 
 
 def put_one(body: Mapping[str, Any], *, code: str) -> Answer:
+    view, is_new = put(body, code, if_match)
+    return _shown(view), HTTPStatus.CREATED if is_new else HTTPStatus.OK, etag(view.version)
+
+
+def put(body: Mapping[str, Any], code: str, version: Callable[[], int]) -> tuple[SystemView, bool]:
+    """Register a system, or change one; which version was read is asked only of one that there is and that would change."""
     policy.check(actor(), Verb.CONFIGURE, system=code)
     _check_code(code)
-    view, is_new = database().run(lambda session: _put(session, code, body))
-    return _shown(view), HTTPStatus.CREATED if is_new else HTTPStatus.OK
+    return database().run(lambda session: _put(session, code, body, version))
 
 
 def get_one(*, code: str) -> Answer:
     if not policy.in_scope(actor(), code):
         raise NotFound
-    return _shown(database().run(lambda session: get_system(session, code)))
+    view = database().run(lambda session: get_system(session, code))
+    return _shown(view), HTTPStatus.OK, etag(view.version)
 
 
 def get_all() -> Answer:
@@ -127,9 +136,16 @@ def _check_code(code: str) -> None:
         raise Invalid(problems=(FieldProblem("invalid_code", "/code", remedy),)) from None
 
 
-def _put(session: Session, code: str, body: Mapping[str, Any]) -> tuple[SystemView, bool]:
+def _put(session: Session, code: str, body: Mapping[str, Any], version: Callable[[], int]) -> tuple[SystemView, bool]:
     aliases = [(alias["kind"], alias["value"]) for alias in body["aliases"]]
+    known = lock_system(session, code)
+    if known is not None and known.says(name=body["name"], kind=body["kind"], organization=body["organization"], aliases=aliases):
+        return known, False
+    if known is not None and version() != known.version:
+        raise Stale(f"this system is now at version {known.version}")
     view, is_new = put_system(session, code, name=body["name"], kind=body["kind"], organization=body["organization"], aliases=aliases)
+    if known is None and not is_new:
+        raise Conflict("somebody has registered a system of this code at this moment")
     audit.record(session, actor(), "system:put", request_id=request_id(), detail={"system": code, "new": is_new})
     return view, is_new
 

@@ -1,4 +1,4 @@
-"""Who acts: clients with keys, people with passwords.
+"""Who acts: clients with keys, and people, whose signing in is `mdm/authentication.py`.
 
 A key is shown once; the database holds SHA-256(pepper + key), whose 178 random bits need no slow hash. Its checksum refuses garbage without
 a query. A revoked key, a changed scope, a disabled principal stop working within a second, caches included.
@@ -11,15 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from hashlib import sha256
 from hmac import compare_digest
 from uuid import UUID
 from zlib import crc32
 
-import pyotp
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from sqlalchemy.orm import Session
 
 from mdm.db import Database, Row, execute, fetch
@@ -28,16 +24,12 @@ from mdm.ids import new_id
 
 KEY_DAYS = 365
 ACTIVE_KEYS_MAX = 2  # the old and the new one, while a client changes over
-PASSWORD_CHARACTERS = range(15, 129)
 _FRESH_SECONDS = 0.9
 _CACHED_MAX = 10_000
-_FAILED_LOGINS_MAX = 10
-_STEP_SECONDS = 30  # how long a code of a second factor holds
 _RANDOM_CHARACTERS = 30
 _CHECK_CHARACTERS = 6
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _PREFIXES = ("mdm_live_", "mdm_demo_")
-_HASHER = PasswordHasher()
 
 
 class Role(StrEnum):
@@ -117,6 +109,7 @@ class KeyView:
     expires_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None
+    waiting: bool
 
 
 class Keyring:
@@ -178,17 +171,17 @@ def _holder(session: Session, digest: bytes) -> Actor | None:
         "select p.id, p.name, p.role, p.domains, p.systems, p.grants, k.id,"
         " k.last_used_at is null or k.last_used_at < now() - interval '1 minute'"
         " from api_key k join principal p on p.id = k.principal_id"
-        " where k.hash = %s and k.revoked_at is null and k.expires_at > now() and not p.disabled",
+        " where k.hash = %s and not k.waiting and k.revoked_at is null and k.expires_at > now() and not p.disabled",
         (digest,),
     )
     if not rows:
         return None
     if rows[0][7]:
         execute(session, "update api_key set last_used_at = now() where id = %s", (rows[0][6],))
-    return _actor(rows[0])
+    return actor_of(rows[0])
 
 
-def _actor(row: Row) -> Actor:
+def actor_of(row: Row) -> Actor:
     return Actor(row[0], row[1], Role(row[2]), _scope(row[3]), _scope(row[4]), frozenset(row[5]))
 
 
@@ -196,21 +189,24 @@ def _scope(names: Iterable[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
 
 
-def create_client(session: Session, pepper: bytes, client: NewPrincipal, *, created_by: str, demo: bool = False) -> tuple[UUID, str]:
-    """A key for a client, who is made with the first one: its id and its text, shown this once.
+def create_client(
+    session: Session, pepper: bytes, client: NewPrincipal, *, created_by: str, demo: bool = False, waiting: bool = False
+) -> tuple[UUID, str]:
+    """A key for a client, who is made with the first one: its id and its text, shown this once. `waiting`: it does not work yet.
 
     Raises Conflict for a third active key, and for a name that belongs to another role or scope.
     """
-    _check_grants(client)
-    principal_id = _same_client(session, client) or _insert_principal(session, client, "client", None)
+    check_grants(client)
+    principal_id = _same_client(session, client) or insert_principal(session, client, "client", None)
     active = fetch(session, "select id from api_key where principal_id = %s and revoked_at is null and expires_at > now()", (principal_id,))
     if len(active) >= ACTIVE_KEYS_MAX:
         raise Conflict(f"a client has at most {ACTIVE_KEYS_MAX} active keys; revoke one first")
     token, key_id = new_token(demo=demo), new_id()
     execute(
         session,
-        "insert into api_key (id, principal_id, hash, created_by, expires_at) values (%s, %s, %s, %s, now() + make_interval(days => %s))",
-        (key_id, principal_id, _digest(pepper, token), created_by, KEY_DAYS),
+        "insert into api_key (id, principal_id, hash, created_by, waiting, expires_at) values (%s, %s, %s, %s, %s,"
+        " now() + make_interval(days => %s))",
+        (key_id, principal_id, _digest(pepper, token), created_by, waiting, KEY_DAYS),
     )
     return key_id, token
 
@@ -219,18 +215,18 @@ def _same_client(session: Session, client: NewPrincipal) -> UUID | None:
     rows = fetch(session, "select id, name, role, domains, systems, grants, kind from principal where name = %s for update", (client.name,))
     if not rows:
         return None
-    known = _actor(rows[0])
+    known = actor_of(rows[0])
     if rows[0][6] != "client" or NewPrincipal(known.name, known.role, known.domains, known.systems, known.grants) != client:
         raise Conflict("this name belongs to a principal of another role or scope")
     return known.id
 
 
-def _check_grants(who: NewPrincipal) -> None:
+def check_grants(who: NewPrincipal) -> None:
     if not who.grants <= set(GRANTS):
         raise Invalid(problems=(FieldProblem("unknown_choice", "/grants", f"grants are {', '.join(GRANTS)}"),))
 
 
-def _insert_principal(session: Session, who: NewPrincipal, kind: str, password_hash: str | None) -> UUID:
+def insert_principal(session: Session, who: NewPrincipal, kind: str, password_hash: str | None) -> UUID:
     principal_id = new_id()
     made = execute(
         session,
@@ -253,12 +249,18 @@ def revoke_key(session: Session, key_id: UUID) -> None:
         raise NotFound("there is no such key")
 
 
+def let_key_work(session: Session, key_id: UUID) -> None:
+    """A key that waited works from now on. Raises Conflict for one that was revoked meanwhile."""
+    if not execute(session, "update api_key set waiting = false where id = %s and revoked_at is null", (key_id,)):
+        raise Conflict("this key has been revoked")
+
+
 def list_keys(session: Session) -> Sequence[KeyView]:
     """All keys, revoked ones included, newest first."""
     rows = fetch(
         session,
         "select k.id, p.id, p.name, p.role, p.domains, p.systems, p.grants,"
-        " k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at"
+        " k.created_at, k.created_by, k.expires_at, k.revoked_at, k.last_used_at, k.waiting"
         " from api_key k join principal p on p.id = k.principal_id order by k.created_at desc, k.id",
     )
     return [_key_view(row) for row in rows]
@@ -273,105 +275,6 @@ def _named(names: Sequence[str] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
-def create_person(session: Session, person: NewPrincipal, password: str) -> UUID:
-    """Somebody who signs in; the password has 15 to 128 characters (NIST SP 800-63B-4), any of them."""
-    _check_grants(person)
-    if len(password) not in PASSWORD_CHARACTERS:
-        wanted = f"{PASSWORD_CHARACTERS.start} to {PASSWORD_CHARACTERS.stop - 1} characters"
-        raise Invalid(problems=(FieldProblem("bad_password", "/password", wanted),))
-    return _insert_principal(session, person, "person", _HASHER.hash(password))
-
-
-def sign_in(session: Session, name: str, password: str, code: str = "") -> Actor | None:
-    """The person, if password and second factor are right and the account neither locked nor disabled.
-
-    The caller commits a failure too: it is counted.
-    """
-    rows = fetch(
-        session,
-        "select id, name, role, domains, systems, grants, password_hash, disabled or coalesce(locked_until > now(), false),"
-        " totp_secret, totp_step"
-        " from principal where name = %s and kind = 'person' for update",
-        (name,),
-    )
-    right = _password_is_right(rows[0][6] if rows else _nobodys_password(), password)
-    if not rows or rows[0][7]:
-        return None
-    right = right and (rows[0][8] is None or _use_code(session, rows[0][0], rows[0][8], rows[0][9], code))
-    _count_login(session, rows[0][0], right=right)
-    return _actor(rows[0]) if right else None
-
-
-def has_second_factor(session: Session, principal_id: UUID) -> bool:
-    return bool(fetch(session, "select totp_secret is not null from principal where id = %s", (principal_id,))[0][0])
-
-
-def prove(session: Session, principal_id: UUID, proof: str) -> bool:
-    """Once more, who has signed in already: by a code, or by the password where there is no second factor. Counted as signing in is."""
-    rows = fetch(
-        session,
-        "select password_hash, totp_secret, totp_step, coalesce(locked_until > now(), false) from principal where id = %s for update",
-        (principal_id,),
-    )
-    password_hash, secret, step, locked = rows[0]
-    if locked:
-        return False
-    right = _password_is_right(password_hash, proof) if secret is None else _use_code(session, principal_id, secret, step, proof)
-    _count_login(session, principal_id, right=right)
-    return right
-
-
-def new_second_factor() -> str:
-    """A secret for an authenticator, in force once a code of it was shown (`set_second_factor`)."""
-    return pyotp.random_base32()
-
-
-def set_second_factor(session: Session, principal_id: UUID, secret: str, code: str) -> bool:
-    """From now on signing in takes a code too. False for a code that is not of this secret."""
-    if not _is_base32(secret) or not _use_code(session, principal_id, secret, None, code):
-        return False
-    execute(session, "update principal set totp_secret = %s where id = %s", (secret, principal_id))
-    return True
-
-
-def _is_base32(text: str) -> bool:
-    return len(text) == 32 and set(text) <= set(string.ascii_uppercase + "234567")
-
-
-def _use_code(session: Session, principal_id: UUID, secret: str, last_step: int | None, code: str) -> bool:
-    """Whether the code is of now, or of the half minute before or after, and of none that was used: a code works once."""
-    now = int(time.time()) // _STEP_SECONDS
-    generator = pyotp.TOTP(secret)
-    for step in (now - 1, now, now + 1):
-        if step > (last_step or 0) and compare_digest(generator.generate_otp(step).encode(), code.strip().encode()):
-            execute(session, "update principal set totp_step = %s where id = %s", (step, principal_id))
-            return True
-    return False
-
-
-@cache
-def _nobodys_password() -> str:
-    """Verified where nobody has this name, so that the time taken does not tell who exists. Made late: hashing is slow on purpose."""
-    return _HASHER.hash(secrets.token_hex(16))
-
-
-def _password_is_right(password_hash: str, password: str) -> bool:
-    try:
-        return _HASHER.verify(password_hash, password)
-    except VerificationError:
-        return False
-
-
-def _count_login(session: Session, principal_id: UUID, *, right: bool) -> None:
-    execute(
-        session,
-        "update principal set failed_logins = case when %(right)s then 0 else failed_logins + 1 end,"
-        " locked_until = case when not %(right)s and (failed_logins + 1) %% %(most)s = 0 then now() + interval '15 minutes' end"
-        " where id = %(id)s",
-        {"right": right, "most": _FAILED_LOGINS_MAX, "id": principal_id},
-    )
-
-
 def person(session: Session, principal_id: UUID) -> Actor | None:
     """The person as they are now, None once disabled."""
     rows = fetch(
@@ -379,4 +282,4 @@ def person(session: Session, principal_id: UUID) -> Actor | None:
         "select id, name, role, domains, systems, grants from principal where id = %s and kind = 'person' and not disabled",
         (principal_id,),
     )
-    return _actor(rows[0]) if rows else None
+    return actor_of(rows[0]) if rows else None

@@ -65,12 +65,18 @@ _ACTS: Mapping[str, LiteralString] = {
     " when '1' then now() + interval '1 hour' when '2' then date_trunc('day', now()) + interval '1 day 8 hours'"
     " when '3' then now() + interval '7 days' else 'infinity' end",
 }
+# What an act leaves alone: a task put off would take the proposal on it out of everybody's list.
+_LEAVES: Mapping[str, LiteralString] = {"assign": "false", "defer": "coalesce(t.waits_for = 'approval', false)"}
+_BACK: Mapping[str, LiteralString] = {
+    "assign": "assigned_to = i.before ->> 'assigned_to'",
+    "defer": "waits_for = i.before ->> 'waits_for', waits_until = (i.before ->> 'waits_until')::timestamptz",
+}
 _CHUNK: LiteralString = "select task_id from task_batch_item where batch_id = %(batch)s and before is null and note is null"
 _BEFORE: LiteralString = "jsonb_build_object('assigned_to', t.assigned_to, 'waits_for', t.waits_for, 'waits_until', t.waits_until::text)"
 
 
 def step(session: Session, batch_id: UUID) -> int:
-    """The next thousand tasks; how many were left to do. A task that was closed meanwhile is noted and left alone."""
+    """The next thousand tasks; how many were left to do. A closed task, and one not to be put off, is noted and left."""
     rows = fetch(session, "select kind, state from task_batch where id = %s for update", (batch_id,))
     if not rows or rows[0][1] != "running":
         return 0
@@ -79,20 +85,19 @@ def step(session: Session, batch_id: UUID) -> int:
     if chunk:
         params |= {"tasks": array(chunk)}
         fetch(session, "select 1 from task where id = any(%(tasks)s::uuid[]) order by id for update", params)
+        taken: LiteralString = f"t.id = any(%(tasks)s::uuid[]) and t.status = 'open' and not ({_LEAVES[rows[0][0]]})"
         execute(
             session,
-            f"update task_batch_item i set before = {_BEFORE} from task t where i.batch_id = %(batch)s and i.task_id = t.id"
-            " and t.id = any(%(tasks)s::uuid[]) and t.status = 'open'",
+            f"update task_batch_item i set before = {_BEFORE} from task t where i.batch_id = %(batch)s and i.task_id = t.id and {taken}",
             params,
         )
         execute(
             session,
-            f"update task t set {_ACTS[rows[0][0]]} from task_batch b where b.id = %(batch)s and t.id = any(%(tasks)s::uuid[])"
-            " and t.status = 'open'",
+            f"update task t set {_ACTS[rows[0][0]]} from task_batch b where b.id = %(batch)s and {taken}",
             params,
         )
-        closed: LiteralString = "update task_batch_item set note = 'closed' where batch_id = %(batch)s and before is null"
-        execute(session, closed + " and task_id = any(%(tasks)s::uuid[])", params)
+        left: LiteralString = "update task_batch_item i set note = case t.status when 'open' then 'proposed' else 'closed' end from task t"
+        execute(session, left + " where t.id = i.task_id and i.batch_id = %(batch)s and i.before is null and t.id = any(%(tasks)s)", params)
     ended = len(chunk) < CHUNK
     state = "done" if ended else "running"
     execute(session, "update task_batch set done = done + %s, state = %s where id = %s", (len(chunk), state, batch_id))
@@ -133,8 +138,7 @@ def undo(session: Session, actor: Actor, batch_id: UUID) -> int:
     )
     restored = execute(
         session,
-        "update task t set assigned_to = i.before ->> 'assigned_to', waits_for = i.before ->> 'waits_for',"
-        " waits_until = (i.before ->> 'waits_until')::timestamptz from task_batch_item i where i.batch_id = %(batch)s and i.task_id = t.id"
+        f"update task t set {_BACK[batch.kind]} from task_batch_item i where i.batch_id = %(batch)s and i.task_id = t.id"
         " and i.before is not null and t.status = 'open' and " + same,
         {"batch": batch_id, "value": batch.what["value"]},
     )

@@ -5,7 +5,6 @@ What goes wrong as expected is one line on standard error, never a traceback: st
 
 import json
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -231,13 +230,14 @@ def _create_key(settings: Settings, asked: Namespace) -> None:
 
 def _create_user(settings: Settings, asked: Namespace) -> None:
     from mdm import audit
-    from mdm.access import SYSTEM_ACTOR, create_person
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.authentication import create_person, new_password
 
-    password = secrets.token_urlsafe(15)
+    password, due = new_password(), settings.profile is Profile.PRODUCTION
 
     def work(session: "Session") -> None:
         person = _principal(session, asked)
-        create_person(session, person, password)
+        create_person(session, person, password, due=due)
         audit.record(session, SYSTEM_ACTOR, "user:create", detail={"name": person.name, "role": person.role.value})
 
     with current_database(settings) as found:

@@ -39,7 +39,8 @@ def run(settings: Settings, asked: Namespace) -> None:
 
 def _explain(session: "Session", entity: "EntityType", left: "Stored", right: "Stored") -> "PairView":
     from mdm.access import SYSTEM_ACTOR, Role
-    from mdm.reading import Reader, explain
+    from mdm.reading import Reader
+    from mdm.reading_pairs import explain
 
     # A terminal keeps what it shows, so it shows no more than a steward's page.
     reader = Reader(replace(SYSTEM_ACTOR, role=Role.STEWARD, grants=frozenset()), uuid4().hex)

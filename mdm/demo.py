@@ -21,7 +21,8 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from mdm import audit, embedded, serving
-from mdm.access import PHI, SYSTEM_ACTOR, Keyring, NewPrincipal, Role, create_client, create_person
+from mdm.access import PHI, SYSTEM_ACTOR, Keyring, NewPrincipal, Role, create_client
+from mdm.authentication import create_person
 from mdm.db import Database, fetch
 from mdm.errors import ServiceError, SettingsError
 from mdm.migrate import migrate

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from mdm.access import Actor
 from mdm.db import array, execute, fetch
-from mdm.errors import Invalid
+from mdm.errors import Conflict, Invalid
 from mdm.ids import new_id
 from mdm.values.kind import clean_text
 
@@ -97,6 +97,7 @@ def defer(session: Session, actor: Actor, tasks: Sequence[UUID], choice: str) ->
     until = DEFERS.get(choice)
     if until is None:
         raise Invalid.at("unknown_choice", "/defer", "1 an hour, 2 tomorrow, 3 a week, 4 until data changes")
+    _check_not_proposed(session, tasks)
     reason = "change" if choice == "4" else "time"
     changed = execute(
         session,
@@ -106,6 +107,13 @@ def defer(session: Session, actor: Actor, tasks: Sequence[UUID], choice: str) ->
     )
     note(session, actor, tasks, "defer", {"choice": choice})
     return changed
+
+
+def _check_not_proposed(session: Session, tasks: Sequence[UUID]) -> None:
+    """Raise Conflict for a task that waits for a second person: it would be in nobody's list any more."""
+    rows = fetch(session, "select waits_for from task where id = any(%s) order by id for update", (array(tasks),))
+    if ("approval",) in [tuple(row) for row in rows]:
+        raise Conflict("a proposal waits for a second person here; it is answered or taken back first")
 
 
 def wake(session: Session, task_id: UUID) -> None:
@@ -141,6 +149,7 @@ def ask(session: Session, actor: Actor, task_id: UUID, whom: str, body: str) -> 
     """A question to a colleague: the task rests, and so does its clock, until the answer."""
     if whom == actor.name:
         raise Invalid.at("asks_oneself", "/whom", "name a colleague")
+    _check_not_proposed(session, [task_id])
     check_person(session, whom)
     _say(session, actor, task_id, "question", body, whom)
     execute(

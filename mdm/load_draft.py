@@ -25,6 +25,7 @@ from mdm.load_columns import Suggestion, suggest
 from mdm.load_files import open_table
 from mdm.load_keep import drop, keep
 from mdm.load_profile import ColumnProfile, Finding, Profiler
+from mdm.load_rejected import sees_cells
 from mdm.load_source import Source, source_of
 from mdm.load_steps import Step
 from mdm.load_table import Cells, Options, RowReject, Table
@@ -107,7 +108,7 @@ def look(database: Database, home: Path, actor: Actor, load_id: UUID, request_id
     """The draft with its first rows. Raises NotFound, UnusableFile where other options make the file unreadable."""
     view, source = database.run(lambda session: _source(session, home, actor, load_id))
     table = open_table(source.path, name=source.name, options=source.options)
-    sees = sees_cells(actor, source.entity, view)
+    sees = sees_cells(actor, view)
     rows = next((batch.rows for batch in table.batches(SHOWN_ROWS)), [])[:SHOWN_ROWS] if sees else []
     if rows and source.entity.phi:
         database.run(lambda session: _audit(session, actor, "load:look", view, request_id))
@@ -115,11 +116,6 @@ def look(database: Database, home: Path, actor: Actor, load_id: UUID, request_id
     named = {each.target for each in columns}
     missing = [target for target in required(source.entity) if target not in named]
     return Draft(view, source.entity, table, source.options, rows, columns, source.steps, missing)
-
-
-def sees_cells(actor: Actor, entity: EntityType, view: LoadView) -> bool:
-    """What somebody uploaded they have seen; of patients nobody else sees the cells."""
-    return not entity.phi or view.created_by == actor.name
 
 
 def _source(session: Session, home: Path, actor: Actor, load_id: UUID) -> tuple[LoadView, Source]:

@@ -59,6 +59,21 @@ def identifier(actor: Actor, system: str, found: str) -> str:
     return _masked(declared.type, declared.sensitivity, found)
 
 
+def sees_whole(actor: Actor, attribute: Attribute) -> bool:
+    """Whether no value of the attribute is masked for this actor."""
+    if sees(actor, attribute.sensitivity):
+        return True
+    is_hidden = attribute.group == "address" and attribute.type.name not in _PLACES
+    return attribute.type.mask is unmasked and attribute.sensitivity is not Sensitivity.SECRET and not is_hidden
+
+
+def sees_identifiers(actor: Actor, system: str) -> bool:
+    """The same of the values of an identifier system, named by its code."""
+    declared = BY_CODE.get(system)
+    is_whole = declared is None or sees(actor, declared.sensitivity)
+    return is_whole or (declared is not None and declared.type.mask is unmasked and declared.sensitivity is not Sensitivity.SECRET)
+
+
 def line(entity: EntityType, shown: Mapping[str, Any]) -> str:
     """The line by which people recognise a record, from values that are already masked."""
     return " ".join(part for name in entity.display for part in _texts(shown.get(name)))

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import audit
-from mdm.access import Actor, NewPrincipal, Role, create_person
+from mdm.access import Actor, NewPrincipal, Role
+from mdm.authentication import create_person
 from mdm.db import Row, execute, fetch
 from mdm.errors import Forbidden, NotFound, Stale
 
@@ -63,7 +64,7 @@ def _named(names: Sequence[str] | None) -> tuple[str, ...] | None:
 
 def invite(session: Session, actor: Actor, person: NewPrincipal, password: str, request_id: str) -> UUID:
     """Somebody new, who cannot sign in until a second person has agreed to their rights."""
-    made = create_person(session, person, password)
+    made = create_person(session, person, password, due=True)
     execute(session, "update principal set disabled = true where id = %s", (made,))
     audit.record(session, actor, "person:invite", request_id=request_id, detail={"person": str(made), "role": person.role.value})
     return made
@@ -95,6 +96,11 @@ def rights(wanted: NewPrincipal, version: int) -> dict[str, Any]:
         "grants": sorted(wanted.grants),
         "version": version,
     }
+
+
+def held(view: PersonView) -> dict[str, Any]:
+    """The rights of somebody, as a pending change keeps them."""
+    return {"role": view.role, "domains": view.domains, "systems": view.systems, "grants": view.grants, "version": view.version}
 
 
 def wanted_of(name: str, kept: Mapping[str, Any]) -> NewPrincipal:

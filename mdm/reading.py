@@ -13,15 +13,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.explain import Step
 from mdm import audit, golden, history, mask, policy
 from mdm.access import PHI, Actor, Role, Verb
 from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
-from mdm.explain import Asked, Beside, Pair, PairView, Side, Stored
-from mdm.explain import explain as take_apart
-from mdm.identifier_systems import BY_CODE
 from mdm.match import MatchAnswer
 from mdm.match import match as find_alike
 from mdm.standardise import Raw, local_key
@@ -65,7 +61,7 @@ def read_golden(
     view = golden.read(session, entity, golden_id, as_of=as_of, known_at=known_at)
     own = _own(session, entity, reader.actor, view.id)
     values = shown_values(entity, reader.actor, view.values, own)
-    _audit(session, entity, reader, "golden:read", [view.id], values)
+    audit_read(session, entity, reader, "golden:read", [view.id], values)
     return replace(
         view,
         values=values,
@@ -85,7 +81,7 @@ def read_history(session: Session, entity: EntityType, reader: Reader, golden_id
     present = golden.read(session, entity, golden_id)
     own = _own(session, entity, reader.actor, present.id)
     versions = [_version(entity, reader.actor, version, own) for version in golden.history(session, entity, golden_id)]
-    _audit(session, entity, reader, "golden:history", [present.id], {name for version in versions for name in version.values})
+    audit_read(session, entity, reader, "golden:history", [present.id], {name for version in versions for name in version.values})
     return versions
 
 
@@ -102,7 +98,7 @@ def read_source_history(session: Session, entity: EntityType, reader: Reader, sy
         raise NotFound
     lane = history.lane(session, entity, system, key)
     fields = {name for version in lane.versions for name in version.attributes}
-    _audit(session, entity, reader, "source:history", list({stay.golden_id for stay in lane.stays}), fields)
+    audit_read(session, entity, reader, "source:history", list({stay.golden_id for stay in lane.stays}), fields)
     systems = registry(session)
     return replace(lane, versions=tuple(_record_version(entity, reader.actor, systems, version) for version in lane.versions))
 
@@ -123,7 +119,7 @@ def read_diff(session: Session, entity: EntityType, reader: Reader, golden_id: U
     known = history.origins(session, _named(before) | _named(after))
     seen = {record: origin for record, origin in known.items() if policy.in_scope(reader.actor, origin.system)}
     changes = tuple(_changes(entity, reader.actor, (before, after), own, seen))
-    _audit(session, entity, reader, "golden:diff", [golden_id], [change.attribute for change in changes])
+    audit_read(session, entity, reader, "golden:diff", [golden_id], [change.attribute for change in changes])
     had, has = (frozenset(held for held in view.identifiers if _is_own(held, own)) if view else frozenset() for view in (before, after))
     were, are = (frozenset(record for record in view.records if record in seen) if view else frozenset() for view in (before, after))
     return history.Diff(
@@ -171,7 +167,7 @@ def read_sources(session: Session, entity: EntityType, reader: Reader, golden_id
     found = [view for view in golden.sources(session, entity, golden_id) if policy.in_scope(reader.actor, view.system)]
     if not found:
         raise NotFound
-    _audit(session, entity, reader, "source:list", [golden_id], {name for view in found for name in view.attributes})
+    audit_read(session, entity, reader, "source:list", [golden_id], {name for view in found for name in view.attributes})
     systems = registry(session)
     return [_source(entity, reader.actor, systems, view) for view in found]
 
@@ -182,7 +178,7 @@ def read_source(session: Session, entity: EntityType, reader: Reader, system: st
     if not policy.in_scope(reader.actor, system):
         raise NotFound
     view = golden.source(session, entity, system, key)
-    _audit(session, entity, reader, "source:read", [view.golden_id], view.attributes)
+    audit_read(session, entity, reader, "source:read", [view.golden_id], view.attributes)
     return _source(entity, reader.actor, registry(session), view)
 
 
@@ -192,7 +188,7 @@ def search(session: Session, entity: EntityType, reader: Reader, asked: Question
     page = golden.search(session, entity, text=asked.text, attributes=asked.attributes, limit=asked.limit, cursor=asked.cursor)
     seen = policy.visible(session, reader.actor, [hit.id for hit in page.items])
     hits = tuple(h for hit in page.items if hit.id in seen for h in _hit(session, entity, reader.actor, asked, hit))
-    _audit(session, entity, reader, "golden:search", [hit.id for hit in hits], asked.attributes)
+    audit_read(session, entity, reader, "golden:search", [hit.id for hit in hits], asked.attributes)
     return replace(page, items=hits)
 
 
@@ -210,7 +206,7 @@ def read_lines(session: Session, entity: EntityType, reader: Reader, goldens: Se
     for asked, survivor, values in (row for row in rows if row[1] in seen):
         shown = shown_values(entity, reader.actor, values, _own(session, entity, reader.actor, survivor))
         found[asked] = golden.SearchHit(survivor, mask.line(entity, shown), shown)
-    _audit(session, entity, reader, "golden:list", [hit.id for hit in found.values()], entity.display)
+    audit_read(session, entity, reader, "golden:list", [hit.id for hit in found.values()], entity.display)
     return found
 
 
@@ -229,42 +225,8 @@ def match(
     seen = policy.visible(session, reader.actor, [result.golden_id for result in answer.results])
     named = reader.actor.systems is None and _sees_names(entity, reader.actor)
     results = tuple(r if named else replace(r, display="") for r in answer.results if r.golden_id in seen)
-    _audit(session, entity, reader, "golden:match", [result.golden_id for result in results], attributes)
+    audit_read(session, entity, reader, "golden:match", [result.golden_id for result in results], attributes)
     return replace(answer, results=results)
-
-
-def explain(session: Session, entity: EntityType, reader: Reader, left: Asked, right: Asked) -> PairView:
-    """Two records compared, with every part of their score; raises NotFound like a read of either."""
-    policy.check(reader.actor, Verb.READ, entity.name)
-    if not all(policy.in_scope(reader.actor, side.system) for side in (left, right) if isinstance(side, Stored)):
-        raise NotFound
-    pair = take_apart(session, entity, left, right)
-    values = {step.comparison: tuple(_beside(entity, reader.actor, pair, step)) for step in pair.explanation.steps}
-    golden_ids = (pair.left.golden_id, pair.right.golden_id)
-    fields = {beside.name for found in values.values() for beside in found}
-    _audit(session, entity, reader, "source:explain", [each for each in golden_ids if each is not None], fields)
-    return PairView(pair.explanation, values, golden_ids, (*pair.left.notes, *pair.right.notes))
-
-
-def _beside(entity: EntityType, actor: Actor, pair: Pair, step: Step) -> Iterator[Beside]:
-    """What both sides say in the attributes and identifiers that a step compared; a feature stands for the value it was made from."""
-    attributes = {a.name: a.title for a in entity.attributes}
-    systems = {rule.name: BY_CODE[rule.system].label for rule in entity.identifiers}
-    titles = attributes | systems | {"keys": "Local keys"}
-    for name in dict.fromkeys(column.partition(".")[0] for column in step.columns):
-        left, right = (_side_value(entity, actor, side, name) for side in (pair.left, pair.right))
-        if name in titles and (left is not None or right is not None):
-            yield Beside(name, titles[name], left, right)
-
-
-def _side_value(entity: EntityType, actor: Actor, side: Side, name: str) -> object:
-    rule = next((rule for rule in entity.identifiers if rule.name == name), None)
-    if rule is not None:
-        held = side.identifiers.get(rule.system)
-        return None if held is None else [mask.identifier(actor, rule.system, value) for value in held]
-    if name in side.attributes:
-        return mask.value(actor, entity.attribute(name), side.attributes[name])
-    return side.columns.get(name) if name == "keys" else None
 
 
 def _sees_names(entity: EntityType, actor: Actor) -> bool:
@@ -385,7 +347,7 @@ def _texts(value: object) -> list[str]:
     return [value] if isinstance(value, str) else [str(part) for part in value] if isinstance(value, list | tuple) else []
 
 
-def _audit(session: Session, entity: EntityType, reader: Reader, action: str, subjects: Sequence[UUID], fields: Any) -> None:
+def audit_read(session: Session, entity: EntityType, reader: Reader, action: str, subjects: Sequence[UUID], fields: Any) -> None:
     """Who read whom and which fields; only of patients, because reference data is nobody's secret."""
     if entity.phi:
         audit.record(

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, people, policy
-from mdm.access import Actor, Verb
+from mdm import audit, authentication, people, policy
+from mdm.access import Actor, Verb, let_key_work, revoke_key
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
@@ -20,8 +20,8 @@ from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.model_versions import activate, find_model
 
-MODEL, RIGHTS = "model", "rights"
-VERBS: Mapping[str, Verb] = {MODEL: Verb.MODEL, RIGHTS: Verb.KEYS}
+MODEL, RIGHTS, PASSWORD, FACTOR, KEY = "model", "rights", "password", "factor", "key"
+VERBS: Mapping[str, Verb] = {MODEL: Verb.MODEL, RIGHTS: Verb.KEYS, PASSWORD: Verb.KEYS, FACTOR: Verb.KEYS, KEY: Verb.KEYS}
 REASON_MAX = 500
 
 
@@ -69,11 +69,34 @@ def ask(session: Session, actor: Actor, change: tuple[str, str], detail: Mapping
     return made
 
 
-def changes(session: Session, actor: Actor, kind: str, *, settled: int = 20) -> list[Change]:
-    """The open ones and those that were settled last."""
-    policy.check(actor, VERBS[kind])
-    rows = fetch(session, _VIEW + "where kind = %s and state = 'open' order by created_at", (kind,))
-    rows += fetch(session, _VIEW + "where kind = %s and state <> 'open' order by settled_at desc limit %s", (kind, settled))
+def ask_password(session: Session, actor: Actor, person: UUID, reason: str) -> str:
+    """Ask for a new password of somebody. Its text, shown this once; it works once another has agreed, until its owner chooses one."""
+    _check_person(session, actor, person)
+    made = authentication.new_password()
+    ask(session, actor, (PASSWORD, str(person)), {"hash": authentication.hashed(made)}, reason)
+    return made
+
+
+def ask_without_factor(session: Session, actor: Actor, person: UUID, reason: str) -> None:
+    """Ask that somebody's second factor be taken away, who has lost it."""
+    _check_person(session, actor, person)
+    ask(session, actor, (FACTOR, str(person)), {}, reason)
+
+
+def _check_person(session: Session, actor: Actor, person: UUID) -> None:
+    """Nobody gets into the account of somebody who holds more than they do."""
+    held = people.get(session, person)
+    if held.kind != "person":
+        raise NotFound("nobody signs in by this name")
+    policy.check_not_above(actor, people.wanted_of(held.name, people.held(held)))
+
+
+def changes(session: Session, actor: Actor, *kinds: str, settled: int = 20) -> list[Change]:
+    """Of these kinds the open ones, and those that were settled last."""
+    for kind in kinds:
+        policy.check(actor, VERBS[kind])
+    rows = fetch(session, _VIEW + "where kind = any(%s) and state = 'open' order by created_at", (list(kinds),))
+    rows += fetch(session, _VIEW + "where kind = any(%s) and state <> 'open' order by settled_at desc limit %s", (list(kinds), settled))
     return [Change(*row) for row in rows]
 
 
@@ -89,6 +112,8 @@ def agree(session: Session, actor: Actor, change_id: UUID, request_id: str) -> C
 def refuse(session: Session, actor: Actor, change_id: UUID, request_id: str) -> Change:
     """It does not happen; by whoever asked, it is taken back."""
     change = _open(session, actor, change_id)
+    if change.kind == KEY:
+        revoke_key(session, UUID(change.subject))
     return _settle(session, actor, change, "withdrawn" if change.asked_by == actor.name else "refused", request_id)
 
 
@@ -125,4 +150,25 @@ def _grant(session: Session, actor: Actor, change: Change) -> None:
     people.grant(session, person, change.detail)
 
 
-_ACTS: Mapping[str, Callable[[Session, Actor, Change], None]] = {MODEL: _use_model, RIGHTS: _grant}
+def _reset_password(session: Session, actor: Actor, change: Change) -> None:
+    _check_person(session, actor, UUID(change.subject))
+    authentication.reset_password(session, UUID(change.subject), change.detail["hash"])
+
+
+def _drop_factor(session: Session, actor: Actor, change: Change) -> None:
+    _check_person(session, actor, UUID(change.subject))
+    authentication.drop_second_factor(session, UUID(change.subject))
+
+
+def _use_key(session: Session, actor: Actor, change: Change) -> None:
+    policy.check_not_above(actor, people.wanted_of(change.detail["name"], change.detail))
+    let_key_work(session, UUID(change.subject))
+
+
+_ACTS: Mapping[str, Callable[[Session, Actor, Change], None]] = {
+    MODEL: _use_model,
+    RIGHTS: _grant,
+    PASSWORD: _reset_password,
+    FACTOR: _drop_factor,
+    KEY: _use_key,
+}

@@ -27,6 +27,13 @@ HOST_NAME = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]{0,251}[0-9A-Za-z])?|[0-9A-Fa-
 KAFKA_URL = re.compile(r"kafka(\+ssl)?://([^@/\s]+@)?[0-9A-Za-z.-]+:[0-9]{1,5}(,[0-9A-Za-z.-]+:[0-9]{1,5})*/[0-9A-Za-z._-]{1,200}")
 
 
+class SecondFactor(StrEnum):
+    """Whether whoever signs in must have a second factor, or may."""
+
+    DEMANDED = "demanded"
+    OFFERED = "offered"
+
+
 class Profile(StrEnum):
     """What an installation is for; outside `test` nothing that endangers data is accepted."""
 
@@ -49,6 +56,7 @@ class Settings:
     load_approval_rows: int  # a load that changes more rows needs a second person
     log_level: str
     profile: Profile
+    second_factor: SecondFactor
     pepper_given: str | None = field(repr=False)
     webhook_hosts: frozenset[str]  # receivers that may have an address which is not public
     kafka_url: str | None = field(repr=False)
@@ -67,7 +75,8 @@ class Settings:
             match_memory_gb=reader.whole_number("MDM_MATCH_MEMORY_GB", default=4, largest=1024),
             load_approval_rows=reader.whole_number("MDM_LOAD_APPROVAL_ROWS", default=100_000, largest=100_000_000),
             log_level=reader.choice("MDM_LOG_LEVEL", LOG_LEVELS, default="INFO", fold=str.upper),
-            profile=Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower)),
+            profile=(profile := Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower))),
+            second_factor=reader.second_factor("MDM_SECOND_FACTOR", profile),
             pepper_given=reader.pepper("MDM_KEY_PEPPER"),
             webhook_hosts=reader.hosts("MDM_WEBHOOK_HOSTS"),
             kafka_url=reader.kafka_url("MDM_KAFKA_URL"),
@@ -161,6 +170,11 @@ class _Reader:
             return given
         self.problem(name, f"must be one of {', '.join(choices)}")
         return default
+
+    def second_factor(self, name: str, profile: Profile) -> SecondFactor:
+        """Demanded in production, unless somebody says otherwise."""
+        default = SecondFactor.DEMANDED if profile is Profile.PRODUCTION else SecondFactor.OFFERED
+        return SecondFactor(self.choice(name, tuple(SecondFactor), default=default, fold=str.lower))
 
     def pepper(self, name: str) -> str | None:
         given = self.text(name)

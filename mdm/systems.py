@@ -3,10 +3,11 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 
 from sqlalchemy.orm import Session
 
-from mdm.db import address, execute, fetch
+from mdm.db import Row, address, execute, fetch
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.identifier_systems import BY_CODE, IDENTIFIER_SYSTEMS
 from mdm.values import BY_NAME
@@ -28,6 +29,10 @@ class SystemView:
     organization: str
     aliases: tuple[tuple[str, str], ...]
     version: int
+
+    def says(self, *, name: str, kind: str, organization: str, aliases: Sequence[tuple[str, str]]) -> bool:
+        """Whether it is already as it is to be."""
+        return (self.name, self.kind, self.organization, self.aliases) == (name, kind, organization, tuple(sorted(aliases)))
 
 
 class SystemRegistry:
@@ -118,17 +123,38 @@ def _put_aliases(session: Session, code: str, aliases: Sequence[tuple[str, str]]
             raise Invalid(problems=(FieldProblem("alias_taken", f"/aliases/{index}", "this alias names another system"),))
 
 
+_VIEW: LiteralString = (
+    "select s.code, s.name, s.kind, s.organization, s.version,"
+    " coalesce((select jsonb_agg(jsonb_build_array(a.kind, a.value)) from identifier_alias a where a.system = s.code), '[]') from system s "
+)
+
+
 def get_system(session: Session, code: str) -> SystemView:
-    rows = fetch(session, "select code, name, kind, organization, version from system where code = %s", (code,))
-    if not rows:
+    found = find_system(session, code)
+    if found is None:
         raise NotFound("there is no such system")
-    aliases = fetch(session, "select kind, value from identifier_alias where system = %s order by kind, value", (code,))
-    code, name, kind, organization, version = rows[0]
-    return SystemView(code, name, kind, organization, tuple((k, v) for k, v in aliases), version)
+    return found
+
+
+def find_system(session: Session, code: str) -> SystemView | None:
+    rows = fetch(session, _VIEW + "where s.code = %s", (code,))
+    return _view(rows[0]) if rows else None
+
+
+def lock_system(session: Session, code: str) -> SystemView | None:
+    """As it is now, until this transaction ends."""
+    fetch(session, "select 1 from system where code = %s for update", (code,))
+    return find_system(session, code)
 
 
 def list_systems(session: Session) -> list[SystemView]:
-    return [get_system(session, row[0]) for row in fetch(session, "select code from system order by code")]
+    """All of them, by code, in one statement."""
+    return [_view(row) for row in fetch(session, _VIEW + "order by s.code")]
+
+
+def _view(row: Row) -> SystemView:
+    code, name, kind, organization, version, aliases = row
+    return SystemView(code, name, kind, organization, tuple(sorted((kind_, value) for kind_, value in aliases)), version)
 
 
 def install_identifier_systems(session: Session) -> None:

@@ -164,6 +164,7 @@ class Principal(Base):
     systems: Mapped[list[str] | None]
     grants: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     password_hash: Mapped[str | None]
+    password_due: Mapped[bool] = mapped_column(server_default=text("false"))  # somebody else has seen it
     disabled: Mapped[bool] = mapped_column(server_default=text("false"))
     failed_logins: Mapped[int] = mapped_column(server_default=text("0"))
     locked_until: Mapped[datetime | None]
@@ -185,6 +186,7 @@ class ApiKey(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    waiting: Mapped[bool] = mapped_column(server_default=text("false"))  # for a second person
 
 
 class UserSession(Base):

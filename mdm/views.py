@@ -6,7 +6,8 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.access import Actor
+from mdm import policy
+from mdm.access import Actor, Verb
 from mdm.db import execute, fetch
 from mdm.errors import Conflict, Invalid, NotFound
 from mdm.ids import new_id
@@ -18,7 +19,7 @@ VIEWS_MAX = 50
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A saved list; `mine`: it can be deleted by whoever looks."""
+    """A saved list; `mine`: whoever looks can delete it."""
 
     id: UUID
     name: str
@@ -41,14 +42,20 @@ def of(session: Session, actor: Actor, page: str) -> Sequence[View]:
     """Those that this person sees, their own first."""
     rows = fetch(
         session,
-        "select id, name, query, shared, owner = %s from saved_view where page = %s and (owner = %s or shared) order by owner <> %s, name",
-        (actor.name, page, actor.name, actor.name),
+        "select id, name, query, shared, owner = %(me)s or (shared and %(tidies)s) from saved_view where page = %(page)s"
+        " and (owner = %(me)s or shared) order by owner <> %(me)s, name",
+        {"me": actor.name, "page": page, "tidies": policy.can(actor, Verb.CONFIGURE)},
     )
     return [View(*row) for row in rows]
 
 
 def save(session: Session, actor: Actor, new: NewView) -> UUID:
-    """The list under this name, in place of a former one of the same person. Raises Invalid, or Conflict where there are too many."""
+    """The list under this name, in place of a former one of the same person. Raises Invalid, Conflict, Forbidden.
+
+    What is on everybody's list is for those to say who work through it.
+    """
+    if new.shared:
+        policy.check(actor, Verb.DECIDE)
     if not 1 <= len(new.name) <= NAME_MAX or len(new.query) > QUERY_MAX:
         raise Invalid.at("bad_name", "/name", f"1 to {NAME_MAX} characters")
     if fetch(session, "select count(*) from saved_view where owner = %s", (actor.name,))[0][0] >= VIEWS_MAX:
@@ -64,6 +71,7 @@ def save(session: Session, actor: Actor, new: NewView) -> UUID:
 
 
 def delete(session: Session, actor: Actor, view_id: UUID) -> None:
-    """One of one's own. Raises NotFound."""
-    if not execute(session, "delete from saved_view where id = %s and owner = %s", (view_id, actor.name)):
+    """One of one's own; an administrator also one that is there for all. Raises NotFound."""
+    tidies = policy.can(actor, Verb.CONFIGURE)
+    if not execute(session, "delete from saved_view where id = %s and (owner = %s or (shared and %s))", (view_id, actor.name, tidies)):
         raise NotFound("there is no such view of yours")

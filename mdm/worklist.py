@@ -158,6 +158,13 @@ def own(session: Session, actor: Actor) -> Own:
     return Own(*rows[0])
 
 
+def open_counts(session: Session, actor: Actor) -> dict[str, int]:
+    """How many open tasks of each domain this person's list has."""
+    scope = " and " + _SCOPE if actor.systems is not None else ""
+    statement = "select domain, count(*) from task where status = 'open' and domain = any(%(domains)s)" + scope + " group by domain"
+    return {row[0]: row[1] for row in fetch(session, statement, _params(actor, Filters()))}
+
+
 def decidable(session: Session, actor: Actor, tasks: Sequence[UUID]) -> list[UUID]:
     """Those of these tasks that are open and this person's to decide; the others do not exist for them."""
     params = _params(actor, Filters()) | {"ids": array(tasks), "domains": sorted(policy.domains(actor, Verb.DECIDE))}

@@ -19,7 +19,7 @@ _COUNTS: tuple[tuple[str, str, LiteralString, bool], ...] = (
     ("Source systems", "ui.admin_systems", "select count(*) from system", False),
     ("People who sign in", "ui.admin_people", "select count(*) from principal where kind = 'person' and not disabled", False),
     ("Keys in use", "ui.admin_keys", "select count(*) from api_key where revoked_at is null and expires_at > now()", False),
-    ("Rights waiting", "ui.admin_people", "select count(*) from pending_change where state = 'open' and kind = 'rights'", True),
+    ("Accounts waiting", "ui.admin_people", "select count(*) from pending_change where state = 'open' and kind <> 'model'", True),
     ("Models waiting", "ui.admin_models", "select count(*) from pending_change where state = 'open' and kind = 'model'", True),
     ("Consumers", "ui.admin_consumers", "select count(*) from consumer", False),
     ("Webhooks failing", "ui.admin_webhooks", "select count(*) from webhook where failing_since is not null", True),

@@ -37,13 +37,13 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def all_consumers(problem: str = "", status: int = HTTPStatus.OK) -> Page:
     policy.check(actor(), Verb.CONFIGURE)
-    found, choice = database().run(lambda session: (consumers.list_consumers(session), choices(session)))
+    found, choice = database().run(lambda session: (consumers_api.list_seen(session), choices(session)))
     return show("consumers", "ui.admin_consumers", status, consumers=found, choices=choice, problem=problem, typed=_typed(None))
 
 
 def one_consumer(code: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     policy.check(actor(), Verb.CONFIGURE)
-    found, choice = database().run(lambda session: (consumers.get(session, code), choices(session)))
+    found, choice = database().run(lambda session: (consumers_api.get_seen(session, code), choices(session)))
     return show("consumer", "ui.admin_consumers", status, consumer=found, choices=choice, problem=problem, typed=_typed(found))
 
 
@@ -77,9 +77,7 @@ def put_consumer() -> Response | Page:
 
 def _version() -> int:
     """Of a code that is taken the form has no version: somebody else's consumer is not overwritten."""
-    if not request.form.get("version"):
-        raise Conflict("a consumer of this code is there already; open it to change it")
-    return forms.version()
+    return forms.version_of("consumer")
 
 
 def all_webhooks(problem: str = "", status: int = HTTPStatus.OK, secret: str = "") -> Page:

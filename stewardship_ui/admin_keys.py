@@ -3,11 +3,12 @@
 from http import HTTPStatus
 
 from flask import Blueprint, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api import keys as keys_api
 from api.context import actor, database
-from mdm import policy
+from mdm import policy, second_person
 from mdm.access import KEY_DAYS, Verb, list_keys
 from mdm.errors import Conflict, Invalid
 from stewardship_ui import forms
@@ -24,9 +25,21 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def keys(problem: str = "", status: int = HTTPStatus.OK, issued: object = None) -> Page:
     policy.check(actor(), Verb.KEYS)
-    found, choice = database().run(lambda session: (list_keys(session), choices(session)))
-    context = {"keys": found, "choices": choice, "problem": problem, "issued": issued, "typed": request.form, "days": KEY_DAYS}
+    found, changes, choice = database().run(lambda session: (list_keys(session), _changes(session), choices(session)))
+    context = {
+        "changes": changes,
+        "keys": found,
+        "choices": choice,
+        "problem": problem,
+        "issued": issued,
+        "typed": request.form,
+        "days": KEY_DAYS,
+    }
     return show("keys", "ui.admin_keys", status, **context)
+
+
+def _changes(session: Session) -> list[second_person.Change]:
+    return second_person.changes(session, actor(), second_person.KEY)
 
 
 def create() -> Page:
@@ -41,7 +54,7 @@ def create() -> Page:
         "grants": forms.chosen("grants") or [],
     }
     try:
-        issued = keys_api.post(forms.checked(keys_api.NewKeySchema(), said))
+        issued = keys_api.make(forms.checked(keys_api.NewKeySchema(), said), forms.text("reason"))
     except (Invalid, Conflict) as error:
         return keys(forms.words(error), HTTPStatus.UNPROCESSABLE_ENTITY)
     return keys(issued=issued)

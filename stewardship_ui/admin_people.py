@@ -1,24 +1,24 @@
 """People and clients with their rights; rights are asked for by one administrator and agreed to by another. And what each role may do."""
 
-import secrets
 from http import HTTPStatus
 from uuid import UUID
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
+from api.errors import status_of
 from api.keys import check_known
-from mdm import mask, people, policy, second_person
+from mdm import authentication, mask, people, policy, second_person
 from mdm.access import GRANTS, Actor, NewPrincipal, Role, Verb
-from mdm.errors import Conflict, FieldProblem, Invalid
+from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid
 from stewardship_ui import forms
 from stewardship_ui.admin_parts import choices, scope_said, show
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page
 
-_PASSWORD_BYTES = 18
+_PAGES = {"models": "ui.admin_models", "keys": "ui.admin_keys"}  # where a change is settled, but for rights
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -26,6 +26,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/admin/people", "admin_invite", invite, methods=["POST"])
     blueprint.add_url_rule("/admin/people/<person_id>", "admin_person", person, methods=["GET"])
     blueprint.add_url_rule("/admin/people/<person_id>/rights", "admin_rights", ask_rights, methods=["POST"])
+    blueprint.add_url_rule("/admin/people/<person_id>/reset", "admin_reset", ask_reset, methods=["POST"])
     blueprint.add_url_rule("/admin/people/<person_id>", "admin_person_act", act_on, methods=["POST"])
     blueprint.add_url_rule("/admin/changes/<change_id>", "admin_change", settle, methods=["POST"])
     blueprint.add_url_rule("/admin/roles", "admin_roles", roles, methods=["GET"])
@@ -50,14 +51,14 @@ def listing(problem: str = "", status: int = HTTPStatus.OK, issued: tuple[str, s
 
 
 def _changes(session: Session) -> list[second_person.Change]:
-    return second_person.changes(session, actor(), second_person.RIGHTS)
+    return second_person.changes(session, actor(), second_person.RIGHTS, second_person.PASSWORD, second_person.FACTOR)
 
 
 def invite() -> Response | Page:
     """Somebody new, with a password that is shown this once; they sign in as soon as a second administrator agrees."""
     policy.check(actor(), Verb.KEYS)
     check_fresh()
-    name, password = forms.text("name"), secrets.token_urlsafe(_PASSWORD_BYTES)
+    name, password = forms.text("name"), authentication.new_password()
     try:
         wanted, reason = _wanted(name), forms.text("reason")
         database().run(lambda session: _invite(session, wanted, password, reason))
@@ -106,6 +107,22 @@ def ask_rights(person_id: str) -> Response | Page:
     return forms.done(act, url_for("ui.admin_person", person_id=wanted_id), lambda said, status: person(person_id, said, status))
 
 
+def ask_reset(person_id: str) -> Response | Page:
+    """For somebody who lost what they sign in with: another password, or none of a second factor. A second administrator agrees."""
+    policy.check(actor(), Verb.KEYS)
+    check_fresh()
+    wanted, reason = uuid_of(person_id), forms.text("reason")
+    try:
+        if request.form.get("what") == second_person.PASSWORD:
+            made = database().run(lambda session: second_person.ask_password(session, actor(), wanted, reason))
+            name = database().run(lambda session: people.get(session, wanted).name)
+            return listing(issued=(name, made))
+        database().run(lambda session: second_person.ask_without_factor(session, actor(), wanted, reason))
+    except (Invalid, Conflict, Forbidden) as error:
+        return person(person_id, forms.words(error), status_of(error))
+    return redirect(url_for("ui.admin_person", person_id=wanted), HTTPStatus.SEE_OTHER)
+
+
 def act_on(person_id: str) -> Response | Page:
     """At once and by one person: what takes rights away, and another try at a password."""
     policy.check(actor(), Verb.KEYS)
@@ -121,7 +138,7 @@ def settle(change_id: str) -> Response | Page:
     """A second person agrees or refuses; the asker takes back. One address for every kind: the kind's own verb is asked for."""
     check_fresh()
     wanted, agrees = uuid_of(change_id), request.form.get("answer") == "agree"
-    back = url_for("ui.admin_models") if request.form.get("back") == "models" else url_for("ui.admin_people")
+    back = url_for(_PAGES.get(request.form.get("back", ""), "ui.admin_people"))
     act = second_person.agree if agrees else second_person.refuse
     return forms.done(lambda: database().run(lambda session: act(session, actor(), wanted, request_id())), back, _not_settled)
 

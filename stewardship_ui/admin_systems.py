@@ -43,19 +43,24 @@ def _typed(view: SystemView) -> dict[str, str]:
 
 
 def put() -> Response | Page:
-    """A new system, or one as it is to be; `known` is the code of the latter."""
+    """A new system, or one as it is to be at the version that was read; `known` is the code of the latter."""
     policy.check(actor(), Verb.CONFIGURE)
     known, code = forms.text("known"), forms.text("known") or forms.text("code")
 
     def act() -> None:
         aliases = [dict(zip(("kind", "value"), line.split(None, 1), strict=False)) for line in forms.lines("aliases")]
         said = {"name": forms.text("name"), "kind": forms.text("kind"), "organization": forms.text("organization"), "aliases": aliases}
-        systems_api.put_one(forms.checked(systems_api.SystemSchema(), said), code=code)
+        systems_api.put(forms.checked(systems_api.SystemSchema(), said), code, _version)
 
     def refused(problem: str, status: int) -> Page:
         return system(known, problem, status) if known else systems(problem, status)
 
     return forms.done(act, url_for("ui.admin_systems", _anchor=code), refused)
+
+
+def _version() -> int:
+    """A form of a new system has none: one that is there is not overwritten."""
+    return forms.version_of("system")
 
 
 def identifiers() -> Page:

@@ -45,6 +45,13 @@ def version() -> int:
     return int(said)
 
 
+def version_of(what: str) -> int:
+    """The same where the form of something new has none: what has its code already is not overwritten. Raises Conflict."""
+    if not request.form.get("version"):
+        raise Conflict(f"a {what} of this code is there already; open it to change it")
+    return version()
+
+
 def checked(schema: Schema, said: Mapping[str, Any]) -> dict[str, Any]:
     """What the API would take of this. Raises Invalid with one problem per field."""
     try:

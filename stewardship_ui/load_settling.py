@@ -13,6 +13,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid
 from mdm.load_columns import Suggestion
 from mdm.load_draft import Changes, Draft
+from mdm.load_rejected import sees_cells
 from mdm.load_steps import Step
 from mdm.load_targets import Binding, attribute_of, targets
 from mdm.loads import LoadView
@@ -99,7 +100,7 @@ def values(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page
         found = load_draft.examine(database(), home, actor(), view.id)
     except Invalid as error:
         return columns(load_id, problem or forms.words(error), HTTPStatus.UNPROCESSABLE_ENTITY)
-    sees = load_draft.sees_cells(actor(), draft.entity, view)
+    sees = sees_cells(actor(), view)
     return show("values", view, status, draft=draft, found=found, sees=sees, problem=problem)
 
 

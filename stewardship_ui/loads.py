@@ -13,7 +13,7 @@ from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
 from mdm.load_draft import Changes
 from mdm.load_files import FORMATS
-from mdm.load_rejected import rejects_csv
+from mdm.load_rejected import rejects_csv, sees_cells
 from mdm.load_table import Options
 from mdm.load_template import blank_template
 from mdm.load_upload import Upload
@@ -72,7 +72,12 @@ def show(name: str, view: LoadView | None = None, status: int = HTTPStatus.OK, *
     about: dict[str, Any] = {"steps_of_load": STEPS, "step": name, "outcomes": OUTCOMES, "states": STATES, "load": view}
     if view is not None:
         is_open = view.status in {"uploaded", "planned"}
-        about |= {"label": concord().entities[view.domain].label, "is_busy": is_busy(view), "is_open": is_open}
+        about |= {
+            "gives_rejects": sees_cells(actor(), view),
+            "label": concord().entities[view.domain].label,
+            "is_busy": is_busy(view),
+            "is_open": is_open,
+        }
     return show_page(f"loads/{name}", status, section="ui.loads", **{**about, **context})
 
 
@@ -240,8 +245,9 @@ def report(load_id: str) -> Page:
 
 def rejects(load_id: str) -> Response:
     """The rejected rows as they were, with what was wrong; corrected, the file is loaded again as it is."""
+    check_fresh()
     view = find(load_id)
-    content = database().run(lambda session: rejects_csv(session, actor(), view.id))
+    content = database().run(lambda session: rejects_csv(session, actor(), view.id, request_id()))
     answer = Response(content, content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="rejects-{tag(view.id)[1:]}.csv"'
     return answer

@@ -1,5 +1,6 @@
 """Home: what waits for this person, how the team does, loads under way, how much there is. Counts only: nothing of anybody."""
 
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, LiteralString
@@ -9,9 +10,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database
-from mdm import measures, policy
+from mdm import measures, policy, worklist
 from mdm.access import Verb
-from mdm.db import fetch
+from mdm.db import address, fetch
 from mdm.entity import EntityType
 from mdm.loads import LoadView, list_loads
 from mdm.measures import Window
@@ -25,6 +26,9 @@ _LATELY = 14
 _LOADS = 5
 _NARROW = 560  # beside the other column
 
+_TOTALS_SECONDS, _TOTALS_MAX = 30, 1_000
+Totals = dict[str, tuple[int, int]]
+
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """
 with seen(id) as (select distinct l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null
@@ -32,11 +36,10 @@ with seen(id) as (select distinct l.golden_id from source_record r join link l o
 select d.domain,
        (select count(*) from source_record s where s.domain = d.domain and (%(systems)s::text[] is null or s.system = any(%(systems)s))),
        (select count(*) from golden_record g where g.domain = d.domain and g.status = 'active'
-           and (%(systems)s::text[] is null or g.id in (select id from seen))),
-       (select count(*) from task t where t.domain = d.domain and t.status = 'open'
-           and (%(systems)s::text[] is null or t.goldens <@ (select array_agg(id) from seen)))
-  from unnest(%(domains)s::text[]) d(domain) order by d.domain
+           and (%(systems)s::text[] is null or g.id in (select id from seen)))
+  from unnest(%(domains)s::text[]) d(domain)
 """
+_known: dict[object, tuple[float, Totals]] = {}  # counting millions for every look at a page would be most of its work
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -85,7 +88,25 @@ def _loads(session: Session) -> list[LoadView]:
 
 def _counts(session: Session) -> list[tuple[EntityType, int, int, int]]:
     """Source records, golden records and open tasks of each domain that the reader may read."""
-    scope = actor().systems
-    domains, systems = sorted(policy.domains(actor(), Verb.READ)), None if scope is None else sorted(scope)
-    rows = fetch(session, _COUNTS, {"domains": domains, "systems": systems})
-    return [(concord().entities[domain], sources, goldens, tasks) for domain, sources, goldens, tasks in rows]
+    domains, tasks = sorted(policy.domains(actor(), Verb.READ)), worklist.open_counts(session, actor())
+    totals = _totals(session, domains, actor().systems)
+    return [(concord().entities[domain], *totals[domain], tasks.get(domain, 0)) for domain in domains]
+
+
+def _totals(session: Session, domains: list[str], scope: frozenset[str] | None) -> Totals:
+    """Records and golden records of each domain, at most half a minute old."""
+    asked = (address(session), tuple(domains), scope)
+    known = _known.get(asked)
+    if known is not None and time.monotonic() - known[0] < _TOTALS_SECONDS:
+        return known[1]
+    rows = fetch(session, _COUNTS, {"domains": domains, "systems": None if scope is None else sorted(scope)})
+    found = {domain: (sources, goldens) for domain, sources, goldens in rows}
+    if len(_known) >= _TOTALS_MAX:
+        _known.clear()
+    _known[asked] = (time.monotonic(), found)
+    return found
+
+
+def forget_totals() -> None:
+    """Count again at the next look."""
+    _known.clear()

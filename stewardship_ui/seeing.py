@@ -8,16 +8,15 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import access, audit, casework, glass, policy
+from mdm import audit, authentication, casework, glass, policy
 from mdm.access import Verb
 from mdm.errors import Invalid, NotFound
 from mdm.evidence import Row
 from mdm.reading import Reader
 from mdm.values.kind import clean_text
-from stewardship_ui.guard import check_fresh, our_address, our_cookie
+from stewardship_ui.guard import PROOF, check_fresh, our_address, proved
 from stewardship_ui.item import reader_of, visible
 from stewardship_ui.rendering import Page, show
-from stewardship_ui.sessions import refresh_factor
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -85,22 +84,29 @@ def end_glass() -> Redirect:
     return redirect(our_address(request.form.get("back", "")) or url_for("ui.tasks"), HTTPStatus.SEE_OTHER)
 
 
+WRONG = "That was not right. After too many attempts the account is locked for a while."
+
+
 def step_up(problem: str = "", status: int = HTTPStatus.OK) -> Page:
-    with_code = database().run(lambda session: access.has_second_factor(session, actor().id))
-    back = our_address(request.values.get("back", ""))
-    return show("step_up", status, problem=problem, with_code=with_code, back=back)
+    """Then back to where one was."""
+    fields = [("back", our_address(request.values.get("back", "")))]
+    return _asked(problem, status, address=url_for("ui.prove"), fields=fields, proof="proof")
+
+
+def held_up(*, wrong: bool) -> Page:
+    """A form that wants a fresh proof waits in the page that asks for it, and goes on with it: nothing is typed again."""
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in {"csrf", PROOF}]
+    return _asked(WRONG if wrong else "", HTTPStatus.FORBIDDEN, address=request.path, fields=fields, proof=PROOF)
+
+
+def _asked(problem: str, status: int, **form: object) -> Page:
+    with_code = database().run(lambda session: authentication.has_second_factor(session, actor().id))
+    return show("step_up", status, problem=problem, with_code=with_code, **form)
 
 
 def prove() -> Page | Redirect:
-    def work(session: Session) -> bool:
-        right = access.prove(session, actor().id, request.form.get("proof", ""))
-        if right:
-            refresh_factor(session, our_cookie().read(request))
-        audit.record(session, actor(), "session:step_up", request_id=request_id(), outcome="done" if right else "refused")
-        return right
-
-    if not database().run(work):
-        return step_up("That was not right. After too many attempts the account is locked for a while.", HTTPStatus.FORBIDDEN)
+    if not proved(request.form.get("proof", "")):
+        return step_up(WRONG, HTTPStatus.FORBIDDEN)
     return redirect(our_address(request.form.get("back", "")) or url_for("ui.tasks"), HTTPStatus.SEE_OTHER)
 
 
@@ -110,7 +116,7 @@ def set_factor() -> Redirect | Page:
     secret, code = request.form.get("secret", ""), request.form.get("code", "")
 
     def work(session: Session) -> bool:
-        done = access.set_second_factor(session, actor().id, secret, code)
+        done = authentication.set_second_factor(session, actor().id, secret, code)
         audit.record(session, actor(), "session:second_factor", request_id=request_id(), outcome="done" if done else "refused")
         return done
 

@@ -45,6 +45,8 @@ class SignedIn:
     prefs: Prefs
     factor_at: datetime | None
     glass: Mapping[str, datetime]
+    password_due: bool
+    second_factor: bool
 
 
 def find_session(session: Session, secret: str, *, awake: bool = True) -> SignedIn | None:
@@ -57,8 +59,8 @@ def find_session(session: Session, secret: str, *, awake: bool = True) -> Signed
         "select s.principal_id, s.csrf, u.prefs, s.factor_at, s.seen_at < now() - interval '1 minute',"
         " array(select b.domain from break_glass b join principal p on p.name = b.principal where p.id = s.principal_id"
         " and b.ends_at > now() order by b.id), array(select b.ends_at from break_glass b join principal p on p.name = b.principal"
-        " where p.id = s.principal_id and b.ends_at > now() order by b.id)"
-        " from user_session s left join user_pref u on u.principal_id = s.principal_id"
+        " where p.id = s.principal_id and b.ends_at > now() order by b.id), o.password_due, o.totp_secret is not null"
+        " from user_session s join principal o on o.id = s.principal_id left join user_pref u on u.principal_id = s.principal_id"
         " where s.hash = %(hash)s and s.seen_at > now() - %(idle)s and s.created_at > now() - %(longest)s",
         {**_LIMITS, "hash": _hashed(secret)},
     )
@@ -68,12 +70,18 @@ def find_session(session: Session, secret: str, *, awake: bool = True) -> Signed
     if awake and rows[0][4]:
         # Once a minute is exact enough for the idle limit and spares a write per page.
         execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
-    return SignedIn(actor, rows[0][1], of_json(rows[0][2]), rows[0][3], dict(zip(rows[0][5], rows[0][6], strict=True)))
+    _, csrf, prefs, factor_at, _, domains, ends, due, factor = rows[0]
+    return SignedIn(actor, csrf, of_json(prefs), factor_at, dict(zip(domains, ends, strict=True)), due, factor)
 
 
 def refresh_factor(session: Session, secret: str) -> None:
     """The second factor was shown once more."""
     execute(session, "update user_session set factor_at = now() where hash = %s", (_hashed(secret),))
+
+
+def close_others(session: Session, actor: Actor, secret: str) -> None:
+    """Every session of this person but the one with this secret."""
+    execute(session, "delete from user_session where principal_id = %s and hash <> %s", (actor.id, _hashed(secret)))
 
 
 def close_session(session: Session, secret: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from api.context import actor, database, request_id
-from mdm import access, audit
+from mdm import audit, authentication
 from mdm.access import Actor, Role
 from mdm.values.kind import clean_text
 from stewardship_ui.guard import our_address, our_cookie
@@ -44,7 +44,7 @@ def sign_in() -> Response | tuple[str, int]:
 
 def _signed_in(session: Session) -> str | None:
     """The new session's secret; the attempt is counted and audited either way. A session that was open in this browser ends."""
-    person = access.sign_in(session, _name(), request.form.get("password", ""), request.form.get("code", ""))
+    person = authentication.sign_in(session, _name(), request.form.get("password", ""), request.form.get("code", ""))
     if person is None:
         audit.record(session, _SOMEBODY, "session:open", request_id=request_id(), outcome="refused")
         return None

@@ -206,16 +206,23 @@ def _place() -> str:
 def _refused(error: ConcordError) -> Answer:
     status = status_of(error)
     if isinstance(error, guard.StepUp):
-        return _ask_to_prove()
+        return _ask_to_prove(wrong=error.wrong)
+    if isinstance(error, guard.Enrolment):
+        return _sent_to(url_for("ui.me"))
     if isinstance(error, Forbidden):
         _log_denial(error)
     return _error_page(status, forms.words(error))
 
 
-def _ask_to_prove() -> Answer:
-    """Somebody has to show once more who they are; afterwards they are where they were."""
+def _ask_to_prove(*, wrong: bool) -> Answer:
+    """Somebody has to show once more who they are: a form then goes on as it was sent, otherwise they are where they were."""
+    if request.method == "POST" and not wants_part():
+        return seeing.held_up(wrong=wrong)
     back = _place() or url_for("ui.tasks")
-    target = url_for("ui.step_up", back=back)
+    return _sent_to(url_for("ui.step_up", back=back))
+
+
+def _sent_to(target: str) -> Answer:
     return ("", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}) if wants_part() else redirect(target, HTTPStatus.SEE_OTHER)
 
 

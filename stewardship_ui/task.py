@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
@@ -14,12 +14,14 @@ from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import status_of
 from mdm import audit, desk, policy, verdicts, worklist
 from mdm.access import Verb
+from mdm.db import array, fetch
 from mdm.errors import ConcordError, Conflict, Forbidden, Invalid, Stale, Unguarded
 from mdm.tasks import Ruling
 from mdm.tiers import REASONS
 from mdm.values.kind import clean_text
 from mdm.verdicts import Form
 from mdm.worklist import Filters
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.item import Item, read_item, visible
 from stewardship_ui.rendering import wants_part
 from stewardship_ui.showing import tag_only
@@ -62,8 +64,17 @@ def read(task_id: str) -> Item:
 
 
 def _audit(session: Session, item: Item, action: str) -> None:
-    subjects = item.task.goldens
-    audit.record(session, actor(), action, domain=item.task.domain, subjects=subjects, request_id=request_id(), outcome="answered")
+    task = item.task
+    audit.record(
+        session,
+        actor(),
+        action,
+        domain=task.domain,
+        subjects=task.goldens,
+        request_id=request_id(),
+        outcome="answered",
+        detail={"task": str(task.id)},
+    )
 
 
 def _context(item: Item) -> dict[str, Any]:
@@ -93,8 +104,10 @@ def _people() -> Sequence[str]:
 def decide(task_id: str) -> Response | Redirect | Page:
     """The decision; then the next item, or, where the browser holds it already, those after it."""
     wanted = uuid_of(task_id)
-    domain = database().run(lambda session: visible(session, wanted).domain)
+    domain, proposer = database().run(lambda session: (visible(session, wanted).domain, verdicts.proposer(session, wanted)))
     policy.check(actor(), Verb.DECIDE, domain)
+    if proposer not in {None, actor().name}:
+        check_fresh()  # the second of two people says who they are
     entity = concord().entities[domain]
     try:
         form = _form()
@@ -189,12 +202,25 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
     return make_response(render_template("task/_ahead.html", contexts=contexts, tray=tray, said=said, people=_people()))
 
 
+# Of those that the browser names, the ones that were delivered to this person: it could name any.
+_DELIVERED: LiteralString = (
+    "select t.id, t.domain, t.goldens from task t where t.id = any(%(ids)s::uuid[]) and exists (select 1 from audit a where"
+    " a.subjects && t.goldens and a.principal = %(me)s and a.action = 'task:delivered' and a.detail ->> 'task' = t.id::text"
+    " and a.at > now() - interval '12 hours')"
+)
+
+
 def _note_shown() -> None:
-    """Items that were delivered ahead and have been looked at since."""
+    """Items that were delivered ahead and have been looked at since: who saw whom."""
     shown = [uuid_of(each) for each in request.form.get("shown", "").split(",") if each][: AHEAD_MAX * 4]
+
+    def work(session: Session) -> None:
+        for task_id, domain, goldens in fetch(session, _DELIVERED, {"ids": array(shown), "me": actor().name}):
+            detail = {"task": str(task_id)}
+            audit.record(session, actor(), "task:shown", domain=domain, subjects=goldens, request_id=request_id(), detail=detail)
+
     if shown:
-        told = {"tasks": [str(task_id) for task_id in shown]}
-        database().run(lambda session: audit.record(session, actor(), "task:shown", request_id=request_id(), detail=told))
+        database().run(work)
 
 
 def view_query() -> str:

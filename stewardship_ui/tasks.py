@@ -15,6 +15,7 @@ from mdm.errors import Invalid
 from mdm.reading import Reader
 from mdm.values.kind import clean_text
 from mdm.worklist import Filters
+from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page, show
 from stewardship_ui.showing import tag_only
 from stewardship_ui.words import DUES, SORTS, WAITS
@@ -95,6 +96,7 @@ def delete_view(view_id: str) -> Response:
 def selected() -> Response:
     """One act on the tasks that are ticked, or on all that match: assigned, given back, or put off."""
     policy.check(actor(), Verb.DECIDE)
+    check_fresh()
     given = {name: request.form.get(name, "") for name in FILTERS if request.form.get(name)}
     filters = Filters(**given)
     act, to = request.form.get("act", ""), clean_text(request.form.get("to", ""))

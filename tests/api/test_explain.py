@@ -61,13 +61,30 @@ def test_values_are_masked_like_any_other_read(explain, key, pair):
 
 def test_a_record_that_nobody_delivered_is_explained_too(explain, key, pair):
     given = {"attributes": {**MARIA, "birth_date": "some day in spring"}, "identifiers": [{"system": "us-ssn", "value": SSN}]}
-    found = explain(given, NORTH).json
+    found = explain(given, NORTH, key("integration", grants=["phi", "unmask"])).json
     assert found["golden_ids"] == [None, pair["golden_id"]]
     assert {"pointer": "/left/attributes/birth_date"}.items() <= found["notes"][0].items()
     assert next(s for s in found["silent"] if s["comparison"] == "birth date")["absent"] == ["left"]
     both = explain({"attributes": MARIA}, {"attributes": MARIA}).json
     assert both["golden_ids"] == [None, None]
     assert next(s for s in both["steps"] if s["comparison"] == "cross reference")["level"] == "none"
+
+
+def test_a_masked_value_is_not_guessed_at(explain, key, pair):
+    guess = {"attributes": {**MARIA, "birth_date": "1980-02-27"}, "identifiers": [{"system": "us-ssn", "value": SSN}]}
+    for sides in ((guess, NORTH), (NORTH, guess)):
+        answer = explain(*sides)
+        assert (answer.status_code, answer.json["code"]) == (403, "masked_field")
+        pointers = {problem["pointer"].partition("/")[2].partition("/")[2] for problem in answer.json["errors"]}
+        assert pointers == {"attributes/birth_date", "attributes/address_line", "identifiers/0"}
+        assert "weight" not in answer.text
+    plain = explain(guess, NORTH, key("integration", grants=["phi"]))
+    assert [problem["pointer"] for problem in plain.json["errors"]] == ["/left/identifiers/0"]
+    alias = {"identifiers": [{"system": "http://hl7.org/fhir/sid/us-ssn", "value": SSN}]}
+    assert explain(alias, NORTH).json["code"] == "masked_field"
+    told = {"given_name": "Maria", "family_name": "Rivera", "city": "Boston"}
+    assert explain({"attributes": told}, NORTH).status_code == 200
+    assert explain(guess, guess).status_code == 200
 
 
 @pytest.mark.parametrize(

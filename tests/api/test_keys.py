@@ -102,11 +102,26 @@ def test_a_client_with_a_wrong_field_is_not_made(issue, wrong, pointer):
 
 
 def test_nobody_hands_out_more_than_they_have(clean_database, client, key):
-    plain = key("admin")
     scoped = key("admin", systems=["erp-north"])
-    assert client.post("/v1/keys", json={**CLIENT, "grants": ["phi"]}, headers=plain).status_code == 403
+    assert client.post("/v1/keys", json={**CLIENT, "grants": ["phi"]}, headers=scoped).status_code == 403
     assert client.post("/v1/keys", json={**CLIENT, "systems": None}, headers=scoped).status_code == 403
     assert client.post("/v1/keys", json=CLIENT, headers=scoped).status_code == 201
+
+
+def test_a_key_makes_no_keys_but_for_the_first(client, admin, key, issue):
+    later = key("admin", grants=["phi"])
+    answer = client.post("/v1/keys", json=CLIENT, headers=later)
+    assert (answer.status_code, answer.json["code"]) == (403, "keys_from_people")
+    assert client.get("/v1/keys", headers=later).status_code == 200
+    assert issue().status_code == 201
+
+
+@pytest.mark.parametrize("heavy", [{"role": "steward"}, {"role": "admin"}, {"grants": ["phi"]}])
+def test_what_takes_two_people_no_key_asks_for(database, issue, heavy):
+    answer = issue(name="heavy", **heavy)
+    assert (answer.status_code, answer.json["code"]) == (403, "second_person_needed")
+    with database.unit_of_work() as session:
+        assert fetch(session, "select 1 from principal where name = 'heavy'") == []
 
 
 def test_revoking_what_never_was_is_not_found(client, admin):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mdm.access import NewPrincipal, Role, create_person, person, sign_in
+from mdm.access import NewPrincipal, Role, person
+from mdm.authentication import create_person, sign_in
 from mdm.db import execute, fetch
 from mdm.errors import Conflict, Invalid
 

@@ -14,10 +14,20 @@ def admin(clean_database, key):
 
 def test_a_system_is_made_then_changed(client, admin):
     made = client.put("/v1/systems/ehr-lakeside", json=BODY, headers=admin)
-    again = client.put("/v1/systems/ehr-lakeside", json={**BODY, "name": "Lakeside"}, headers=admin)
+    again = client.put("/v1/systems/ehr-lakeside", json={**BODY, "name": "Lakeside"}, headers={**admin, "If-Match": made.headers["ETag"]})
     assert (made.status_code, again.status_code) == (201, 200)
     assert made.json == {**BODY, "code": "ehr-lakeside", "version": 1}
+    assert again.headers["ETag"] == client.get("/v1/systems/ehr-lakeside", headers=admin).headers["ETag"] == '"2"'
     assert client.get("/v1/systems/ehr-lakeside", headers=admin).json == again.json
+
+
+def test_a_system_is_not_overwritten_by_who_has_not_read_it(client, admin):
+    client.put("/v1/systems/ehr-lakeside", json=BODY, headers=admin)
+    other = {**BODY, "kind": "erp", "aliases": []}
+    assert client.put("/v1/systems/ehr-lakeside", json=other, headers=admin).status_code == 428
+    assert client.put("/v1/systems/ehr-lakeside", json=other, headers={**admin, "If-Match": '"7"'}).json["code"] == "stale"
+    same = client.put("/v1/systems/ehr-lakeside", json=BODY, headers=admin)
+    assert (same.status_code, same.json) == (200, {**BODY, "code": "ehr-lakeside", "version": 1})
 
 
 def test_a_change_is_audited(clean_database, client, admin):

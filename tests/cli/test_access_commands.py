@@ -45,7 +45,7 @@ def test_keys_and_people_made_here_are_audited_without_their_secret(mdm, sound):
 
 
 def test_users_create_prints_a_password_that_works(mdm, sound):
-    from mdm.access import sign_in
+    from mdm.authentication import sign_in
 
     said = mdm("users", "create", "ada", "--role", "steward")
     assert (said.status, said.err) == (0, "")

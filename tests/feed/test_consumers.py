@@ -97,6 +97,16 @@ def test_a_client_acts_as_its_own_consumer_alone(client, put, key, tell):
     assert client.get("/v1/consumers/other", headers=own).status_code == 404
 
 
+def test_who_sees_some_systems_sees_the_consumers_that_concern_them(client, put, key):
+    put("both", systems=["ehr-north", "ehr-mercy"])
+    put("mercy", systems=["ehr-mercy"])
+    put("ids", systems=[])
+    scoped = key("steward", systems=["ehr-north"])
+    items = client.get("/v1/consumers", headers=scoped).json["items"]
+    assert {each["code"]: each["systems"] for each in items} == {"both": ["ehr-north"], "ids": []}
+    assert client.get("/v1/consumers/mercy", headers=scoped).status_code == 404
+
+
 def test_an_acknowledged_position_never_goes_back(client, put, admin, tell):
     put()
     tell(1)
@@ -168,7 +178,7 @@ def test_keys_of_patients_are_read_under_their_grant_and_audited(client, key, eh
     assert rows("select count(*) from audit where action = 'consumer:rekey' and cardinality(subjects) > 0") == [(0,)]
     assert len(rekey(client, key("admin", grants=["phi"]))[1]) == 1
     assert rows("select count(*) from audit where action = 'consumer:rekey' and cardinality(subjects) > 0") == [(1,)]
-    assert rekey(client, key("admin", grants=["phi"], systems=["erp-north"]))[0].status_code == 403
+    assert rekey(client, key("admin", grants=["phi"], systems=["erp-north"]))[0].status_code == 404
 
 
 def test_a_consumer_without_systems_has_nothing_to_rekey(client, admin, put, merged):

@@ -13,6 +13,7 @@ from mdm.ids import new_id
 from mdm.ingest import deliver_all
 from mdm.settings import Settings
 from mdm.standardise import Delivery
+from stewardship_ui.overview import forget_totals
 from stewardship_ui.sessions import open_session
 from stewardship_ui.site import add_pages
 
@@ -29,6 +30,7 @@ def app(database, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _empty(clean_database):
     """Each test begins with nobody and nothing."""
+    forget_totals()
 
 
 @pytest.fixture(scope="session")

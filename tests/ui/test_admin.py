@@ -13,6 +13,7 @@ from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.learning import effect_of
 from mdm.model_versions import active_version
+from stewardship_ui import audits
 from tests.ui.conftest import Browser
 
 PAGES = (
@@ -94,7 +95,17 @@ def test_a_system_is_registered_and_changed(admin, database):
     form = {"code": "lab-north", "name": "North lab", "kind": "ehr", "organization": "Northfield", "aliases": "hl7 LABN\noid 1.2.3.4"}
     assert admin.post("/admin/systems", **form).status_code == 303
     assert "LABN" in admin.get("/admin/systems").text
-    assert admin.post("/admin/systems", **{**form, "known": "lab-north", "name": "Lab of the north", "aliases": ""}).status_code == 303
+    assert (
+        admin.post(
+            "/admin/systems", **{**form, "known": "lab-north", "name": "Lab of the north", "aliases": "", "version": "1"}
+        ).status_code
+        == 303
+    )
+    assert ask(database, "select name, version from system where code = 'lab-north'") == [("Lab of the north", 2)]
+    taken = admin.post("/admin/systems", **{**form, "aliases": ""})
+    assert (taken.status_code, "is there already" in taken.text) == (409, True)
+    late = admin.post("/admin/systems", **{**form, "known": "lab-north", "version": "1"})
+    assert (late.status_code, "now at version 2" in late.text) == (412, True)
     assert ask(database, "select name, version from system where code = 'lab-north'") == [("Lab of the north", 2)]
 
 
@@ -131,6 +142,32 @@ def test_a_person_signs_in_once_a_second_administrator_agrees(admin, second, dat
     assert browser.sign_in("Ann", password).status_code == 303
     assert ask(database, "select role, domains, disabled from principal where name = 'Ann'") == [("steward", ["payer"], False)]
     assert password not in admin.get("/admin/people").text
+
+
+def test_who_lost_what_they_sign_in_with_gets_it_anew_from_two_administrators(admin, second, sign_in, database, browser):
+    ann = sign_in("steward")
+    ann_id = ask(database, "update principal set totp_secret = 'x' where name = %s returning id", (ann.name,))[0][0]
+    answer = admin.post(f"/admin/people/{ann_id}/reset", what="password", reason="forgot it")
+    password = re.search(r'class="secret">([^<]+)<', answer.text)[1]
+    assert admin.post(f"/admin/people/{ann_id}/reset", what="factor", reason="lost the phone").status_code == 303
+    assert browser.sign_in(ann.name, password).status_code == 401
+    for kind in ("password", "factor"):
+        change = change_of(database, kind)
+        assert admin.post(f"/admin/changes/{change}", answer="agree").status_code == 403
+        page = second.get("/admin/people").text
+        assert "argon2" not in page
+        assert second.post(f"/admin/changes/{change}", answer="agree").status_code == 303
+    assert ann.get("/tasks").location.startswith("/sign-in")
+    assert browser.sign_in(ann.name, password).status_code == 303
+    assert browser.get("/tasks").location == "/me"
+
+
+def test_nobody_gets_into_the_account_of_who_holds_more(admin, second, sign_in, database):
+    poor = sign_in("admin")
+    rich = ask(database, "select id from principal where name = %s", (second.name,))[0][0]
+    assert poor.post(f"/admin/people/{rich}/reset", what="password", reason="x").status_code == 403
+    admin.post(f"/admin/people/{rich}/reset", what="factor", reason="lost")
+    assert poor.post(f"/admin/changes/{change_of(database, 'factor')}", answer="agree").status_code == 403
 
 
 def test_a_change_is_settled_once(admin, second, database):
@@ -182,6 +219,29 @@ def test_a_key_is_shown_once_and_revoked(admin, database):
     key = ask(database, "select id from api_key")[0][0]
     assert admin.post(f"/admin/keys/{key}/revoke").status_code == 303
     assert ask(database, "select revoked_at is not null from api_key") == [(True,)]
+
+
+def test_a_key_that_settles_works_once_a_second_administrator_agrees(admin, second, database):
+    form = {"name": "night-desk", "role": "steward", "domains": "payer"}
+    assert admin.post("/admin/keys", **form).status_code == 422
+    answer = admin.post("/admin/keys", **form, reason="settles at night")
+    token = re.search(r'class="secret">([^<]+)<', answer.text)[1]
+
+    def status():
+        return admin.client.get("/v1/tasks", headers={"Authorization": f"Bearer {token}"}).status_code
+
+    change = change_of(database, "key")
+    assert status() == 401
+    assert admin.post(f"/admin/changes/{change}", answer="agree").status_code == 403
+    assert "settles at night" in second.get("/admin/keys").text
+    assert second.post(f"/admin/changes/{change}", answer="agree", back="keys").location == "/admin/keys"
+    assert status() == 200
+
+
+def test_a_refused_key_never_works(admin, second, database):
+    admin.post("/admin/keys", name="night-desk", role="steward", reason="x")
+    second.post(f"/admin/changes/{change_of(database, 'key')}", answer="refuse")
+    assert ask(database, "select waiting, revoked_at is not null from api_key") == [(True, True)]
 
 
 def test_a_model_is_used_once_a_second_administrator_agrees(admin, second, database):
@@ -279,6 +339,17 @@ def test_the_audit_file_is_signed_and_harmless(admin, database, app):
     assert last == "signature," + hmac.digest(pepper, b"audit file " + (signed + "\r\n").encode(), sha256).hex()
     rows = list(csv.DictReader(StringIO(signed)))
     assert "'=cmd()" in {row["principal"] for row in rows}
+
+
+def test_the_audit_file_is_whole(admin, database, monkeypatch):
+    monkeypatch.setattr(audits, "FILE_PAGE", 7)
+    with database.unit_of_work() as session:
+        execute(
+            session, "insert into audit (principal, action, request_id, outcome) select 'x', 'x:y', '', 'done' from generate_series(1, 30)"
+        )
+    body = admin.get("/audit.csv?action=x").text
+    assert len(body.splitlines()) == 32
+    assert len(set(re.findall(r"^(\d+),", body, re.MULTILINE))) == 30
 
 
 def open_glass(database, who, age="1 hour"):

@@ -159,6 +159,19 @@ def test_cells_about_patients_are_shown_to_whoever_uploaded_them(loader, enter, 
     assert "Grayson" not in str(ask(database, "select detail from audit"))
 
 
+def test_rejected_rows_about_patients_go_back_to_whoever_uploaded_them(loader, enter, work, database):
+    content = "MRN,LAST,FIRST,DOB\n,Grayson,Maria,1961-04-12\n"
+    at = send(loader, content, "patients.csv", "patient", "ehr-north").location.removesuffix("/upload")
+    post(loader, f"{at}/plan")
+    work()
+    assert "Grayson" in loader.get(f"{at}/rejects.csv").text
+    other = enter()
+    refused = other.get(f"{at}/rejects.csv")
+    assert (refused.status_code, "Grayson" in refused.text) == (403, False)
+    assert "rejects.csv" not in other.get(f"{at}/plan").text
+    assert ask(database, "select principal from audit where action = 'load:rejects'") == [(loader.name,)]
+
+
 def test_what_cannot_be_read_is_said_and_nothing_kept(loader, database, home):
     for content, name, said in (("", "empty.csv", ""), ("a,b\n1,2\n", "file.docx", "kind"), ("\x00\x01\x02", "x.xlsx", "")):
         answer = send(loader, content, name)

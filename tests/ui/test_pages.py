@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mdm.db import Database, execute, fetch
+from mdm.misses import Misses
+from mdm.misswork import Miss
 from stewardship_ui import assets, vendor
 from stewardship_ui.guard import OPEN
 from stewardship_ui.site import CONTENT_SECURITY_POLICY, add_pages
@@ -74,6 +76,19 @@ def test_a_steward_of_one_system_sees_and_counts_only_what_it_knows(browser, per
     assert "No open task matches" in browser.get("/tasks").text
     numbers = dict(re.findall(r'<th scope="row">(\w+) .*?</th>\s*<td class="number">(.*?)</td>', browser.get("/").text))
     assert (numbers["Patient"], numbers["Payer"]) == ("1", "0")
+
+
+def test_home_counts_the_tasks_that_the_list_has(browser, person, database):
+    """An unknown value of another organisation's system is a task without golden records, which are in every scope."""
+    counter = Misses(database)
+    counter.count([Miss("payer", "billing-north", "04410")], "flow")
+    counter.write()
+    with database.unit_of_work() as session:
+        assert fetch(session, "select goldens, status from task where kind = 'mapping'") == [([], "open")]
+    for system, number in (("ehr-mercy", "0"), ("billing-north", "1")):
+        browser.enter_as(person(systems=[system]))
+        row = re.search(r'<th scope="row">Payer .*?</tr>', browser.get("/").text, re.DOTALL)[0]
+        assert re.sub("<[^>]+>", " ", row.rpartition('<td class="number">')[2]).split()[0] == number
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Signing in and out: sessions on the server, cookies that other sites cannot use, lockout, forms from elsewhere refused."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
 import pytest
 
+from api.app import create_app
 from mdm.db import execute, fetch
-from mdm.settings import Settings
+from mdm.settings import SecondFactor, Settings
 from stewardship_ui.sessions import cookie
+from stewardship_ui.site import add_pages
+from tests.ui.conftest import PASSWORD, Browser
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -175,12 +179,26 @@ def test_a_second_factor_is_wanted_and_a_code_works_once(browser, person, databa
 def test_an_old_factor_must_be_shown_again(browser, person, database):
     browser.enter_as(person())
     change(database, "update user_session set factor_at = now() - interval '6 minutes'")
-    answer = browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5")
-    assert (answer.status_code, answer.location.startswith("/step-up")) == (303, True)
+    answer = browser.post("/break-glass", domain="patient", reason="trauma <1>", ticket="y", minutes="5")
+    assert (answer.status_code, "Show that it is you" in answer.text) == (403, True)
+    carried = {name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', answer.text)}
+    assert carried.pop("csrf")
+    assert carried.pop("back") == "/"  # of the form that changes the colours
+    assert carried == {"domain": "patient", "reason": "trauma <1>", "ticket": "y", "minutes": "5"}
+    assert browser.post("/break-glass", **carried, step_up_proof="wrong").status_code == 403
+    assert rows(database, "select count(*) from break_glass") == [(0,)]
+    assert browser.post("/break-glass", **carried, step_up_proof=PASSWORD).location == "/tasks"
+    assert rows(database, "select reason from break_glass") == [("trauma <1>",)]
+
+
+@pytest.mark.parametrize("path", ["/audit.csv", "/audit.csv?action=session"])
+def test_a_file_waits_for_a_fresh_factor_too(browser, person, database, path):
+    browser.enter_as(person("auditor"))
+    change(database, "update user_session set factor_at = now() - interval '6 minutes'")
+    assert browser.get(path).location.startswith("/step-up")
     assert browser.post("/step-up", proof="wrong").status_code == 403
-    assert browser.post("/step-up", proof="correct horse battery").status_code == 303
-    assert browser.post("/break-glass", domain="patient", reason="x", ticket="y", minutes="5").location == "/tasks"
-    assert rows(database, "select count(*) from break_glass") == [(1,)]
+    assert browser.post("/step-up", proof=PASSWORD).status_code == 303
+    assert browser.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("fields", [{"reason": ""}, {"ticket": ""}, {"minutes": "61"}, {"minutes": "0"}, {"minutes": "x"}])
@@ -189,3 +207,51 @@ def test_break_glass_without_its_reasons_is_refused(browser, person, database, f
     asked = {"domain": "patient", "reason": "x", "ticket": "y", "minutes": "15", **fields}
     assert browser.post("/break-glass", **asked).status_code == 422
     assert rows(database, "select count(*) from break_glass") == [(0,)]
+
+
+OWN = "a password of my own"
+
+
+def test_a_password_that_somebody_else_has_seen_opens_nothing_but_its_change(browser, person, database):
+    name = person()
+    change(database, "update principal set password_due = true")
+    browser.sign_in(name)
+    assert browser.get("/tasks").location == "/me"
+    assert browser.client.get("/tasks", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/me"
+    assert "Choose one of your own" in browser.get("/me").text
+    fields = {"present": PASSWORD, "wanted": OWN, "again": OWN}
+    token = re.search(r'name="csrf" value="([^"]+)"', browser.get("/me").text)[1]
+
+    def send(**changes):
+        return browser.client.post("/me/password", data={"csrf": token, **fields, **changes}, headers=HERE).status_code
+
+    assert (send(again="x" * 20), send(wanted="short", again="short"), send(wanted=PASSWORD, again=PASSWORD)) == (422, 422, 422)
+    assert send(present="wrong") == 403
+    assert rows(database, "select failed_logins, password_due from principal") == [(1, True)]
+    assert send() == 303
+    assert browser.get("/tasks").status_code == 200
+    assert browser.sign_in(name).status_code == 401
+    assert browser.sign_in(name, OWN).status_code == 303
+
+
+def test_a_changed_password_ends_the_other_sessions(app, browser, person, database):
+    name = person()
+    other = Browser(app, database)
+    browser.enter_as(name)
+    other.enter_as(name)
+    assert browser.post("/me/password", present=PASSWORD, wanted=OWN, again=OWN).status_code == 303
+    assert (browser.get("/").status_code, other.get("/").status_code) == (200, 303)
+
+
+def test_production_demands_a_second_factor(database, person, tmp_path):
+    settings = {"MDM_HOME": str(tmp_path), "MDM_PROFILE": "test", "MDM_LOG_LEVEL": "CRITICAL"}
+    assert Settings.from_env({**settings, "MDM_PROFILE": "production"}).second_factor is SecondFactor.DEMANDED
+    assert Settings.from_env({**settings, "MDM_PROFILE": "demo"}).second_factor is SecondFactor.OFFERED
+    strict = Browser(add_pages(create_app(database, Settings.from_env({**settings, "MDM_SECOND_FACTOR": "demanded"}))), database)
+    strict.enter_as(person())
+    assert strict.get("/tasks").location == "/me"
+    page = strict.get("/me").text
+    secret, token = (re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("secret", "csrf"))
+    code = pyotp.TOTP(secret).now()
+    assert strict.client.post("/me/factor", data={"csrf": token, "secret": secret, "code": code}, headers=HERE).status_code == 303
+    assert strict.get("/tasks").status_code == 200

@@ -1,0 +1,83 @@
+"""What waits for a second person: it stays where they find it, and they say who they are before they answer."""
+
+import pytest
+
+from mdm.db import execute, fetch
+from tests.ui.conftest import Browser
+from tests.ui.test_task import decide, form
+
+
+@pytest.fixture
+def other(app, database, person):
+    made = Browser(app, database)
+    made.name = person("steward")
+    made.enter_as(made.name)
+    return made
+
+
+@pytest.fixture
+def proposed(steward, review):
+    """A review on which the steward has proposed."""
+    assert decide(steward, review, "same", propose="yes", reason="looks alike", digit="1").status_code == 303
+    return review
+
+
+def waits(database):
+    with database.unit_of_work() as session:
+        return fetch(session, "select waits_for from task where kind = 'review'")[0][0]
+
+
+def test_a_proposal_is_not_buried(steward, other, proposed, database):
+    assert waits(database) == "approval"
+    assert steward.post(f"{proposed}/defer", until="2").status_code == 409
+    assert other.post(f"{proposed}/ask", whom=steward.name, body="sure?").status_code == 409
+    answer = other.post("/tasks/selected", act="defer", until="2", task=proposed.rpartition("/")[2])
+    assert answer.status_code == 303
+    assert waits(database) == "approval"
+    with database.unit_of_work() as session:
+        assert fetch(session, "select note from task_batch_item") == [("proposed",)]
+
+
+def test_taking_back_an_assignment_leaves_the_proposal(steward, other, review, database):
+    batch = other.post("/tasks/selected", act="mine", task=review.rpartition("/")[2]).location.partition("?")[0]
+    assert decide(steward, review, "same", propose="yes", reason="looks alike", digit="1").status_code == 303
+    assert other.post(f"{batch}/undo").status_code == 303
+    assert waits(database) == "approval"
+
+
+def test_the_second_person_says_who_they_are(other, proposed, database):
+    asked = {**form(other, proposed), "verdict": "same", "reason": "alike", "digit": "1"}
+    with database.unit_of_work() as session:
+        execute(session, "update user_session set factor_at = now() - interval '6 minutes'")
+    answer = other.post(f"{proposed}/decision", **asked)
+    assert (answer.status_code, "Show that it is you" in answer.text) == (403, True)
+    assert waits(database) == "approval"
+    assert other.post(f"{proposed}/decision", **asked, step_up_proof="correct horse battery").status_code == 303
+
+
+def test_what_was_shown_is_audited_by_record(steward, other, review, database):
+    task_id = review.rpartition("/")[2]
+    assert steward.post("/tasks/ahead", shown=task_id).status_code == 200
+    assert steward.post("/tasks/ahead", shown=task_id).status_code == 200
+    assert other.post("/tasks/ahead", shown=task_id).status_code == 200
+    with database.unit_of_work() as session:
+        goldens = fetch(session, "select goldens from task where id = %s", (task_id,))[0][0]
+        shown = fetch(session, "select principal, subjects, domain, detail ->> 'task' from audit where action = 'task:shown'")
+    assert shown[0][1:] == (goldens, "patient", task_id)
+    assert {row[0] for row in shown} == {steward.name}
+
+
+def test_a_view_for_all_is_shared_by_who_decides_and_tidied_by_administrators(steward, app, database, person):
+    def enter(role):
+        made = Browser(app, database)
+        made.enter_as(person(role))
+        return made
+
+    admin = enter("admin")
+    assert admin.post("/tasks/views", name="mine", shared="yes").status_code == 403
+    assert "for all" not in admin.get("/tasks").text
+    assert admin.post("/tasks/views", name="mine").status_code == 303
+    assert steward.post("/tasks/views", name="ours", shared="yes", kind="review").status_code == 303
+    with database.unit_of_work() as session:
+        view = fetch(session, "select id from saved_view where name = 'ours'")[0][0]
+    assert admin.post(f"/tasks/views/{view}/delete").status_code == 303
