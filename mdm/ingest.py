@@ -28,7 +28,7 @@ from mdm.overlay import quarantine_overlays, supersede
 from mdm.policy import check
 from mdm.records import Incoming, Stored, as_delivered, read_columns, read_stored, write_edges, write_records
 from mdm.resolve import Change, Move, Settled, settle
-from mdm.standardise import Delivery, Note, Standard, standardise
+from mdm.standardise import Delivery, Note, Standard, local_key, standardise
 from mdm.systems import registry
 
 CHUNK_MAX = 40
@@ -314,10 +314,11 @@ def _held(incoming: Incoming, task_id: UUID) -> Result:
 def deactivate(database: Database, entity: EntityType, actor: Actor, system: str, key: str, request_id: str) -> Result:
     """A source says that the record is gone: it turns inactive and keeps answering. Nothing is ever erased."""
     check(actor, Verb.SUBMIT, entity.name, system)
+    known = local_key(key)
 
     def work(session: Session) -> Result:
-        lock_source(session, entity, system, key)
-        current = as_delivered(session, entity, system, key)
+        lock_source(session, entity, system, known)
+        current = as_delivered(session, entity, system, known)
         standard = standardise(entity, replace(current, status="inactive"), registry(session))
         keys = record_keys(entity, active_scorer(session, entity).model, standard.columns)
         return deliver(session, entity, actor, [Ready(0, standard, keys)], request_id).results[0]
