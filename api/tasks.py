@@ -14,7 +14,7 @@ from api.identity import UndoneSchema, take_back
 from api.preconditions import etag, if_match, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
-from mdm import audit, policy, tasks, tiers, workbench
+from mdm import audit, policy, tasks, tiers, verdicts, workbench
 from mdm.access import Verb
 from mdm.errors import Conflict, NotFound, UnknownDomain
 from mdm.misswork import KIND
@@ -135,6 +135,7 @@ def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
         task = _read(session, wanted)
         policy.check(actor(), Verb.DECIDE, task.domain)
         entity = concord().entities[task.domain]
+        verdicts.check_not_proposed(session, verdicts.locked(session, entity, wanted).id)
         tiers.check_alone(session, entity, task, ruling.candidate)
         return tasks.decide(session, entity, wanted, actor(), ruling, request_id())
 

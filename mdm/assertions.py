@@ -55,8 +55,9 @@ def settle_miss(session: Session, entity: EntityType, said: Said, act: Act) -> U
 def _map(session: Session, entity: EntityType, said: Said, act: Act) -> UUID:
     golden_id = checked_candidate(session, entity, said.candidate)
     miss = _open_miss(session, said.miss_id)
-    members = members_of(session, [golden_id])[golden_id]
-    oldest = min(member.id for member in members)  # ids sort by time
+    oldest = min((member.id for member in members_of(session, [golden_id]).get(golden_id, ())), default=None)  # ids sort by time
+    if oldest is None:
+        raise Conflict("this golden record has no source records any more: the load that brought them was taken back")
     saying = Saying("map", [oldest], (), detail={"miss": str(said.miss_id), "golden_id": str(golden_id)})
     write_down(session, entity, saying, act, Settled())
     execute(
@@ -122,9 +123,11 @@ def _withdraw(session: Session, entity: EntityType, decision_id: UUID) -> list[H
     )
     if not closed:
         raise Conflict("this decision was taken back already")
-    return _derive(session, entity, rows[0][0])
+    return _derive(session, entity, rows[0][0]) if rows else []  # of a withdrawn record nothing follows
 
 
 def _reconsider(session: Session, miss_id: UUID) -> None:
-    if not execute(session, "update miss set status = 'open' where id = %s and status in ('ignored', 'rejected')", (miss_id,)):
+    rows = fetch(session, "select status from miss where id = %s for update", (miss_id,))
+    if rows and rows[0][0] not in STATUS.values():
         raise Conflict("this decision was taken back already")
+    execute(session, "update miss set status = 'open' where id = %s", (miss_id,))

@@ -7,6 +7,8 @@ import atexit
 import threading
 from abc import ABC, abstractmethod
 
+import structlog
+
 WRITE_SECONDS = 1.0
 
 
@@ -37,4 +39,7 @@ class Batched(ABC):
         while True:
             self._full.wait(WRITE_SECONDS)
             self._full.clear()
-            self.write()
+            try:
+                self.write()
+            except Exception as error:  # noqa: BLE001  (without this thread nothing would be counted any more)
+                structlog.get_logger("concord").error("counts_not_written", error=type(error).__name__)

@@ -36,14 +36,23 @@ class Content:
 
 def lock_sources(session: Session, entity: EntityType, standards: Sequence[Standard]) -> None:
     """Lock the source keys of deliveries and the keys that they name, domain by domain: nobody delivers one of these beside us."""
-    wanted = {entity.name: {text_key(f"{s.delivery.system}|{s.delivery.key}") for s in standards}}
+    wanted = {entity.name: {_place_key(s.delivery.system, s.delivery.key) for s in standards}}
     for standard in standards:
         for said in standard.relationships or ():
             rule = entity.relationship(said.type)
             if rule is not None and said.value is not None:
-                wanted.setdefault(rule.target, set()).add(text_key(f"{said.system}|{said.value}"))
+                wanted.setdefault(rule.target, set()).add(_place_key(said.system, said.value))
     for domain, keys in sorted(wanted.items()):
         lock(session, f"source:{domain}", keys)
+
+
+def lock_source(session: Session, entity: EntityType, system: str, key: str) -> None:
+    """The same for one record, before what it says now is read: a delivery of it comes before us or after us, whole."""
+    lock(session, f"source:{entity.name}", {_place_key(system, key)})
+
+
+def _place_key(system: str | None, key: str) -> int:
+    return text_key(f"{system}|{key}")
 
 
 def write_claims(session: Session, entity: EntityType, applied: Sequence[Incoming]) -> frozenset[UUID]:

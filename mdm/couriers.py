@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
+import structlog
 from sqlalchemy.orm import Session
 
 from mdm import jobs
@@ -22,6 +23,7 @@ from mdm.sequencer import ROUND_MAX, number_events
 ROUND_SECONDS = 0.25
 COURIERS = 8
 REST_SECONDS = 11.0  # an answer takes ten at most
+_log = structlog.get_logger("concord.worker")
 
 
 class Couriers:
@@ -57,8 +59,12 @@ class Couriers:
     def _carry(self) -> None:
         while True:
             job_id = self._waiting.get()
-            self._hand().take(job_id)
-            self._under_way.discard(job_id)
+            try:
+                self._hand().take(job_id)
+            except Exception as error:  # noqa: BLE001  (a thread that ended would take its endpoints with it; the next round tries again)
+                _log.error("courier stumbled", job=str(job_id), error=type(error).__name__)
+            finally:
+                self._under_way.discard(job_id)
 
 
 def prepare(database: Database, kafka_url: str | None) -> list[UUID]:

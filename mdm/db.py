@@ -22,6 +22,7 @@ from psycopg import sql
 from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from mdm.errors import Busy, ServiceError, TooBroad, Unavailable
@@ -93,8 +94,8 @@ class Database:
             try:
                 with self.unit_of_work() as session:
                     return work(session)
-            except Busy:
-                if attempt + 1 == _ATTEMPTS:
+            except Busy as error:
+                if attempt + 1 == _ATTEMPTS or isinstance(error, Crowded):  # who waited for a connection has waited enough
                     raise
                 time.sleep(random.uniform(0.005, 0.03) * 2**attempt)
         raise Busy
@@ -152,8 +153,8 @@ def translated() -> Iterator[None]:
         raise
     except psycopg.Error as error:
         raise _translate(error) from None
-    except TimeoutError as error:
-        raise Busy from error
+    except PoolTimeout:
+        raise Crowded from None
 
 
 def _translate(error: psycopg.Error) -> Exception:
@@ -165,6 +166,10 @@ def _translate(error: psycopg.Error) -> Exception:
     if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
         return Unavailable()
     return DatabaseError(f"SQLSTATE {state} {error.diag.constraint_name or ''}".strip())
+
+
+class Crowded(Busy):
+    """Every connection of this process is in use; try again in a moment."""
 
 
 class DatabaseError(Exception):

@@ -15,7 +15,7 @@ from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.jsonio import dumps
 from mdm.question import SURVIVORS_THEN
-from mdm.standardise import Note
+from mdm.standardise import Note, local_key
 from mdm.survive import Contribution, survive
 from mdm.systems import SystemRegistry, registry
 
@@ -257,7 +257,7 @@ def _source_view(row: Row) -> SourceView:
 
 
 def source(session: Session, entity: EntityType, system: str, key: str) -> SourceView:
-    rows = fetch(session, _SOURCE + " where r.domain = %s and r.system = %s and r.key = %s", (entity.name, system, key))
+    rows = fetch(session, _SOURCE + " where r.domain = %s and r.system = %s and r.key = %s", (entity.name, system, local_key(key)))
     if not rows:
         raise NotFound("this system has no such record")
     return _source_view(rows[0])

@@ -16,7 +16,7 @@ from mdm.db import Row, array, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.golden import GoldenView, Held, locate, read
-from mdm.standardise import Note
+from mdm.standardise import Note, local_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def lanes(session: Session, entity: EntityType, golden_id: UUID) -> list[Lane]:
 def lane(session: Session, entity: EntityType, system: str, key: str) -> Lane:
     """One source record with every golden record that it was part of. Raises NotFound."""
     wanted = " where r.domain = %s and r.system = %s and r.key = %s order by l.id"
-    found = _lanes(session, fetch(session, _STAYS + wanted, (entity.name, system, key)))
+    found = _lanes(session, fetch(session, _STAYS + wanted, (entity.name, system, local_key(key))))
     if not found:
         raise NotFound("this system has no such record")
     return found[0]

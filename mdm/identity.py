@@ -204,6 +204,8 @@ def taken_together(
     for number, golden in enumerate(goldens):
         _check_usable(known.get(golden), if_match if number == 0 else None, living=living)
     members = members_of(session, goldens)
+    if not members.keys() >= set(goldens):
+        raise Conflict("a golden record has no source records any more: the load that brought them was taken back")
     if sum(map(len, members.values())) > RECORDS_MAX:
         raise Conflict(f"these golden records have more than {RECORDS_MAX} source records; part them in steps")
     return {golden: members[golden] for golden in goldens}

@@ -14,7 +14,7 @@ from matching.score import Evidence, Score, Scorer
 from mdm import audit
 from mdm.access import Actor, Verb
 from mdm.candidates import Blocks, holders_max, read_blocks
-from mdm.claims import lock_sources, write_claims
+from mdm.claims import lock_source, lock_sources, write_claims
 from mdm.db import LOCKS_MAX, Database, lock
 from mdm.decide import Outcome
 from mdm.entity import EntityType
@@ -24,11 +24,11 @@ from mdm.guard import Demoted, demote_overshared, record_keys
 from mdm.ids import new_record_id
 from mdm.loops import refuse
 from mdm.models import scorer as active_scorer
-from mdm.overlay import quarantine_overlays
+from mdm.overlay import quarantine_overlays, supersede
 from mdm.policy import check
 from mdm.records import Incoming, Stored, as_delivered, read_columns, read_stored, write_edges, write_records
 from mdm.resolve import Change, Move, Settled, settle
-from mdm.standardise import Delivery, Note, Standard, standardise
+from mdm.standardise import Delivery, Note, Standard, local_key, standardise
 from mdm.systems import registry
 
 CHUNK_MAX = 40
@@ -216,6 +216,9 @@ def store_and_settle(session: Session, entity: EntityType, model: Scorer, writin
     probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]
     scored = _score(session, model, blocks, probes)
     write_records(session, entity, applied, versioned=writing.versioned)
+    waiting = [i.record_id for i in applied if i.stored is not None and i.stored.has_waiting]
+    if waiting and not writing.versioned:
+        supersede(session, entity, waiting)
     claims = write_claims(session, entity, applied)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     beside = write_edges(session, model, scored.pairs, updated)
@@ -311,9 +314,11 @@ def _held(incoming: Incoming, task_id: UUID) -> Result:
 def deactivate(database: Database, entity: EntityType, actor: Actor, system: str, key: str, request_id: str) -> Result:
     """A source says that the record is gone: it turns inactive and keeps answering. Nothing is ever erased."""
     check(actor, Verb.SUBMIT, entity.name, system)
+    known = local_key(key)
 
     def work(session: Session) -> Result:
-        current = as_delivered(session, entity, system, key)
+        lock_source(session, entity, system, known)
+        current = as_delivered(session, entity, system, known)
         standard = standardise(entity, replace(current, status="inactive"), registry(session))
         keys = record_keys(entity, active_scorer(session, entity).model, standard.columns)
         return deliver(session, entity, actor, [Ready(0, standard, keys)], request_id).results[0]

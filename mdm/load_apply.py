@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from mdm.access import Actor, Role
 from mdm.bulk_store import store
+from mdm.candidates import read_blocks
 from mdm.chunks import Tally, do_chunks, plan_once
 from mdm.db import array, execute, fetch, savepoint
 from mdm.entities import ENTITY_TYPES
@@ -24,11 +25,11 @@ from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
 from mdm.load_findings import write_counts
 from mdm.load_rows import Row, read_groups
-from mdm.rematch import settle_pairs
+from mdm.rematch import PIECE_RECORDS, Pair, settle_pairs
 from mdm.running import Run
 
 OUTCOMES_ROWS = 5_000
-_NEWCOMERS = 20  # records settled in one transaction
+_NEWCOMERS = 20  # records whose neighbours are read in one transaction
 _BECAME = {"quarantined": "review", "inactive": "updated"}
 
 
@@ -233,30 +234,58 @@ def _settle_newcomers(run: Run, work: Work) -> None:
     since = run.effect(lambda session: fetch(session, "select created_at from load_plan where id = %s", (work.plan_id,))[0][0])
     asked = {"domain": work.entity.name, "since": since, "plan": work.plan_id}
     found = run.effect(lambda session: [row[0] for row in fetch(session, _NEWCOMERS_LIKE_ROWS, asked)])
+    near: dict[UUID, list[UUID]] = {}
     for start in range(0, len(found), _NEWCOMERS):
-        run.effect(partial(_settle, work=work, records=found[start : start + _NEWCOMERS]))
+        for row, newcomer in run.effect(partial(_near, work=work, records=found[start : start + _NEWCOMERS])):
+            near.setdefault(row, []).append(newcomer)
+    for pairs, settled in _pieces(near):
+        run.effect(partial(_settle, work=work, pairs=pairs, settled=settled))
 
 
 _NEWCOMERS_LIKE_ROWS: LiteralString = (
     "select r.id from source_record r where r.domain = %(domain)s and r.updated_at >= %(since)s and r.status = 'active'"
     " and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id) order by r.id"
 )
-_PAIRS: LiteralString = (
-    "select distinct least(r.id, m.record_id), greatest(r.id, m.record_id) from source_record r cross join unnest(r.keys) k"
-    " join match_key m on m.key = k and m.record_id <> r.id join load_row x on x.record_id = m.record_id and x.plan_id = %(plan)s"
-    " where r.id = any(%(records)s) and x.way = 'bulk' limit 200"
-)
 
 
-def _settle(session: Session, work: Work, records: Sequence[UUID]) -> None:
-    pairs = [(row[0], row[1]) for row in fetch(session, _PAIRS, {"plan": work.plan_id, "records": list(records)})]
-    if not pairs:
-        return
+def _near(session: Session, work: Work, records: Sequence[UUID]) -> list[Pair]:
+    """Rows stored in bulk, each with a newcomer to which it may belong: the candidates that the newcomer would have had."""
+    keys: dict[UUID, Sequence[int]] = dict(fetch(session, "select id, keys from source_record where id = any(%s)", (array(records),)))
+    blocks = read_blocks(session, {key for held in keys.values() for key in held})
+    found = [(row, newcomer) for newcomer, held in keys.items() for row in blocks.candidates(held)[0]]
+    mine = fetch(
+        session,
+        "select record_id from load_row where plan_id = %s and record_id = any(%s) and way = 'bulk'",
+        (work.plan_id, array({row for row, _ in found})),
+    )
+    bulk = {row[0] for row in mine}
+    return [pair for pair in found if pair[0] in bulk]
+
+
+def _pieces(near: Mapping[UUID, Sequence[UUID]]) -> Iterator[tuple[list[Pair], list[UUID]]]:
+    """Pairs of as many records as one transaction may lock, and the rows that are settled with them: those with no pair left."""
+    pairs: list[Pair] = []
+    settled: list[UUID] = []
+    records: set[UUID] = set()
+    for row, newcomers in sorted(near.items()):
+        for newcomer in newcomers:
+            if pairs and len(records | {row, newcomer}) > PIECE_RECORDS:
+                yield pairs, settled
+                pairs, settled, records = [], [], set()
+            pairs.append((min(row, newcomer), max(row, newcomer)))
+            records |= {row, newcomer}
+        settled.append(row)
+    if pairs:
+        yield pairs, settled
+
+
+def _settle(session: Session, work: Work, pairs: Sequence[Pair], settled: Sequence[UUID]) -> None:
+    """Begun again after a crash, only rows that are not marked here are looked at; their outcome is read anew."""
     settle_pairs(session, work.entity, pairs)
     execute(
         session,
         "update load_row set way = 'online' where plan_id = %s and record_id = any(%s)",
-        (work.plan_id, sorted({record for pair in pairs for record in pair})),
+        (work.plan_id, array(settled)),
     )
 
 

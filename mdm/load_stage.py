@@ -116,7 +116,7 @@ def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> I
     bad: list[_Read] = [(row.number, row.cells, row.reject) for row in batch.rejected]
     for no, cells, row in sorted([*made, *bad], key=lambda each: each[0]):
         if isinstance(row, Delivery):
-            first = seen.setdefault(row.key.strip(), no)
+            first = seen.setdefault(row.key, no)
             if first != no:
                 fix = f"row {first} has the same key: keep one of the two"
                 yield no, cells, RowReject((RowProblem("duplicate_key", "", fix),))

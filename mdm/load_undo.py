@@ -21,6 +21,7 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
+from mdm.overlay import supersede
 from mdm.running import Run
 from mdm.updates import apply_version
 from mdm.withdraw import withdraw
@@ -61,7 +62,9 @@ _CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'r
 _REASONS: LiteralString = (
     "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
     " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
-    " then 'decided' when r.version is distinct from x.wrote then 'delivered again' end"
+    " then 'decided' when r.version is distinct from x.wrote or (x.is_new or x.became <> 'review') and exists (select 1"
+    " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'quarantined')"
+    " then 'delivered again' end"
     " from load_row x join load_plan p on p.id = x.plan_id"
     " left join source_record r on r.id = x.record_id where x.plan_id = %(plan)s and x.record_id = any(%(records)s)"
 )
@@ -179,12 +182,7 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
 def _revert(session: Session, entity: EntityType, record: UUID, before: int | None, *, was_held: bool) -> None:
     """The former version once more; of an update that was held back, only the question goes."""
     if was_held:
-        execute(session, "update source_record_version set state = 'rejected' where record_id = %s and state = 'quarantined'", (record,))
-        execute(
-            session,
-            "update task set status = 'obsolete', closed_at = now(), version = version + 1 where dedupe_key = %s and status = 'open'",
-            (f"overlay:{entity.name}:{record}",),
-        )
+        supersede(session, entity, [record])
         return
     rows = fetch(
         session,

@@ -20,7 +20,7 @@ from mdm.entity import EntityType
 from mdm.load_steps import Step, cell_of
 from mdm.load_table import Cells, RowProblem, RowReject
 from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, STATUS, STATUSES, VALID_FROM, VALID_TO, Mapping, end_of, required
-from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX, Delivery, Raw
+from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX, Delivery, Raw, local_key
 from mdm.statements import RELATIONSHIPS_MAX, Assertion
 from mdm.values.date import DATE
 from mdm.values.kind import clean_text
@@ -123,7 +123,7 @@ class Converter:
 
     def deliver(self, cells: Cells) -> Delivery | RowReject:
         """The delivery of one repaired row."""
-        key = cells[self._key] or ""
+        key = _key(cells[self._key] or "")
         attributes: dict[str, Raw] = {name: cell for name, place in self._ones if (cell := cells[place])}
         # Nearly every row passes this look at it as a whole; the others are asked field by field.
         suspicious = not key.strip() or len(key) > KEY_LENGTH_MAX or max(map(len, attributes.values()), default=0) > self._shortest
@@ -263,6 +263,11 @@ def _values(cell: str | None, separator: str) -> list[str]:
     if not cell or cell.isspace():
         return []
     return [part for each in cell.split(separator) if (part := each.strip())] if separator else [cell]
+
+
+def _key(cell: str) -> str:
+    """In normal form, as what is stored; one that cannot be stored is left to be refused."""
+    return cell if "\x00" in cell else local_key(cell)
 
 
 def _text(raw: Raw) -> str:

@@ -234,7 +234,10 @@ def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> 
 
 
 def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", request_id: str) -> LoadView:
-    """Apply a plan, or agree to it as the second person. Raises PlanStale, or Conflict for a plan that cannot be applied."""
+    """Apply a plan, or agree to it as the second person.
+
+    Raises PlanStale, Conflict for a plan that cannot be applied, or Invalid for a wave by something that the domain has not.
+    """
     load_id = of_plan(session, plan_id)
     view = get(session, actor, load_id, lock=True)
     if view.plan_id != plan_id:
@@ -245,6 +248,8 @@ def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", re
         raise Conflict(f"same as load {view.same_as}: nothing to do")
     if view.status not in {"planned", "applying"}:
         raise Conflict(f"this load is {view.status}")
+    if how.wave is not None:
+        check_wave(ENTITY_TYPES[view.domain], how.wave)
     check_rails(view, how.despite)
     if view.status == "planned":
         check_fresh(session, view)

@@ -253,7 +253,10 @@ def close_tickets(session: Session, misses: Sequence[UUID], status: str) -> dict
 
 
 def reopen(session: Session, miss_id: UUID) -> None:
-    """A decision about the miss was taken back: it is a question again, and on the work list."""
-    row = fetch(session, "select id, domain, system, value, kind, target, count, 'open' from miss where id = %s for update", (miss_id,))[0]
-    if not _holders(session, [miss_id]):
-        _open(session, [_written(row, {})])
+    """A decision about the miss was taken back: it is a question again, and on the work list.
+
+    One that nobody has asked for so long that it was let go (`mdm.retention`) is made anew by whoever asks it again.
+    """
+    rows = fetch(session, "select id, domain, system, value, kind, target, count, 'open' from miss where id = %s for update", (miss_id,))
+    if rows and not _holders(session, [miss_id]):
+        _open(session, [_written(rows[0], {})])

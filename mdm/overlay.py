@@ -1,15 +1,18 @@
 """The overlay guard: an update that turns a record into somebody else is held back until a person looks.
 
 Two people under one record number is the worst thing a registry can do. The current version stays; the incoming one waits in quarantine.
+Only the newest delivery can still become true: whatever comes after one that waits takes its place. What a person rejected is not asked
+again when the source, having said nothing else since, says it again.
 """
 
 from collections.abc import Sequence
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from matching.score import Score, Scorer
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch
 from mdm.entity import EntityType
 from mdm.ids import new_id
 from mdm.jsonio import dumps
@@ -47,19 +50,50 @@ def disagreement(session: Session, entity: EntityType, scorer: Scorer, incoming:
 
 
 def _hold(session: Session, entity: EntityType, incoming: Incoming, score: Score) -> UUID:
-    waiting = fetch(
-        session,
-        "select 1 from source_record_version where record_id = %s and state = 'quarantined' and hash = %s",
-        (incoming.record_id, incoming.standard.hash),
-    )
-    if not waiting:
-        # Only the newest delivery can still become true; an older one that waits has been superseded by its own source.
-        execute(
-            session,
-            "update source_record_version set state = 'rejected' where record_id = %s and state = 'quarantined'",
-            (incoming.record_id,),
-        )
+    """Keep it as a version that waits, unless it waits already or was rejected before; its task."""
+    known = fetch(session, _KNOWN, {"record": incoming.record_id, "hash": incoming.standard.hash})
+    rejected = next((task for state, task in known if state == "rejected"), None)
+    if rejected is not None and not any(state == "quarantined" for state, _ in known):
+        supersede(session, entity, [incoming.record_id])
+        return UUID(rejected)
+    if not known:
+        _reject_waiting(session, [incoming.record_id])
         quarantine(session, incoming)
+    return _ask(session, entity, incoming, score)
+
+
+# Versions that say what is delivered: one that waits, or one that a standing decision rejected after all that is true now.
+_KNOWN: LiteralString = (
+    "select v.state, d.detail ->> 'task' from source_record_version v left join decision d on d.records @> array[v.record_id]"
+    " and d.kind = 'reject' and (d.detail ->> 'version')::int = v.version and not exists (select 1 from decision u where u.revokes = d.id)"
+    " where v.record_id = %(record)s and v.hash = %(hash)s and (v.state = 'quarantined' or v.state = 'rejected' and d.id is not null"
+    " and v.version > (select r.version from source_record r where r.id = v.record_id))"
+)
+
+
+def supersede(session: Session, entity: EntityType, records: Sequence[UUID]) -> None:
+    """Versions of these records that wait never become true, and nobody need decide them: something newer was delivered."""
+    _reject_waiting(session, records)
+    execute(
+        session,
+        "update task set status = 'obsolete', closed_at = now(), version = version + 1 where dedupe_key = any(%s) and status = 'open'",
+        ([_task_key(entity, record) for record in records],),
+    )
+
+
+def _reject_waiting(session: Session, records: Sequence[UUID]) -> None:
+    execute(
+        session,
+        "update source_record_version set state = 'rejected' where record_id = any(%s) and state = 'quarantined'",
+        (array(records),),
+    )
+
+
+def _task_key(entity: EntityType, record: UUID) -> str:
+    return f"overlay:{entity.name}:{record}"
+
+
+def _ask(session: Session, entity: EntityType, incoming: Incoming, score: Score) -> UUID:
     golden_id = incoming.stored.golden_id if incoming.stored else None
     rows = fetch(
         session,
@@ -71,7 +105,7 @@ def _hold(session: Session, entity: EntityType, incoming: Incoming, score: Score
         {
             "id": new_id(),
             "domain": entity.name,
-            "key": f"overlay:{entity.name}:{incoming.record_id}",
+            "key": _task_key(entity, incoming.record_id),
             "goldens": [golden_id],
             "records": [incoming.record_id],
             "record": incoming.record_id,

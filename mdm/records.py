@@ -21,7 +21,10 @@ from mdm.statements import Assertion, read_assertions
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The current state of a source record, as far as a delivery needs it. Without a golden record: the load that brought it was undone."""
+    """The current state of a source record, as far as a delivery needs it. Without a golden record: the load that brought it was undone.
+
+    `has_waiting`: a later version is held back until a person decides (`mdm.overlay`).
+    """
 
     id: UUID
     hash: str
@@ -29,6 +32,7 @@ class Stored:
     columns: Columns
     golden_id: UUID | None
     relationships: tuple[Assertion, ...] | None = None
+    has_waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class Incoming:
 
     @property
     def is_change(self) -> bool:
-        return self.stored is None or self.stored.hash != self.standard.hash
+        """A source that says again what stood before takes back what it said meanwhile."""
+        return self.stored is None or self.stored.hash != self.standard.hash or self.stored.has_waiting
 
     def as_member(self) -> Member:
         """What `read_members` would read, once this is written."""
@@ -67,13 +72,14 @@ def read_stored(session: Session, entity: EntityType, standards: Sequence[Standa
     rows = fetch(
         session,
         # Key by key, whatever the planner believes of the tables: it would walk all records to find a few.
-        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id, r.clean -> 'relationships'"
+        "select r.system, r.key, r.id, r.hash, r.keys, r.columns, l.golden_id, r.clean -> 'relationships', exists (select 1"
+        " from task t where t.dedupe_key = 'overlay:' || r.domain || ':' || r.id and t.status = 'open')"
         " from unnest(%s::text[], %s::text[]) w(system, key) cross join lateral (select * from source_record s"
         " where s.domain = %s and s.system = w.system and s.key = w.key offset 0) r left join lateral (select golden_id from link"
         " where record_id = r.id and recorded_to is null offset 0) l on true",
         ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
     )
-    return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7])) for row in rows}
+    return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7]), row[8]) for row in rows}
 
 
 def read_columns(session: Session, records: Iterable[UUID]) -> dict[UUID, Columns]:

@@ -80,7 +80,10 @@ class Registry(Protocol):
 
 
 def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, complete: bool = True) -> Standard:
-    """Check and clean one delivery; a mere question need not be `complete`. Raises InvalidRecord (all problems at once), UnknownSystem."""
+    """Check and clean one delivery; a mere question need not be `complete`. Raises InvalidRecord (all problems at once), UnknownSystem.
+
+    Its key takes its normal form: a fixed-width file and an interface that name one record differ in blanks.
+    """
     if not registry.is_source(delivery.system):
         raise UnknownSystem(problems=(FieldProblem("unknown_system", "/system", "register the system first"),))
     problems = [*_shape_problems(entity, delivery), *_identifier_problems(delivery, registry)]
@@ -90,6 +93,9 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
         problems += _missing(entity, delivery)
     if problems:
         raise InvalidRecord(problems=tuple(problems))
+    key = local_key(delivery.key)
+    if key != delivery.key:
+        delivery = replace(delivery, key=key)
     notes: list[Note] = []
     attributes = _attributes(entity, delivery, notes)
     readings = _identifiers(delivery, registry, notes)
@@ -109,7 +115,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
 def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
     declared = {a.name: a for a in entity.attributes}
     problems = []
-    if not delivery.key.strip() or len(delivery.key) > KEY_LENGTH_MAX or not _storable(delivery.key):
+    if not local_key(delivery.key) or len(delivery.key) > KEY_LENGTH_MAX or not _storable(delivery.key):
         problems.append(FieldProblem("invalid_key", "/key", f"a key has 1 to {KEY_LENGTH_MAX} printable characters"))
     if delivery.valid_from and delivery.valid_to and delivery.valid_to < delivery.valid_from:
         problems.append(FieldProblem("invalid_period", "/valid_to", "valid_to lies before valid_from"))
@@ -230,7 +236,7 @@ def _columns(
     mentioned = [
         f"{code}:{r.value}" for code, readings in identifiers.items() if registry.is_source(code) for r in readings if r.is_evidence
     ]
-    columns["keys"] = tuple(sorted({f"{delivery.system}:{local_key(delivery.key)}", *mentioned}))
+    columns["keys"] = tuple(sorted({f"{delivery.system}:{delivery.key}", *mentioned}))
     if entity.derived is None:
         return columns
     return {name: value for name, value in {**columns, **entity.derived(columns)}.items() if value}

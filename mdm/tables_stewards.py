@@ -60,7 +60,10 @@ class TaskComment(Base):
 
 
 class Proposal(Base):
-    """A decision that a second person must agree with; what was proposed is told only to who has decided."""
+    """A decision that a second person must agree with; what was proposed is told only to who has decided.
+
+    It is about the task as it was: a trigger withdraws it when the task's version or status changes, and the task is in the list again.
+    """
 
     __tablename__ = "proposal"
     id: Mapped[UUID] = mapped_column(primary_key=True)

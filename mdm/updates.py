@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.candidates import holders_max, read_blocks
+from mdm.claims import lock_source
 from mdm.db import Row, fetch, lock
 from mdm.decisions import DecisionView
 from mdm.entity import EntityType
@@ -31,12 +32,14 @@ _FROM_VERSION = "v.raw, v.status, v.valid_from, v.valid_to"
 def rule(session: Session, entity: EntityType, record_id: UUID, version: int, verdict: str, act: Act) -> UUID:
     """Accept: the record really is this now. Reject: the delivery was wrong and never becomes current. The decision's id.
 
-    Raises Stale when a newer delivery has taken the place of this one.
+    Raises Stale when a newer delivery has taken the place of this one, applied or held back.
     """
+    _lock_record(session, entity, record_id)
     rows = fetch(
         session,
         "update source_record_version v set state = %s, recorded_at = clock_timestamp() from source_record r where v.record_id = %s"
         " and v.version = %s and v.state = 'quarantined' and r.id = v.record_id"
+        " and v.version = (select max(n.version) from source_record_version n where n.record_id = v.record_id)"
         " returning r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to",
         ("applied" if verdict == ACCEPT else "rejected", record_id, version),
     )
@@ -49,9 +52,15 @@ def rule(session: Session, entity: EntityType, record_id: UUID, version: int, ve
     return saying.id
 
 
+def _lock_record(session: Session, entity: EntityType, record_id: UUID) -> None:
+    system, key = fetch(session, "select system, key from source_record where id = %s", (record_id,))[0]
+    lock_source(session, entity, system, key)
+
+
 def take_back(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> UUID:
     """The update waits for a person again. Raises Conflict when a newer delivery has decided the matter since."""
     [record_id], version = decision.records, decision.detail["version"]
+    _lock_record(session, entity, record_id)
     rows = fetch(
         session,
         "select r.system, r.key, r.version, (select max(v.version) from source_record_version v where v.record_id = r.id)"
@@ -65,9 +74,9 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
     if decision.kind == ACCEPT:
         former = _version(session, record_id, "v.state = 'applied' and v.version < %s", version)
         apply_version(session, entity, (system, key, *former), versioned=False)
-    _hold(session, entity, (system, key, *waiting))
     saying = Saying("undo", [record_id], (), revokes=decision.id)
-    write_down(session, entity, saying, act, Settled())
+    write_down(session, entity, saying, act, Settled())  # before it is held again: what stands rejected is not asked anew
+    _hold(session, entity, (system, key, *waiting))
     return saying.id
 
 

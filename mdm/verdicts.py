@@ -114,6 +114,12 @@ def _proposal(session: Session, task_id: UUID) -> Proposed | None:
     return Proposed(rows[0][0], rows[0][1], **rows[0][2]) if rows else None
 
 
+def check_not_proposed(session: Session, task_id: UUID) -> None:
+    """Raise SecondPerson while a proposal waits: it is answered on its page, by somebody who does not know what it says."""
+    if proposer(session, task_id) is not None:
+        raise tiers.SecondPerson
+
+
 def proposer(session: Session, task_id: UUID) -> str | None:
     """Who proposed a decision that waits; what they proposed is nobody's before their own."""
     rows = fetch(session, "select proposer from proposal where task_id = %s and status = 'open'", (task_id,))
@@ -164,7 +170,7 @@ def _compared(session: Session, task: TaskView, actor: Actor, form: Form, propos
     execute(session, "update task set waits_for = null, waits_until = null where id = %s", (task.id,))
     if not agreed:
         words = f"{proposed.proposer} said {proposed.verdict}, {actor.name} said {mine[0]}. {proposed.reason}".strip()
-        desk.comment(session, actor, task.id, words)
+        desk.comment(session, actor, task.id, words[: desk.BODY_MAX])
     told = {"verdict": mine[0], "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
     return {"outcome": "agreed" if agreed else "disagreed", **told}
 

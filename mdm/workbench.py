@@ -27,12 +27,17 @@ _PREFIX = 2
 
 
 def shown(session: Session, entity: EntityType, reader: Reader, task: TaskView) -> TaskView:
-    """The task with the miss as it is now and, while it is open, its five best candidates, as this reader may see them."""
+    """The task with the miss as it is now and, while it is open, its five best candidates, as this reader may see them.
+
+    Of a miss that was let go (`mdm.retention`) the task says what it said itself.
+    """
     rows = fetch(
         session,
         "select domain, system, value, kind, target, count, status, first_seen, last_seen, clients, targets from miss where id = %s",
         (UUID(task.detail["miss"]),),
     )
+    if not rows:
+        return replace(task, detail={"value": "", **task.detail, "count": 0, "status": "gone", "clients": [], "targets": []})
     miss, (count, status, first_seen, last_seen, clients, targets) = Miss(*rows[0][:5]), rows[0][5:]
     systems = registry(session)
     value_type = systems.value_type(miss.system)

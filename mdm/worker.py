@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from mdm import jobs, searches
 from mdm.batches import TASK_BATCH, run_batch
 from mdm.canary import send_canaries
-from mdm.couriers import ROUND_SECONDS, Couriers, prepare
+from mdm.couriers import COURIERS, ROUND_SECONDS, Couriers, prepare
 from mdm.db import Database, DatabaseError
 from mdm.doorbell import TASK, celery_app, is_answering, send
 from mdm.errors import ConcordError
@@ -46,6 +46,7 @@ SEAL_SECONDS = 5.0
 POLL_SECONDS = 1.0
 STOP_SECONDS = 25.0  # a job that finds no end of a chunk by then is left to its lease
 BULK_KILOBYTES = 6_000_000
+_THREADS = COURIERS + 5  # that may want a connection at once: sweeper, sealer, take-over, round of the couriers, and the hand's own
 Ring = Callable[[UUID, str], object]
 _log = structlog.get_logger("concord.worker")
 
@@ -106,7 +107,7 @@ class Hands:
 
     def another(self, queues: Sequence[str]) -> Hand:
         name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-        return Hand(Database(self._place.database_url), name, self._is_stopping, self._handlers, queues)
+        return Hand(Database(self._place.database_url, pool_size=_THREADS), name, self._is_stopping, self._handlers, queues)
 
 
 def _handlers(place: Place) -> Mapping[str, Handler]:
@@ -174,9 +175,9 @@ def work_without_broker(place: Place, stop: threading.Event) -> None:
     """Look into the table every second until told to stop, with as many hands as wanted; of several, one never takes up bulk work."""
     hands = Hands(place, stop.is_set)
     couriers = Couriers(hands.here, place.outlet.kafka_url)
-    _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, _no_bell), stop)
-    _every(SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
-    _every(ROUND_SECONDS, couriers.round, stop)
+    _every("sweeper", SWEEP_SECONDS, lambda: sweep(hands.here().database, _no_bell), stop)
+    _every("sealer", SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
+    _every("couriers", ROUND_SECONDS, couriers.round, stop)
     further = [threading.Thread(target=_look, args=(hands.another(place.queues), stop), daemon=True) for _ in range(1, place.concurrency)]
     for thread in further:
         thread.start()
@@ -207,10 +208,10 @@ def work_with_broker(place: Place) -> None:
 
     signals.worker_shutting_down.connect(begin_to_stop, weak=False)
     couriers = Couriers(hands.here, place.outlet.kafka_url)
-    _every(SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
-    _every(SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
-    _every(POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
-    _every(ROUND_SECONDS, couriers.round, stop)
+    _every("sweeper", SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
+    _every("sealer", SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
+    _every("take-over", POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
+    _every("couriers", ROUND_SECONDS, couriers.round, stop)
     _serve(app, place, stopping)
     stop.set()
     couriers.rest()
@@ -268,16 +269,21 @@ def _take_over(app: Celery, hand: Hand) -> None:
         hand.drain()
 
 
-def _every(seconds: float, act: Callable[[], None], stop: threading.Event) -> None:
-    threading.Thread(target=_rounds, args=(seconds, act, stop), daemon=True).start()
+def _every(name: str, seconds: float, act: Callable[[], None], stop: threading.Event) -> None:
+    threading.Thread(target=rounds, args=(name, seconds, act, stop), name=name, daemon=True).start()
 
 
-def _rounds(seconds: float, act: Callable[[], None], stop: threading.Event) -> None:
-    """At once, then again and again; a database that is away, or not migrated yet, is met again in the next round."""
+def rounds(name: str, seconds: float, act: Callable[[], None], stop: threading.Event) -> None:
+    """At once, then again and again; a database that is away, or not migrated yet, is met again in the next round.
+
+    So is whatever else may happen, a full disk for one: rounds that ended without a word would be missed by nobody for weeks.
+    """
     while True:
         try:
             act()
         except (ConcordError, DatabaseError) as error:
-            _log.warning("round missed", error=type(error).__name__)
+            _log.warning("round missed", round=name, error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001  (said above)
+            _log.error("round failed", round=name, error=type(error).__name__)
         if stop.wait(seconds):
             return

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mdm.db import fetch
+from mdm.db import execute, fetch
 from mdm.expiry import EXPIRE_PINS, expire_pins, has_expired
 from mdm.jobs import enqueue
 from mdm.misswork import Counted, Miss, record
@@ -243,6 +243,24 @@ def test_what_was_said_of_a_miss_is_taken_back(clean_database, client, key, verd
     assert client.get(question, headers=flow).json["outcome"] == "unknown_value"
     assert len(client.get("/v1/tasks?kind=mapping", headers=steward).json["items"]) == 1
     assert client.delete(f"/v1/decisions/{decided.json['decision_id']}", headers=steward).status_code == 409
+
+
+@pytest.mark.parametrize("verdict", ["map", "not_ours"])
+def test_what_was_said_of_a_miss_is_taken_back_after_the_miss_is_gone(clean_database, client, key, verdict):
+    flow, steward = key("integration"), key("steward")
+    golden = client.put("/v1/payers/sources/erp-north/1", json={"attributes": {"name": "Blue Heron"}}, headers=flow).json["golden_id"]
+    with clean_database.unit_of_work() as session:
+        record(session, [Counted(Miss("payer", "billing-north", "771"), 1, {"test"}, set())])
+    [task] = client.get("/v1/tasks?kind=mapping", headers=steward).json["items"]
+    said = {"verdict": verdict, **({"candidate": golden} if verdict == "map" else {})}
+    decided = client.put(f"/v1/tasks/{task['id']}/decision", json=said, headers={**steward, "If-Match": f'"{task["version"]}"'})
+    assert decided.status_code == 200, decided.json
+    clean_database.run(lambda session: execute(session, "delete from miss"))
+    shown = client.get(f"/v1/tasks/{task['id']}", headers=steward)
+    assert (shown.status_code, shown.json["detail"]["status"]) == (200, "gone")
+    undone = client.delete(f"/v1/decisions/{decided.json['decision_id']}", headers=steward)
+    assert undone.status_code == 200, undone.json
+    assert client.get("/v1/crosswalk/payer/billing-north/771?to=erp-north", headers=flow).json["outcome"] == "unknown_value"
 
 
 def test_an_accepted_update_can_be_taken_back(clean_database, client, key, people, steward):

@@ -4,7 +4,7 @@ import hmac
 import time
 from base64 import b64decode, b64encode
 from hashlib import sha256
-from threading import Event
+from threading import Event, current_thread
 
 import pytest
 
@@ -215,6 +215,27 @@ def test_what_every_status_means():
     assert [judge(status) for status in (400, 413, 422)] == [Verdict.REFUSED] * 3
     assert judge(410) is Verdict.GONE
     assert {judge(status) for status in (100, 301, 401, 403, 404, 408, 429, 500, 503)} == {Verdict.LATER}
+
+
+def test_a_courier_that_stumbles_takes_its_webhook_in_the_next_round(hook, tell, receiver, clean_database, settings):
+    outlet, stumbled = Outlet.of(settings), []
+    hand = Hand(clean_database, "hand", lambda: False, {SEND_WEBHOOK: lambda run: send_webhook(run, outlet)})
+
+    def hands():
+        if current_thread().name == "courier" and not stumbled:
+            stumbled.append(True)
+            raise OSError("too many open files")
+        return hand
+
+    couriers = Couriers(hands, None)
+    hook(receiver.url)
+    tell(1, numbered=False)
+    started = time.monotonic()
+    while not receiver.got and time.monotonic() - started < 10:
+        couriers.round()
+        time.sleep(0.02)
+    couriers.rest()
+    assert (stumbled, receiver.versions) == ([True], [1])
 
 
 def test_a_slow_receiver_delays_no_other(hook, tell, clean_database, settings, monkeypatch):

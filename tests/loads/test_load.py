@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from mdm import loads
+from mdm import load_apply, loads
 from mdm.access import SYSTEM_ACTOR, Role
+from mdm.assertions import Said, settle_miss
 from mdm.db import execute
 from mdm.entities import ENTITY_TYPES
-from mdm.errors import Conflict, NotFound, PlanStale
-from mdm.identity import Act, merge
+from mdm.errors import Conflict, Invalid, NotFound, PlanStale
+from mdm.identity import Act, merge, split
 from mdm.invariants import violations
 from mdm.load_rejected import rejects_csv
 from mdm.load_undo import preview
-from tests.bench.people import known
+from mdm.misswork import Counted, Miss, record
+from mdm.undo import undo
+from mdm.withdraw import withdraw
+from tests.bench.people import delivered, known
 from tests.loads.conftest import CHANGED, as_csv, deliver, mercy, partition, rows, state
 
 PATIENT = ENTITY_TYPES["patient"]
@@ -66,7 +70,6 @@ def test_a_load_gives_the_partition_of_deliveries(people, loader, new_database_o
 @pytest.fixture
 def new_database_of_people(new_database):
     from mdm.migrate import migrate
-    from tests.bench.people import delivered
     from tests.conftest import register_systems
 
     made = new_database()
@@ -147,6 +150,37 @@ def test_whoever_came_meanwhile_is_met(people, loader):
     assert sound(people)
 
 
+def test_whoever_comes_while_rows_are_stored_is_met_however_many_they_are(people, loader, monkeypatch):
+    """Two deliveries each of many people, after apply has looked for newcomers."""
+    rows_of_file = mercy(new=range(1_000, 1_030), again=())
+    view = loader.plan(as_csv(rows_of_file))
+    begin = load_apply._work
+
+    def late(session, run):
+        work = begin(session, run)
+        for system in ("ehr-north", "billing-north"):
+            deliver(people, [replace(row, system=system, key=f"twin {row.key}") for row in rows_of_file])
+        return work
+
+    monkeypatch.setattr(load_apply, "_work", late)
+    applied = loader.apply(view)
+    assert (applied.status, applied.applied["linked"]) == ("applied", 30)
+    for row in rows_of_file:
+        three = {("ehr-mercy", row.key), ("ehr-north", f"twin {row.key}"), ("billing-north", f"twin {row.key}")}
+        assert any(three <= set(group) for group in partition(people))
+    assert sound(people)
+
+
+def test_blanks_around_a_key_make_no_second_record(people, loader):
+    before = rows(people, "select count(*) from source_record")
+    planned = loader.plan(
+        as_csv([replace(delivered(number), key=f" {delivered(number).key}  ") for number in range(5)]), system="ehr-north"
+    )
+    assert planned.counts["new"] + planned.counts["linked"] == 0
+    loader.apply(planned)
+    assert rows(people, "select count(*) from source_record") == before
+
+
 def test_undo_restores_the_state(people, loader):
     before = state(people)
     view = loader.load(as_csv(mercy()))
@@ -211,6 +245,34 @@ def test_undo_keeps_what_was_delivered_since(people, loader):
     assert rows(people, "select key from source_record where system = 'ehr-mercy' and status = 'active'") == [(deliveries[5].key,)]
 
 
+def test_golden_records_that_an_undo_emptied_refuse_acts_in_words(people, loader):
+    loader.undo(loader.load(as_csv(mercy(again=()))))
+    statement = "select id from golden_record g where status = 'retired' and not exists (select 1 from link l where l.golden_id = g.id"
+    golden = rows(people, statement + " and l.recorded_to is null) limit 1")[0][0]
+    act = Act(actor=SYSTEM_ACTOR, reason="", request_id="test")
+    with pytest.raises(Conflict, match="no source records"):
+        people.run(lambda session: split(session, PATIENT, golden, [[golden]], act))
+    misses = [Counted(Miss("patient", "ehr-mercy", "771"), 1, {"test"}, set())]
+    miss = people.run(lambda session: record(session, misses))[0].id
+    with pytest.raises(Conflict, match="no source records"):
+        people.run(lambda session: settle_miss(session, PATIENT, Said(miss, "map", golden, None), act))
+
+
+def test_a_mapping_to_a_record_that_was_withdrawn_is_taken_back(people, loader):
+    loader.load(as_csv(mercy(again=())))
+    golden = rows(people, "select l.golden_id from link l join source_record r on r.id = l.record_id where r.system = 'ehr-mercy' limit 1")[
+        0
+    ][0]
+    act = Act(actor=SYSTEM_ACTOR, reason="", request_id="test")
+    misses = [Counted(Miss("patient", "billing-north", "771"), 1, {"test"}, set())]
+    miss = people.run(lambda session: record(session, misses))[0].id
+    decision = people.run(lambda session: settle_miss(session, PATIENT, Said(miss, "map", golden, None), act))
+    record_id = rows(people, "select record_id from identifier_assertion")[0][0]
+    people.run(lambda session: withdraw(session, PATIENT, [record_id], {}))
+    people.run(lambda session: undo(session, PATIENT, decision, act))
+    assert rows(people, "select status from miss where id = %s", (miss,)) == [("open",)]
+
+
 def test_a_large_load_needs_a_second_person(people, loader):
     view = loader.plan(as_csv(mercy()))
     first, second = replace(SYSTEM_ACTOR, name="ann"), replace(SYSTEM_ACTOR, name="bob")
@@ -226,6 +288,8 @@ def test_waves_follow_each_other(people, loader):
     women = sum(row.attributes["sex"] == "F" for row in deliveries)
     half = loader.apply(view, wave={"sex": "F"})
     assert half.status == "applying"
+    with pytest.raises(Invalid):
+        loader.apply(view, wave={"sexx": "M"})
     assert half.applied["waiting"] == 100 - women
     whole = loader.apply(view)
     assert whole.status == "applied"

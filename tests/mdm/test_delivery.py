@@ -203,3 +203,12 @@ def test_every_write_leaves_an_audit_row_and_an_event(deliver, clean_database):
     with clean_database.unit_of_work() as session:
         assert fetch(session, "select action, subjects from audit") == [("record:deliver", [first.golden_id])]
         assert fetch(session, "select type, golden_id from event") == [("golden.created", first.golden_id)]
+
+
+def test_blanks_around_and_in_a_key_make_no_second_record(deliver, clean_database):
+    first = deliver("ehr-north", "44 10")
+    again = [deliver("ehr-north", key) for key in ("44 10   ", " 44  10", "44\t10")]
+    assert [(r.outcome, r.key, r.record_id) for r in again] == [("unchanged", "44 10", first.record_id)] * 3
+    assert deactivate(clean_database, PATIENT, SYSTEM_ACTOR, "ehr-north", "44 10 ", "test").outcome == "inactive"
+    with clean_database.unit_of_work() as session:
+        assert golden.source(session, PATIENT, "ehr-north", "44 10 ").key == "44 10"
