@@ -16,7 +16,7 @@ from mdm.access import Actor
 from mdm.answers import Answer
 from mdm.db import execute, fetch
 from mdm.entity import EntityType
-from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from mdm.errors import Conflict, Forbidden, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
 from mdm.ids import new_id
@@ -41,12 +41,6 @@ class Form:
     propose: bool = False
 
 
-class ReasonWanted(Invalid):
-    """Something speaks against this. Say why it holds all the same: choose a reason."""
-
-    code = "reason_wanted"
-
-
 def settle(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> Answer:
     """Take a steward's word. Raises as `tasks.decide`; ReasonWanted at T2; Unguarded without a key; Forbidden for one's own proposal."""
     request = f"{task_id} {form.ruling.verdict} {form.ruling.candidate} {form.ruling.if_match}"
@@ -68,7 +62,7 @@ def _settled(session: Session, entity: EntityType, task_id: UUID, actor: Actor, 
         return _propose(session, task, actor, form)
     reason = ". ".join(part for part in (tiers.REASONS.get(form.digit, ""), form.ruling.reason) if part)
     if found.level == 2 and form.ruling.verdict in JOINING and not reason:
-        raise ReasonWanted("; ".join(found.reasons) + ". Choose a reason.")
+        raise tiers.ReasonWanted("; ".join(found.reasons) + ". Choose a reason.")
     return _decide(session, entity, task, actor, _with_reason(form, reason), request_id)
 
 
