@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, identity, policy, updates
+from mdm import audit, drift, findings, identity, policy, rulings, shared_identifiers, updates
 from mdm.access import Actor
 from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
@@ -28,6 +28,9 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     "undo": ("keep", "part"),
     "request": ("done", "declined"),
     "mapping": ("map", "ignore", "not_ours"),
+    findings.OVERSIZE: ("keep", "split"),
+    shared_identifiers.KIND: ("same", "different", "belongs", "placeholder", "shared"),
+    drift.KIND: ("accept", "restore", "exception"),
 }
 
 
@@ -80,6 +83,10 @@ class _Case:
     ruling: Ruling
     actor: Actor
     request_id: str
+
+    @property
+    def asked(self) -> rulings.Asked:
+        return rulings.Asked(self.task.id, self.task.goldens, self.task.records, self.task.detail)
 
     def act(self, evidence: Mapping[str, Any]) -> Act:
         return Act(
@@ -260,6 +267,23 @@ def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
     return settle_miss(session, entity, told, case.act({}))
 
 
+def _judge_size(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Keep: the records are one, however many. Split: these groups are golden records of their own."""
+    groups = case.ruling.groups if case.ruling.verdict == "split" else ()
+    if case.ruling.verdict == "split" and not groups:
+        raise Invalid(problems=(FieldProblem("nothing_to_part", "/groups", "say which records belong together"),))
+    return rulings.size(session, entity, case.asked, groups, case.act(case.task.detail))
+
+
+def _judge_shared(session: Session, entity: EntityType, case: _Case) -> UUID:
+    ruling = case.ruling
+    return rulings.shared(session, entity, case.asked, ruling.verdict, ruling.candidate, case.act(case.task.detail))
+
+
+def _judge_drift(session: Session, entity: EntityType, case: _Case) -> UUID:
+    return rulings.drifted(session, entity, case.asked, case.ruling.verdict, case.act(case.task.detail))
+
+
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
@@ -268,4 +292,7 @@ _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "undo": _judge_undo,
     "request": _judge_request,
     "mapping": _judge_mapping,
+    findings.OVERSIZE: _judge_size,
+    shared_identifiers.KIND: _judge_shared,
+    drift.KIND: _judge_drift,
 }

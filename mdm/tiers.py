@@ -18,7 +18,8 @@ from mdm.models import scorer
 from mdm.tasks import TaskView
 
 LINKS_MAX = 25  # downstream identifiers and relationships from which on a second person decides
-JOINING, PARTING = frozenset({"review"}), frozenset({"cut", "split"})  # kinds of task, by what deciding them may do
+JOINING, PARTING = frozenset({"review", "shared_identifier"}), frozenset({"cut", "split"})  # kinds of task, by what deciding them may do
+_OTHERS_MAX = 5  # of those who carry one identifier: how many are looked at for what speaks against their being one
 REASONS: Mapping[str, str] = {
     "1": "I compared with the source system",
     "2": "The conflict is a typing error",
@@ -67,15 +68,19 @@ def tiers(session: Session, entity: EntityType, asked: Sequence[tuple[TaskView, 
     bound = scorer(session, entity).model.max_cluster
     found = []
     for (task, _), pair in zip(asked, pairs, strict=True):
-        against = _objections(session, entity, pair) if task.kind in JOINING and len(pair) > 1 else []
+        against = _against(session, entity, pair[: _OTHERS_MAX + 1]) if task.kind in JOINING else []
         found.append(_judged(task.kind, pair, facts, against, bound))
     return found
 
 
 def of_merge(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> Tier:
     """The tier of saying, without a task, that golden records are one: the first and each of the others."""
-    against = [each for other in goldens[1:] for each in _objections(session, entity, (goldens[0], other))]
-    return _of_act(session, entity, "review", goldens, list(dict.fromkeys(against)))
+    return _of_act(session, entity, "review", goldens, _against(session, entity, goldens))
+
+
+def _against(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> list[str]:
+    """Whatever speaks against the first being one with each of the others."""
+    return list(dict.fromkeys(each for other in goldens[1:] for each in _objections(session, entity, (goldens[0], other))))
 
 
 def of_split(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> Tier:
