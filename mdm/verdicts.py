@@ -86,7 +86,13 @@ def _decide(session: Session, entity: EntityType, task: TaskView, actor: Actor, 
         golden = locate(session, entity, task.goldens[0])[0]
         act = Act(actor=actor, reason="picked while deciding", request_id=request_id, task=task.id)
         pins.pin(session, entity, golden, pins.NewPin(name, value), act)
-    return {"outcome": "decided", "verdict": form.ruling.verdict, "decision": str(done.decision_id), "task": str(task.id)}
+    return {
+        "outcome": "decided",
+        "verdict": form.ruling.verdict,
+        "kind": task.kind,
+        "decision": str(done.decision_id),
+        "task": str(task.id),
+    }
 
 
 def _picked_values(session: Session, task: TaskView, form: Form) -> dict[str, str]:
@@ -148,7 +154,7 @@ def _propose(session: Session, task: TaskView, actor: Actor, form: Form) -> dict
         (task.id,),
     )
     desk.note(session, actor, [task.id], "propose", {})
-    return {"outcome": "proposed", "verdict": form.ruling.verdict, "task": str(task.id)}
+    return {"outcome": "proposed", "verdict": form.ruling.verdict, "kind": task.kind, "task": str(task.id)}
 
 
 class OwnProposal(Forbidden):
@@ -173,7 +179,7 @@ def _compared(session: Session, task: TaskView, actor: Actor, form: Form, propos
     if not agreed:
         words = f"{proposed.proposer} said {proposed.verdict}, {actor.name} said {mine[0]}. {proposed.reason}".strip()
         desk.comment(session, actor, task.id, words)
-    told = {"verdict": mine[0], "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
+    told = {"verdict": mine[0], "kind": task.kind, "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
     return {"outcome": "agreed" if agreed else "disagreed", **told}
 
 

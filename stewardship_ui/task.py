@@ -107,10 +107,9 @@ def decide(task_id: str) -> Response | Redirect | Page:
 def _form() -> Form:
     """What was pressed, on what was seen. Raises Unguarded without version and key, Stale for what was never a version."""
     sent = request.form
-    if "map" in sent:  # a button of the suggestions: what it is mapped to is its value
-        return Form(key=sent.get("idempotency_key", ""), ruling=Ruling("map", _version(sent.get("version", "")), uuid_of(sent["map"])))
-    verdict, version, key = sent.get("verdict", ""), sent.get("version", ""), sent.get("idempotency_key", "")
-    reason, candidate = clean_text(sent.get("reason", "")), sent.get("candidate", "")
+    verdict, _, of_one = sent.get("verdict", "").partition(":")  # a button of the body names whom it means
+    version, key = sent.get("version", ""), sent.get("idempotency_key", "")
+    reason, candidate = clean_text(sent.get("reason", "")), of_one or sent.get("candidate", "")
     if len(reason) > _REASON_MAX:
         raise Invalid(f"The reason is longer than {_REASON_MAX} characters.")
     groups = _groups() if verdict == "split" else ()

@@ -28,7 +28,7 @@ export function begin() {
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
   if (key === "z") return undo();
-  if (/^[1-9]$/.test(key) && digit(key)) return true;
+  if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
   decide(button);
@@ -45,14 +45,14 @@ function clicked(event) {
   else decide(pushed);
 }
 
-/** A digit chooses the reason and, where a verb waits for one, settles it. */
-function digit(key) {
+/** A digit chooses the reason and, where a verb waits for one, settles it; else it is the key of a button that has it. */
+function digit(key, button) {
   const open = document.querySelector(`#item details[open] [data-digits] [value="${key}"]`);
   if (open) return open.click(), true;
   const choice = byId("item").querySelector(`[data-reasons] [value="${key}"]`);
-  if (choice === null) return false;
-  choice.checked = true;
   const wants = byId("item").querySelector("[data-verb][data-waits]");
+  if (choice === null || (button && !wants)) return false;
+  choice.checked = true;
   if (wants) decide(wants);
   return true;
 }
