@@ -55,7 +55,8 @@ class Outlook:
 def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook) -> dict[UUID, UUID]:
     """Open, change and close the tasks around these golden records; answers record -> the weightiest open task that names it."""
     goldens, merged, model = outlook.goldens, outlook.merged, scorer.model
-    existing = _open_tasks(session, [*goldens, *merged], KINDS)
+    found_open = _open_tasks(session, [*goldens, *merged], (*KINDS, *findings.KINDS))
+    existing = [task for task in found_open if task.kind in KINDS]
     around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
     found = reviews(
@@ -72,7 +73,9 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     _mark_pending(session, asked)
     # A question about an identifier may have waited for the answer to a review of those who carry it.
     beside = {golden: groups[golden] for golden in {*goldens, *asked} & around.known}
-    _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged))
+    also = _open_tasks(session, sorted(beside.keys() - goldens.keys()), findings.KINDS) if beside.keys() - goldens.keys() else []
+    known = {task.id: task for task in (*found_open, *also) if task.kind in findings.KINDS}
+    _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged), list(known.values()))
     if any(edge.verdict is not None for edge in around.edges):  # else no decision can have asked
         _reconcile_requests(session, entity, goldens, merged)
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
@@ -173,12 +176,12 @@ def refresh_findings(session: Session, entity: EntityType, scorer: Scorer, golde
     """Once a decision is written that settles a finding, or takes that back."""
     members = members_of(session, goldens)
     edges = edges_at(session, [m.id for found in members.values() for m in found])
-    _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]))
+    existing = _open_tasks(session, goldens, findings.KINDS)
+    _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]), existing)
 
 
-def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook) -> None:
-    """The tasks of findings at these golden records, and of those that open ones name besides."""
-    existing = _open_tasks(session, [*outlook.goldens, *outlook.merged], findings.KINDS)
+def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:
+    """The tasks of findings at these golden records; `existing` are those that are open there."""
     known = [Known(task.dedupe_key, task.kind, task.records, task.detail) for task in existing]
     found = findings.wanted(session, entity, scorer, outlook.goldens, outlook.edges, known)
     # One about a golden record that was not looked at stands; a value's carriers are always looked at, wherever they are.

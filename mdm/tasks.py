@@ -17,6 +17,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
+from mdm.jsonio import dumps
 from mdm.misswork import NO_TARGET
 from mdm.requests import ANSWER, LINK_ONLY, key_of
 
@@ -73,6 +74,15 @@ class Ruling:
     until: date | None = None
     hold: timedelta = timedelta()
     groups: tuple[tuple[UUID, ...], ...] = ()
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Whom and what it names beside its verdict, so that it can be said again."""
+        return {
+            "candidate": self.candidate and str(self.candidate),
+            "until": self.until and self.until.isoformat(),
+            "groups": [[str(record) for record in group] for group in self.groups],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +187,8 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
     execute(session, "update task set decision_id = %s, status = 'settled' where id = %s and status <> 'open'", (decision_id, task.id))
     execute(
         session,
-        "insert into task_event (task_id, what, actor, detail) values (%s, %s, %s, jsonb_build_object('decision', %s::text))",
-        (task.id, ruling.verdict, actor.name, str(decision_id)),
+        "insert into task_event (task_id, what, actor, detail) values (%s, %s, %s, %s::jsonb)",
+        (task.id, ruling.verdict, actor.name, dumps({"decision": str(decision_id), **ruling.named}).decode()),
     )
     audit.record(
         session, actor, f"task:{ruling.verdict}", domain=entity.name, subjects=list(task.goldens), request_id=request_id, outcome="done"

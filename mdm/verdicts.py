@@ -5,7 +5,8 @@ One transaction: the form's key, the tier, the decision, pinned values, and what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import date
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -227,6 +228,55 @@ def tray(session: Session, actor: Actor, limit: int = 20) -> list[Done]:
         (actor.name, sorted(UNDOABLE), limit),
     )
     return [Done(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A decision of a person on a task that they took back last, as it was said: it can be said again."""
+
+    undo: UUID
+    domain: str
+    task: UUID
+    verdict: str
+    named: Mapping[str, Any]
+    reason: str
+
+
+# What was taken back is there to be said again for a day, the last first, until its person decides something else.
+_UNDONE: LiteralString = (
+    "with again as (select substr(key, 6)::uuid as undo, answer ->> 'decision' as decision from stored_answer"
+    " where principal = %(me)s and key like 'redo:%%'), mine as (select d.id, d.kind, d.revokes, d.created_at from decision d"
+    " where d.actor = %(me)s and d.created_at > now() - interval '24 hours')"
+    " select u.id, d.domain, e.task_id, e.what, e.detail, d.reason from mine u join decision d on d.id = u.revokes"
+    " join task_event e on e.task_id = (d.detail ->> 'task')::uuid and e.detail ->> 'decision' = d.id::text"
+    " where u.kind in ('undo', 'unpin') and not exists (select 1 from again a where a.undo = u.id)"
+    " and not exists (select 1 from mine n where n.created_at > u.created_at and n.kind not in ('undo', 'unpin')"
+    " and n.id::text not in (select a.decision from again a where a.decision is not null)) order by u.created_at desc limit 1"
+)
+
+
+def last_undone(session: Session, actor: Actor) -> Undone | None:
+    """What Shift+z would say again."""
+    rows = fetch(session, _UNDONE, {"me": actor.name})
+    return Undone(*rows[0]) if rows else None
+
+
+def redo(session: Session, entity: EntityType, actor: Actor, undone: Undone, request_id: str) -> Answer:
+    """Say again what was taken back, on the task as it is now and under its tier. Raises Conflict where the task is closed."""
+    # A question that is asked again is the same task or, of an update that is held back again, a new one of the same key.
+    asked = "select id from task where status = 'open' and dedupe_key = (select dedupe_key from task where id = %s)"
+    open_now = fetch(session, asked, (undone.task,))
+    named, task = undone.named, locked(session, entity, open_now[0][0] if open_now else undone.task)
+    candidate, until = named.get("candidate"), named.get("until")
+    ruling = Ruling(
+        undone.verdict,
+        task.version,
+        UUID(candidate) if candidate else None,
+        undone.reason,
+        date.fromisoformat(until) if until else None,
+        groups=tuple(tuple(UUID(record) for record in group) for group in named.get("groups", ())),
+    )
+    return settle(session, entity, task.id, actor, Form(key=f"redo:{undone.undo}", ruling=ruling), request_id)
 
 
 def about(session: Session, decision_id: UUID) -> tuple[str, UUID | None]:

@@ -82,8 +82,13 @@ def _context(item: Item) -> dict[str, Any]:
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
     name = "task/_item.html" if wants_part() else "task/show.html"
-    tray = [] if wants_part() else database().run(lambda session: verdicts.tray(session, actor()))
-    return render_template(name, said=said, problem=problem, tray=tray, people=_people(), **_context(item)), status
+    tray = {} if wants_part() else _tray()
+    return render_template(name, said=said, problem=problem, people=_people(), **tray, **_context(item)), status
+
+
+def _tray() -> dict[str, Any]:
+    """What this person may take back, and say again."""
+    return database().run(lambda session: {"tray": verdicts.tray(session, actor()), "undone": verdicts.last_undone(session, actor())})
 
 
 def _people() -> Sequence[str]:
@@ -181,9 +186,8 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
 
     items = database().run(work)
     _note_shown()
-    tray = database().run(lambda session: verdicts.tray(session, actor()))
     contexts = [_context(item) for item in items]
-    return make_response(render_template("task/_ahead.html", contexts=contexts, tray=tray, said=said, people=_people()))
+    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, people=_people(), **_tray()))
 
 
 def _note_shown() -> None:

@@ -28,6 +28,7 @@ export function begin() {
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
   if (key === "z") return undo();
+  if (key === "Shift+z") return redo();
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
@@ -37,11 +38,12 @@ function pressed(key, event) {
 
 function clicked(event) {
   const copy = event.target.closest("[data-copy]");
-  const pushed = event.target.closest("[data-verb], [data-undo]");
+  const pushed = event.target.closest("[data-verb], [data-undo], [data-redo]");
   if (copy === null && pushed === null) return;
   event.preventDefault();
   if (copy) navigator.clipboard?.writeText(copy.href).then(() => announce("Link copied"));
   else if (pushed.dataset.undo !== undefined) undo();
+  else if (pushed.dataset.redo !== undefined) redo();
   else decide(pushed);
 }
 
@@ -128,6 +130,16 @@ function skip() {
 function undo() {
   if (byId("tray").querySelector("[data-undo]") === null && decided.size === 0) return announce("Nothing of yours to undo"), true;
   push({ url: byId("tray").dataset.url, values: {}, item: byId("item") });
+  return true;
+}
+
+/** What was taken back last is said again; the item on the screen stays for afterwards. */
+function redo() {
+  if (byId("tray").querySelector("[data-redo]") === null) return announce("Nothing of yours to say again"), true;
+  const again = byId("tray").querySelector("[data-redo] code").textContent.slice(1);
+  const done = byId("item").dataset.task.endsWith(again);
+  if (done) next("Done again. Next: ");
+  push({ url: byId("tray").dataset.again, values: {}, item: byId("item") });
   return true;
 }
 
