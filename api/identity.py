@@ -16,13 +16,14 @@ from api.context import actor, concord, database, request_id, uuid_of
 from api.preconditions import if_match, if_match_given, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas, Values, text
-from mdm import audit, decisions, golden, identity, pins, policy, verdicts
+from mdm import audit, decisions, golden, identity, pins, policy, tiers, verdicts
 from mdm.access import Verb
 from mdm.effects import Effect, effect
 from mdm.entity import EntityType
 from mdm.errors import Invalid
 from mdm.identity import RECORDS_MAX, Act, Done
 from mdm.reading import Reader
+from mdm.tiers import Tier
 from mdm.undo import Undone, undo
 
 REASON_MAX = 2000
@@ -250,22 +251,26 @@ def blueprint() -> Any:
 
 def merge(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, others = uuid_of(golden_id), body["others"]
-    return _do(entity, body, [wanted, *others], lambda session, act: identity.merge(session, entity, wanted, others, act))
+    return _do(entity, body, [wanted, *others], lambda session, act: identity.merge(session, entity, wanted, others, act), tiers.of_merge)
 
 
 def link_only(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, others = uuid_of(golden_id), body["others"]
-    return _do(entity, body, [wanted, *others], lambda session, act: identity.link_only(session, entity, wanted, others, act))
+    return _do(
+        entity, body, [wanted, *others], lambda session, act: identity.link_only(session, entity, wanted, others, act), tiers.of_merge
+    )
 
 
 def split(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted = uuid_of(golden_id)
-    return _do(entity, body, [wanted], lambda session, act: identity.split(session, entity, wanted, body["groups"], act))
+    return _do(entity, body, [wanted], lambda session, act: identity.split(session, entity, wanted, body["groups"], act), tiers.of_split)
 
 
 def move(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, to = uuid_of(golden_id), body["to"]
-    return _do(entity, body, [wanted, to], lambda session, act: identity.move(session, entity, wanted, body["records"], to, act))
+    return _do(
+        entity, body, [wanted, to], lambda session, act: identity.move(session, entity, wanted, body["records"], to, act), tiers.of_move
+    )
 
 
 def pin(entity: EntityType, body: Mapping[str, Any], *, golden_id: str, attribute: str) -> Answer:
@@ -273,14 +278,26 @@ def pin(entity: EntityType, body: Mapping[str, Any], *, golden_id: str, attribut
     return _do(entity, body, [wanted], lambda session, act: pins.pin(session, entity, wanted, new, act))
 
 
-def _do(entity: EntityType, body: Mapping[str, Any], goldens: Sequence[UUID], what: Callable[[Session, Act], Done]) -> Answer:
-    """One act, for good or as a rehearsal, on golden records that exist for whoever asks."""
+TierOf = Callable[[Session, EntityType, Sequence[UUID]], Tier]
+
+
+def _do(
+    entity: EntityType,
+    body: Mapping[str, Any],
+    goldens: Sequence[UUID],
+    what: Callable[[Session, Act], Done],
+    tier_of: TierOf | None = None,
+) -> Answer:
+    """One act, for good or as a rehearsal, on golden records that exist for whoever asks, under the tiers of the stewards' pages."""
     dry_run: bool = body["dry_run"]
     act = Act(actor=actor(), reason=body["reason"], request_id=request_id(), if_match=if_match_given() if dry_run else if_match())
 
     def work(session: Session) -> tuple[Done, Effect | None, UUID]:
         policy.check_visible(session, actor(), goldens)
+        found = None if tier_of is None or dry_run else tier_of(session, entity, goldens)  # as it is before the act
         done = what(session, act)
+        if found is not None:
+            tiers.check_act(found, act.reason)
         told = effect(session, entity, Reader(actor(), request_id()), done.goldens, done.began) if dry_run else None
         return done, told, golden.locate(session, entity, goldens[0])[0]
 

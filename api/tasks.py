@@ -64,11 +64,13 @@ class TaskDecisionSchema(Schema):
     """What is true: same, link-only or different for a review, accept or reject for a proposed cut or a quarantined update.
 
     Of a merge request: done (the system has merged its records), declined (it will not).
+    Of a shared identifier: same, different, belongs (to the candidate), shared, placeholder. Of an oversize golden record: keep.
+    Of drift: accept, restore, exception.
     Of a miss: map (the value belongs to the candidate), ignore (not worth mapping), not_ours (no such value can be).
     """
 
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
-    candidate = fields.UUID(metadata={"description": "The golden record that is meant, where a review names several."})
+    candidate = fields.UUID(metadata={"description": "The golden record that is meant, where several are named."})
     reason = text(2000, load_default="")
     until = fields.Date(load_default=None, allow_none=True, metadata={"description": "Until when an ignored miss is no work."})
 

@@ -28,6 +28,7 @@ from mdm.misswork import resolved_by
 from mdm.models import scorer
 from mdm.records import Incoming, read_stored
 from mdm.relationships import derive_relationships
+from mdm.reviews import refresh_new
 from mdm.systems import registry
 
 ROWS_MAX = LOCKS_MAX - 24  # source keys are locked one by one, as by a delivery
@@ -72,7 +73,8 @@ def _write(session: Session, entity: EntityType, goldens: Sequence[Golden]) -> l
     systems = registry(session)
     at: datetime = fetch(session, "select statement_timestamp()")[0][0]
     found, holdings = lines(entity, systems, goldens, at), held(entity, systems, goldens)
-    rows = rows_of(holdings, contested(session, entity, [h for h in holdings if h.exclusive and not h.own]))
+    taken = contested(session, entity, [h for h in holdings if h.exclusive and not h.own])
+    rows = rows_of(holdings, taken)
     found.of["xref"] = xref_lines(entity, rows, at)
     model = scorer(session, entity)
     found.of["edge"] = edge_lines(model, {pair: score for each in goldens for pair, score in _edges(model, each.rows)})
@@ -81,6 +83,8 @@ def _write(session: Session, entity: EntityType, goldens: Sequence[Golden]) -> l
     claims = write_claims(session, entity, [row for each in goldens for row in each.rows])
     loops = derive_relationships(session, entity, systems, {each.id: each.members for each in goldens}, ())
     refuse(loops, claims, "/relationships")
+    if taken:
+        refresh_new(session, entity, {each.id: each.members for each in goldens})
     return [*found.happenings, *resolved_by(session, entity, rows)]
 
 

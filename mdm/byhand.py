@@ -1,31 +1,16 @@
 """Two golden records that a steward put beside each other: merged under the same tiers as a task would be, and never around them."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import casework, policy
+from mdm import policy, tiers
 from mdm.access import Verb
 from mdm.db import array, fetch
 from mdm.decisions import DIFFERENT, said
 from mdm.entity import EntityType
-from mdm.errors import Conflict, Invalid
+from mdm.errors import Conflict
 from mdm.identity import Act, Done, Saying, merge, say, taken_together
-from mdm.reading import Reader
-from mdm.tasks import TaskView
-from mdm.tiers import Tier, tier
-
-_SECOND_PERSON = 3
-
-
-def tier_of(session: Session, entity: EntityType, reader: Reader, left: UUID, right: UUID) -> Tier:
-    """How grave it is to decide on this pair; what no blocking ever met is weighed now, rules against it included."""
-    now = datetime.now(UTC)
-    pair = TaskView(left, entity.name, "review", "open", 1, 0.0, {}, (left, right), (), now, None, None)
-    found = tier(session, entity, pair, right)
-    against = () if found.level > 1 else casework.pair(session, entity, reader, left, right).vetoes
-    return Tier(2, against) if against else found
 
 
 def open_task(session: Session, left: UUID, right: UUID) -> UUID | None:
@@ -42,14 +27,10 @@ def open_task(session: Session, left: UUID, right: UUID) -> UUID | None:
 def merge_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> Done:
     """The two are one; the older id survives.
 
-    Raises Conflict where a second person has to decide too, which takes a task, and Invalid where a doubt wants a reason.
+    Raises SecondPerson where a second person has to decide too, which takes a task, and ReasonWanted where a doubt wants a reason.
     """
     _check(session, entity, left, right, act)
-    found = tier_of(session, entity, Reader(act.actor, act.request_id), left, right)
-    if found.level == _SECOND_PERSON:
-        raise Conflict(f"a second person decides on this pair too ({'; '.join(found.reasons)}); that takes its task")
-    if found.reasons and not act.reason:
-        raise Invalid.at("required", "/reason", f"say why, though: {'; '.join(found.reasons)}")
+    tiers.check_act(tiers.of_merge(session, entity, [left, right]), act.reason)
     return merge(session, entity, min(left, right), [max(left, right)], act)
 
 

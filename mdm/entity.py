@@ -113,6 +113,7 @@ class EntityType:
     authorities  attribute, group or relationship -> kinds of system in order of trust ("ehr", "erp", "supply_chain", "workforce" ...)
     identity     attributes whose disagreement with the former version makes an update an overlay suspect
     guarded      columns whose value is no evidence when more than so many records hold it
+    grave        columns whose disagreement makes it grave to say that two are one (tier T2), beside those of strong identifiers
     display      attributes that make up the line by which people recognise a record
     derived      comparison columns -> further ones, or better ones, that need several attributes (an empty value takes a column away);
                  names that no attribute or identifier makes stand in `derived_columns`
@@ -131,6 +132,7 @@ class EntityType:
     relationships: tuple[RelationshipRule, ...] = ()
     guarded: tuple[tuple[str, int], ...] = ()
     overlay_below: float | None = None
+    grave: tuple[str, ...] = ()
     derived: Callable[[Mapping[str, Value]], Mapping[str, Value]] | None = None
     derived_columns: tuple[str, ...] = ()
 
@@ -171,6 +173,7 @@ def check_declaration(entity: EntityType) -> None:
     problems = [f"{name} is declared twice" for name in {n for n in names if names.count(n) > 1}]
     problems += [f"no column is called {name}" for name in sorted(entity.model.columns - entity.columns)]
     problems += [f"guarded column {name} is unknown" for name, _ in entity.guarded if name not in entity.columns]
+    problems += [f"grave column {name} is unknown" for name in entity.grave if name not in entity.columns]
     problems += [f"display names {name}, which is no attribute" for name in entity.display if name not in names]
     edges = [rule.name for rule in entity.relationships]
     trusted = {*names, *groups, *edges}

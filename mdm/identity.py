@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, requests
+from mdm import audit, findings, requests
 from mdm.access import Actor
 from mdm.db import LOCKS_MAX, Row, array, fetch, lock
 from mdm.decide import claims
@@ -25,7 +25,7 @@ from mdm.ids import new_golden_id, new_id
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.resolve import Change, Move, Settled, founders, settle
-from mdm.reviews import refresh_requests
+from mdm.reviews import refresh_findings, refresh_requests
 from mdm.systems import registry
 
 RECORDS_MAX = 200  # of all golden records that one act touches
@@ -69,6 +69,7 @@ class Saying:
     revokes: UUID | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     id: UUID = field(default_factory=new_id)
+    beside: frozenset[UUID] = frozenset()  # records whose company may depend on what the decision changed of those it is about
 
 
 def merge(session: Session, entity: EntityType, golden_id: UUID, others: Sequence[UUID], act: Act) -> Done:
@@ -151,12 +152,16 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     model = active_scorer(session, entity)
     began = fetch(session, "select clock_timestamp()")[0][0]
     judge(session, model, saying.statements)
-    change = Change(frozenset(saying.records), decision_id=saying.id, placed=saying.placed)
+    about = frozenset(saying.records)
+    change = Change(about, decision_id=saying.id, placed=saying.placed, beside=saying.beside - about)
     settled = settle(session, entity, model, registry(session), change)
     held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
     write_down(session, entity, saying, act, settled, held)
+    touched = sorted({*settled.golden_of.values(), *(move.left for move in settled.moves)})
     if saying.kind in {requests.LINK_ONLY, requests.ANSWER, "undo"}:
-        refresh_requests(session, entity, sorted({*settled.golden_of.values(), *(move.left for move in settled.moves)}))
+        refresh_requests(session, entity, touched)
+    if saying.kind in {*findings.ANSWERS, "undo"}:
+        refresh_findings(session, entity, model, touched)
     if not act.hold:
         publish(session, entity.name, settled.happenings)
     return Done(saying.id, settled.golden_of, tuple(settled.moves), began)

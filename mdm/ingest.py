@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from matching.model import Columns
 from matching.score import Evidence, Score, Scorer
-from mdm import audit
+from mdm import audit, identifier_rulings
 from mdm.access import Actor, Verb
 from mdm.candidates import Blocks, holders_max, read_blocks
 from mdm.claims import lock_source, lock_sources, write_claims
@@ -186,6 +186,7 @@ def _deliver_changed(
 ) -> tuple[dict[UUID, Result], Sequence[Move]]:
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, holders_max(model.model, keys))
+    changed = identifier_rulings.apply(session, entity, registry(session), changed)
     changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
     settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted))
@@ -207,6 +208,14 @@ class Writing:
 
 def store_and_settle(session: Session, entity: EntityType, model: Scorer, writing: Writing) -> tuple[Settled, "_Scored"]:
     """Score the records, write them, and settle who is who."""
+    scored, claims, change = store(session, entity, model, writing)
+    settled = settle(session, entity, model, registry(session), change)
+    refuse(settled.loops, claims, "/relationships")
+    return settled, scored
+
+
+def store(session: Session, entity: EntityType, model: Scorer, writing: Writing) -> tuple["_Scored", frozenset[UUID], Change]:
+    """Score the records and write them; who is who is for the caller to settle, who gets the change that it is about."""
     blocks, applied, demoted = writing.blocks, writing.applied, writing.demoted
     if demoted:
         # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
@@ -223,10 +232,7 @@ def store_and_settle(session: Session, entity: EntityType, model: Scorer, writin
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     beside = write_edges(session, model, scored.pairs, updated)
     alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
-    change = Change(frozenset(probe.record_id for probe in probes), alone, beside=beside)
-    settled = settle(session, entity, model, registry(session), change)
-    refuse(settled.loops, claims, "/relationships")
-    return settled, scored
+    return scored, claims, Change(frozenset(probe.record_id for probe in probes), alone, beside=beside)
 
 
 @dataclass(frozen=True, slots=True)

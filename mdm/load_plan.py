@@ -21,6 +21,7 @@ from mdm.bulk_store import ROWS_MAX
 from mdm.db import LOCKS_MAX, connection, execute, fetch, translated
 from mdm.errors import NotFound
 from mdm.guard import heavy_keys, overshared, without
+from mdm.identifier_rulings import placeholders
 from mdm.ingest import CHUNK_MAX
 from mdm.jsonio import dumps
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
@@ -32,6 +33,7 @@ from mdm.loads import same_load
 from mdm.models import current_scorer
 from mdm.running import Run
 from mdm.stock import read_pairs, read_stock
+from mdm.systems import registry
 
 Outcomes = Mapping[int, Verdict]
 
@@ -80,6 +82,7 @@ def _matched(run: Run, source: Source, plan_id: UUID, room: Room) -> Matched:
     stock = read_stock(run.database, entity)
     heavy = run.effect(lambda session: heavy_keys(session, entity))
     over = overshared(entity, stock.columns, [entry.columns for entry in entries], heavy)
+    over |= run.effect(lambda session: placeholders(session, entity, registry(session)))
     if over:
         stock_columns = [without(columns, over)[0] for columns in stock.columns]
         stock = type(stock)(stock.ids, stock_columns, stock.golden_ids)

@@ -23,7 +23,7 @@ from mdm.jsonio import dumps
 from mdm.loops import Loop
 from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at
 from mdm.relationships import derive_relationships
-from mdm.reviews import Outlook, refresh_reviews
+from mdm.reviews import Outlook, refresh_new, refresh_reviews
 from mdm.systems import SystemRegistry
 
 _LOCK_ROUNDS = 6
@@ -206,7 +206,9 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     settled.loops = derive_relationships(session, entity, registry, moved, merged)
     if plan.edges or plan.cuts or before:
         outlook = Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], change.only_weighed)
-        settled.tasks = refresh_reviews(session, entity, scorer.model, outlook)
+        settled.tasks = refresh_reviews(session, entity, scorer, outlook)
+    else:
+        refresh_new(session, entity, goldens)
     return settled
 
 

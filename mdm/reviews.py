@@ -1,4 +1,4 @@
-"""Review, cut and request tasks as derived data: the open ones always equal what open pairs, cuts and link-only decisions ask for.
+"""Review, cut and request tasks, and those of findings, as derived data: the open ones always equal what is to be asked.
 
 One task per subject, naming every candidate; it closes by itself when its reason is gone.
 """
@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 
 from matching.cluster import Pair, pair
 from matching.model import Model
-from mdm import requests
+from matching.score import Scorer
+from mdm import findings, requests, shared_identifiers
 from mdm.db import execute, fetch
 from mdm.decide import Cut, Review, reviews
 from mdm.entity import EntityType
+from mdm.finding import Finding, Known
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.members import Member, StoredEdge, edges_at, members_of, read_members
@@ -50,10 +52,11 @@ class Outlook:
     only_weighed: bool = False
 
 
-def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook: Outlook) -> dict[UUID, UUID]:
+def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook) -> dict[UUID, UUID]:
     """Open, change and close the tasks around these golden records; answers record -> the weightiest open task that names it."""
-    goldens, merged = outlook.goldens, outlook.merged
-    existing = _open_tasks(session, [*goldens, *merged], KINDS)
+    goldens, merged, model = outlook.goldens, outlook.merged, scorer.model
+    found_open = _open_tasks(session, [*goldens, *merged], (*KINDS, *findings.KINDS))
+    existing = [task for task in found_open if task.kind in KINDS]
     around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
     found = reviews(
@@ -66,7 +69,13 @@ def refresh_reviews(session: Session, entity: EntityType, model: Model, outlook:
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in outlook.cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=outlook.only_weighed)
-    _mark_pending(session, {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens})
+    asked = {g for task in existing for g in task.goldens} | {g for w in wanted for g in w.goldens}
+    _mark_pending(session, asked)
+    # A question about an identifier may have waited for the answer to a review of those who carry it.
+    beside = {golden: groups[golden] for golden in {*goldens, *asked} & around.known}
+    also = _open_tasks(session, sorted(beside.keys() - goldens.keys()), findings.KINDS) if beside.keys() - goldens.keys() else []
+    known = {task.id: task for task in (*found_open, *also) if task.kind in findings.KINDS}
+    _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged), list(known.values()))
     if any(edge.verdict is not None for edge in around.edges):  # else no decision can have asked
         _reconcile_requests(session, entity, goldens, merged)
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
@@ -157,6 +166,37 @@ def _reconcile_requests(session: Session, entity: EntityType, goldens: Mapping[U
     _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=False)
 
 
+def refresh_new(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]]) -> None:
+    """Of golden records that are new and near nobody: what is asked of the identifiers that they carry."""
+    members = [m for found in goldens.values() for m in found if m.status == "active"]
+    _ask(session, entity, [], shared_identifiers.wanted(session, entity, members, ()))
+
+
+def refresh_findings(session: Session, entity: EntityType, scorer: Scorer, goldens: Sequence[UUID]) -> None:
+    """Once a decision is written that settles a finding, or takes that back."""
+    members = members_of(session, goldens)
+    edges = edges_at(session, [m.id for found in members.values() for m in found])
+    existing = _open_tasks(session, goldens, findings.KINDS)
+    _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]), existing)
+
+
+def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:
+    """The tasks of findings at these golden records; `existing` are those that are open there."""
+    known = [Known(task.dedupe_key, task.kind, task.records, task.detail) for task in existing]
+    found = findings.wanted(session, entity, scorer, outlook.goldens, outlook.edges, known)
+    # One about a golden record that was not looked at stands; a value's carriers are always looked at, wherever they are.
+    looked = {*outlook.goldens, *outlook.merged}
+    _ask(session, entity, [t for t in existing if t.kind == shared_identifiers.KIND or {*t.goldens} <= looked], found)
+
+
+def _ask(session: Session, entity: EntityType, judged: Sequence["_Open"], found: Sequence[Finding]) -> None:
+    wanted = [Wanted(f.key, f.kind, f.goldens, f.records, dict(f.detail), f.impact) for f in found]
+    keys = {w.dedupe_key for w in wanted} - {task.dedupe_key for task in judged}
+    # A value that thousands carry is asked about once: its next carrier changes nothing of the question.
+    asked = [*judged, *(_open_by_key(session, keys) if keys else ())]
+    _reconcile(session, entity, asked, wanted, {g for task in judged for g in task.goldens}, only_weighed=False)
+
+
 def _request_task(request: requests.Request) -> Wanted:
     detail = {"system": request.system, "decision": str(request.decision_id)}
     return Wanted(request.key, requests.KIND, (request.golden_id,), request.records, detail, requests.IMPACT)
@@ -172,12 +212,16 @@ class _Open:
     detail: Any
 
 
+_OPEN: LiteralString = "select id, dedupe_key, kind, goldens, records, detail from task where status = 'open' and "
+
+
 def _open_tasks(session: Session, goldens: Sequence[UUID], kinds: Sequence[str]) -> list[_Open]:
-    rows = fetch(
-        session,
-        "select id, dedupe_key, kind, goldens, records, detail from task where goldens && %s and status = 'open' and kind = any(%s)",
-        (list(goldens), list(kinds)),
-    )
+    rows = fetch(session, _OPEN + "goldens && %s and kind = any(%s)", (list(goldens), list(kinds)))
+    return [_Open(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in rows]
+
+
+def _open_by_key(session: Session, keys: Iterable[str]) -> list[_Open]:
+    rows = fetch(session, _OPEN + "dedupe_key = any(%s)", (sorted(keys),))
     return [_Open(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in rows]
 
 

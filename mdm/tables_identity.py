@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from mdm.tables import Base
+from mdm.tables import KEY_TEXT, Base
 
 
 class Judgement(Base):
@@ -42,4 +42,23 @@ class GoldenRedirect(Base):
         Index("uq_golden_redirect_open", "golden_id", unique=True, postgresql_where=text("recorded_to is null")),
         Index("ix_golden_redirect_survivor", "survivor", postgresql_where=text("recorded_to is null")),
         Index("ix_golden_redirect_golden_id", "golden_id"),
+    )
+
+
+class IdentifierRuling(Base):
+    """What a decision said of an identifier value, of one record that carries it or of whoever does; see `mdm.identifier_rulings`."""
+
+    __tablename__ = "identifier_ruling"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("decision.id", deferrable=True, initially="DEFERRED"), index=True)
+    domain: Mapped[str]
+    system: Mapped[str] = mapped_column(KEY_TEXT, ForeignKey("identifier_system.code"))
+    value: Mapped[str] = mapped_column(KEY_TEXT)
+    what: Mapped[str] = mapped_column(CheckConstraint("what in ('void', 'placeholder', 'shared')", "what"))
+    record_id: Mapped[UUID | None] = mapped_column(ForeignKey("source_record.id"))
+    recorded_from: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    recorded_to: Mapped[datetime | None]
+    __table_args__ = (
+        CheckConstraint("(what = 'placeholder') = (record_id is null)", "of_whom"),
+        Index("ix_identifier_ruling_open", "domain", "system", "value", postgresql_where=text("recorded_to is null")),
     )

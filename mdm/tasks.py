@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, identity, policy, updates
+from mdm import audit, drift, findings, identity, policy, rulings, shared_identifiers, updates
 from mdm.access import Actor
 from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
@@ -17,6 +17,7 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
+from mdm.jsonio import dumps
 from mdm.misswork import NO_TARGET
 from mdm.requests import ANSWER, LINK_ONLY, key_of
 
@@ -28,6 +29,9 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     "undo": ("keep", "part"),
     "request": ("done", "declined"),
     "mapping": ("map", "ignore", "not_ours"),
+    findings.OVERSIZE: ("keep", "split"),
+    shared_identifiers.KIND: ("same", "different", "belongs", "placeholder", "shared"),
+    drift.KIND: ("accept", "restore", "exception"),
 }
 
 
@@ -71,6 +75,15 @@ class Ruling:
     hold: timedelta = timedelta()
     groups: tuple[tuple[UUID, ...], ...] = ()
 
+    @property
+    def named(self) -> dict[str, Any]:
+        """Whom and what it names beside its verdict, so that it can be said again."""
+        return {
+            "candidate": self.candidate and str(self.candidate),
+            "until": self.until and self.until.isoformat(),
+            "groups": [[str(record) for record in group] for group in self.groups],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Case:
@@ -80,6 +93,10 @@ class _Case:
     ruling: Ruling
     actor: Actor
     request_id: str
+
+    @property
+    def asked(self) -> rulings.Asked:
+        return rulings.Asked(self.task.id, self.task.goldens, self.task.records, self.task.detail)
 
     def act(self, evidence: Mapping[str, Any]) -> Act:
         return Act(
@@ -170,8 +187,8 @@ def decide(session: Session, entity: EntityType, task_id: UUID, actor: Actor, ru
     execute(session, "update task set decision_id = %s, status = 'settled' where id = %s and status <> 'open'", (decision_id, task.id))
     execute(
         session,
-        "insert into task_event (task_id, what, actor, detail) values (%s, %s, %s, jsonb_build_object('decision', %s::text))",
-        (task.id, ruling.verdict, actor.name, str(decision_id)),
+        "insert into task_event (task_id, what, actor, detail) values (%s, %s, %s, %s::jsonb)",
+        (task.id, ruling.verdict, actor.name, dumps({"decision": str(decision_id), **ruling.named}).decode()),
     )
     audit.record(
         session, actor, f"task:{ruling.verdict}", domain=entity.name, subjects=list(task.goldens), request_id=request_id, outcome="done"
@@ -260,6 +277,23 @@ def _judge_mapping(session: Session, entity: EntityType, case: _Case) -> UUID:
     return settle_miss(session, entity, told, case.act({}))
 
 
+def _judge_size(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Keep: the records are one, however many. Split: these groups are golden records of their own."""
+    groups = case.ruling.groups if case.ruling.verdict == "split" else ()
+    if case.ruling.verdict == "split" and not groups:
+        raise Invalid(problems=(FieldProblem("nothing_to_part", "/groups", "say which records belong together"),))
+    return rulings.size(session, entity, case.asked, groups, case.act(case.task.detail))
+
+
+def _judge_shared(session: Session, entity: EntityType, case: _Case) -> UUID:
+    ruling = case.ruling
+    return rulings.shared(session, entity, case.asked, ruling.verdict, ruling.candidate, case.act(case.task.detail))
+
+
+def _judge_drift(session: Session, entity: EntityType, case: _Case) -> UUID:
+    return rulings.drifted(session, entity, case.asked, case.ruling.verdict, case.act(case.task.detail))
+
+
 _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
@@ -268,4 +302,7 @@ _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "undo": _judge_undo,
     "request": _judge_request,
     "mapping": _judge_mapping,
+    findings.OVERSIZE: _judge_size,
+    shared_identifiers.KIND: _judge_shared,
+    drift.KIND: _judge_drift,
 }

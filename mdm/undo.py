@@ -12,14 +12,17 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import updates
+from mdm import rulings, updates
 from mdm.assertions import unmap
 from mdm.db import array, execute, fetch
 from mdm.decisions import SAME, DecisionView, get, standing, unjudge
+from mdm.drift import EXCEPTION
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.feed import publish, withdraw
+from mdm.findings import KEEP_SIZE
 from mdm.golden import homes
+from mdm.identifier_rulings import PLACEHOLDER, SHARED
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
 from mdm.jsonio import dumps
@@ -105,8 +108,9 @@ def _undo_identity(session: Session, entity: EntityType, decision: DecisionView,
     scorer = active_scorer(session, entity)
     unjudge(session, scorer, decision.id)
     _reopen_tasks(session, decision.id)
+    beside = rulings.take_back(session, entity, decision)
     places: Homes = _homes(session, decision, list(before)) if decision.detail["moves"] else {}
-    done = say(session, entity, Saying("undo", list(before), (), places, decision.id), act)
+    done = say(session, entity, Saying("undo", list(before), (), places, decision.id, beside=beside), act)
     _turn_back(session, entity, decision.id, done.decision_id)
     kept = _kept(session, decision, before, done)
     return Undone(done.decision_id, done.goldens, kept, _conflict_task(session, entity, decision, kept) if kept else None)
@@ -240,6 +244,7 @@ def _close_leftovers(session: Session, decision_id: UUID) -> None:
 
 
 def _undo_pin(session: Session, entity: EntityType, decision: DecisionView, act: Act) -> Undone:
+    _reopen_tasks(session, decision.id)
     done = unpin(session, entity, decision, act)
     return Undone(done.decision_id, done.goldens, (), None)
 
@@ -262,6 +267,7 @@ def _undo_mapping(session: Session, entity: EntityType, decision: DecisionView, 
 Handler = Callable[[Session, EntityType, DecisionView, Act], Undone]
 _UNDO: dict[str, Handler] = {
     **dict.fromkeys(("same", "different", "merge", "link-only", "split", "move", "answer"), _undo_identity),
+    **dict.fromkeys((rulings.BELONGS, PLACEHOLDER, SHARED, KEEP_SIZE, EXCEPTION), _undo_identity),
     "pin": _undo_pin,
     "accept": _undo_update,
     "reject": _undo_update,

@@ -5,7 +5,8 @@ One transaction: the form's key, the tier, the decision, pinned values, and what
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import date
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -17,7 +18,7 @@ from mdm.answers import Answer
 from mdm.db import execute, fetch
 from mdm.decisions import DecisionView
 from mdm.entity import EntityType
-from mdm.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from mdm.errors import Conflict, Forbidden, NotFound, Stale
 from mdm.golden import homes, locate
 from mdm.identity import Act
 from mdm.ids import new_id
@@ -41,12 +42,6 @@ class Form:
     propose: bool = False
 
 
-class ReasonWanted(Invalid):
-    """Something speaks against this. Say why it holds all the same: choose a reason."""
-
-    code = "reason_wanted"
-
-
 def settle(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> Answer:
     """Take a steward's word. Raises as `tasks.decide`; ReasonWanted at T2; Unguarded without a key; Forbidden for one's own proposal."""
     request = f"{task_id} {form.ruling.verdict} {form.ruling.candidate} {form.ruling.if_match}"
@@ -68,7 +63,7 @@ def _settled(session: Session, entity: EntityType, task_id: UUID, actor: Actor, 
         return _propose(session, task, actor, form)
     reason = ". ".join(part for part in (tiers.REASONS.get(form.digit, ""), form.ruling.reason) if part)
     if found.level == 2 and form.ruling.verdict in JOINING and not reason:
-        raise ReasonWanted("; ".join(found.reasons) + ". Choose a reason.")
+        raise tiers.ReasonWanted("; ".join(found.reasons) + ". Choose a reason.")
     return _decide(session, entity, task, actor, _with_reason(form, reason), request_id)
 
 
@@ -92,7 +87,13 @@ def _decide(session: Session, entity: EntityType, task: TaskView, actor: Actor, 
         golden = locate(session, entity, task.goldens[0])[0]
         act = Act(actor=actor, reason="picked while deciding", request_id=request_id, task=task.id)
         pins.pin(session, entity, golden, pins.NewPin(name, value), act)
-    return {"outcome": "decided", "verdict": form.ruling.verdict, "decision": str(done.decision_id), "task": str(task.id)}
+    return {
+        "outcome": "decided",
+        "verdict": form.ruling.verdict,
+        "kind": task.kind,
+        "decision": str(done.decision_id),
+        "task": str(task.id),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _propose(session: Session, task: TaskView, actor: Actor, form: Form) -> dict
         (task.id,),
     )
     desk.note(session, actor, [task.id], "propose", {})
-    return {"outcome": "proposed", "verdict": form.ruling.verdict, "task": str(task.id)}
+    return {"outcome": "proposed", "verdict": form.ruling.verdict, "kind": task.kind, "task": str(task.id)}
 
 
 class OwnProposal(Forbidden):
@@ -171,7 +172,7 @@ def _compared(session: Session, task: TaskView, actor: Actor, form: Form, propos
     if not agreed:
         words = f"{proposed.proposer} said {proposed.verdict}, {actor.name} said {mine[0]}. {proposed.reason}".strip()
         desk.comment(session, actor, task.id, words[: desk.BODY_MAX])
-    told = {"verdict": mine[0], "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
+    told = {"verdict": mine[0], "kind": task.kind, "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
     return {"outcome": "agreed" if agreed else "disagreed", **told}
 
 
@@ -229,3 +230,52 @@ def seen(session: Session, actor: Actor, decision_id: UUID, verb: Verb) -> Decis
     policy.check(actor, verb, found.domain)
     policy.check_visible(session, actor, homes(session, found.records))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A decision of a person on a task that they took back last, as it was said: it can be said again."""
+
+    undo: UUID
+    domain: str
+    task: UUID
+    verdict: str
+    named: Mapping[str, Any]
+    reason: str
+
+
+# What was taken back is there to be said again for a day, the last first, until its person decides something else.
+_UNDONE: LiteralString = (
+    "with again as (select substr(key, 6)::uuid as undo, answer ->> 'decision' as decision from stored_answer"
+    " where principal = %(me)s and key like 'redo:%%'), mine as (select d.id, d.kind, d.revokes, d.created_at from decision d"
+    " where d.actor = %(me)s and d.created_at > now() - interval '24 hours')"
+    " select u.id, d.domain, e.task_id, e.what, e.detail, d.reason from mine u join decision d on d.id = u.revokes"
+    " join task_event e on e.task_id = (d.detail ->> 'task')::uuid and e.detail ->> 'decision' = d.id::text"
+    " where u.kind in ('undo', 'unpin') and not exists (select 1 from again a where a.undo = u.id)"
+    " and not exists (select 1 from mine n where n.created_at > u.created_at and n.kind not in ('undo', 'unpin')"
+    " and n.id::text not in (select a.decision from again a where a.decision is not null)) order by u.created_at desc limit 1"
+)
+
+
+def last_undone(session: Session, actor: Actor) -> Undone | None:
+    """What Shift+z would say again."""
+    rows = fetch(session, _UNDONE, {"me": actor.name})
+    return Undone(*rows[0]) if rows else None
+
+
+def redo(session: Session, entity: EntityType, actor: Actor, undone: Undone, request_id: str) -> Answer:
+    """Say again what was taken back, on the task as it is now and under its tier. Raises Conflict where the task is closed."""
+    # A question that is asked again is the same task or, of an update that is held back again, a new one of the same key.
+    asked = "select id from task where status = 'open' and dedupe_key = (select dedupe_key from task where id = %s)"
+    open_now = fetch(session, asked, (undone.task,))
+    named, task = undone.named, locked(session, entity, open_now[0][0] if open_now else undone.task)
+    candidate, until = named.get("candidate"), named.get("until")
+    ruling = Ruling(
+        undone.verdict,
+        task.version,
+        UUID(candidate) if candidate else None,
+        undone.reason,
+        date.fromisoformat(until) if until else None,
+        groups=tuple(tuple(UUID(record) for record in group) for group in named.get("groups", ())),
+    )
+    return settle(session, entity, task.id, actor, Form(key=f"redo:{undone.undo}", ruling=ruling), request_id)

@@ -44,7 +44,7 @@ def withdraw(session: Session, entity: EntityType, records: Sequence[UUID], plac
         settled = settle(session, entity, model, systems, Change(frozenset(staying), placed=homes))
         happenings += settled.happenings
     settle_contests(session, entity, set(closed))
-    refresh_reviews(session, entity, model.model, Outlook({}, (), (), emptied))
+    refresh_reviews(session, entity, model, Outlook({}, (), (), emptied))
     _ask_again(session, entity, closed)
     publish(session, entity.name, happenings)
     return tuple(emptied)

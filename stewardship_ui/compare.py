@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from api.context import actor, concord, database, request_id, uuid_of
 from api.crosswalk import entity_of
 from api.errors import status_of
-from mdm import byhand, casework, policy
+from mdm import byhand, casework, policy, tiers
 from mdm.access import Verb
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid
@@ -95,7 +95,7 @@ def _read(session: Session, entity: EntityType, left: UUID, right: UUID) -> dict
     survivor = min((case.left, case.right), key=lambda side: side.golden_id)
     return {
         "case": case,
-        "tier": byhand.tier_of(session, entity, reader_of(entity.name), left, right),
+        "tier": tiers.of_merge(session, entity, [left, right]),
         "task_id": byhand.open_task(session, left, right),
         "version": survivor.version,
     }

@@ -10,7 +10,7 @@ from flask import g
 from sqlalchemy.orm import Session
 
 from api.context import actor, concord, request_id
-from mdm import casework, clusters, desk, policy, tasks, tiers, verdicts, workbench
+from mdm import casework, clusters, desk, finding_cases, policy, tasks, tiers, verdicts, workbench
 from mdm.access import Verb
 from mdm.db import Row, fetch
 from mdm.desk import Desk, Said
@@ -141,6 +141,14 @@ def _miss(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -
     return workbench.shown(session, entity, reader, asked.task).detail
 
 
+def _carriers(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
+    return finding_cases.shared(session, entity, reader, asked.task)
+
+
+def _drifted(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
+    return finding_cases.drifted(session, entity, reader, asked.task)
+
+
 def _nothing(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
     del session, entity, reader, asked
     return {}
@@ -154,4 +162,7 @@ BODIES: Mapping[str, Body] = {
     "overlay": _versions,
     "undo": _kept,
     MAPPING: _miss,
+    "oversize": _cluster,
+    "shared_identifier": _carriers,
+    "drift": _drifted,
 }

@@ -93,8 +93,12 @@ def _context(item: Item) -> dict[str, Any]:
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
     name = "task/_answer.html" if wants_part() else "task/show.html"
-    tray = database().run(lambda session: verdicts.tray(session, actor()))
-    return render_template(name, said=said, problem=problem, tray=tray, people=_people(), **_context(item)), status
+    return render_template(name, said=said, problem=problem, people=_people(), **_tray(), **_context(item)), status
+
+
+def _tray() -> dict[str, Any]:
+    """What this person may take back, and say again."""
+    return database().run(lambda session: {"tray": verdicts.tray(session, actor()), "undone": verdicts.last_undone(session, actor())})
 
 
 def _people() -> Sequence[str]:
@@ -120,10 +124,9 @@ def decide(task_id: str) -> Response | Redirect | Page:
 def _form() -> Form:
     """What was pressed, on what was seen. Raises Unguarded without version and key, Stale for what was never a version."""
     sent = request.form
-    if "map" in sent:  # a button of the suggestions: what it is mapped to is its value
-        return Form(key=sent.get("idempotency_key", ""), ruling=Ruling("map", _version(sent.get("version", "")), uuid_of(sent["map"])))
-    verdict, version, key = sent.get("verdict", ""), sent.get("version", ""), sent.get("idempotency_key", "")
-    reason, candidate = clean_text(sent.get("reason", "")), sent.get("candidate", "")
+    verdict, _, of_one = sent.get("verdict", "").partition(":")  # a button of the body names whom it means
+    version, key = sent.get("version", ""), sent.get("idempotency_key", "")
+    reason, candidate = clean_text(sent.get("reason", "")), of_one or sent.get("candidate", "")
     if len(reason) > _REASON_MAX:
         raise Invalid(f"The reason is longer than {_REASON_MAX} characters.")
     groups = _groups() if verdict == "split" else ()
@@ -197,9 +200,8 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
 
     items = database().run(work)
     _note_shown()
-    tray = database().run(lambda session: verdicts.tray(session, actor()))
     contexts = [_context(item) for item in items]
-    return make_response(render_template("task/_ahead.html", contexts=contexts, tray=tray, said=said, people=_people()))
+    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, people=_people(), **_tray()))
 
 
 # Of those that the browser names, the ones that were delivered to this person: it could name any.

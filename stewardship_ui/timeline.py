@@ -17,6 +17,7 @@ from mdm.errors import Invalid, NotFound
 from mdm.golden import GoldenVersionView
 from mdm.history import Diff, Lane, Point, Points
 from mdm.reading import Reader, read_diff, read_history, read_lanes
+from mdm.undo import UNDOABLE
 from stewardship_ui.showing import shown
 
 Change = tuple[str, Sequence[str], Sequence[str]]  # attribute, before, after
@@ -40,8 +41,12 @@ ACTS: Mapping[str, str] = {
     "overlay": "Ruled on a suspected overlay",
     "undo": "Took a decision back",
     "keep": "Kept together",
+    "keep-size": "Kept together, although there are many",
+    "belongs": "Said whose an identifier is",
+    "shared": "Said that an identifier is truly shared",
+    "placeholder": "Said that an identifier is a placeholder",
+    "exception": "Said that a change under a person's word is known",
 }
-UNDOABLE = frozenset({"same", "different", "merge", "split", "move", "pin", "map", "ignore", "keep"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,20 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import undo, verdicts
+from mdm import policy, undo, verdicts
 from mdm.access import Verb
 from mdm.errors import Conflict
 from mdm.identity import Act
 from mdm.values.kind import clean_text
+from stewardship_ui.item import visible
 from stewardship_ui.rendering import wants_part
-from stewardship_ui.task import deliver, page, read
+from stewardship_ui.task import deliver, onward, page, read
+from stewardship_ui.words import spoken
 
 
 def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/decisions/undo", "undo_last", undo_last, methods=["POST"])
+    blueprint.add_url_rule("/decisions/redo", "redo_last", redo_last, methods=["POST"])
     blueprint.add_url_rule("/decisions/<decision_id>/undo", "undo_one", undo_one, methods=["POST"])
 
 
@@ -30,6 +33,22 @@ def undo_last() -> Response | Redirect:
 
 def undo_one(decision_id: str) -> Response | Redirect:
     return _undo(lambda _session: uuid_of(decision_id))
+
+
+def redo_last() -> Response | Redirect:
+    """What I took back last is said again, where its question still stands."""
+
+    def work(session: Session) -> tuple[UUID, str]:
+        undone = verdicts.last_undone(session, actor())
+        if undone is None:
+            raise Conflict("there is nothing of yours to say again")
+        policy.check(actor(), Verb.DECIDE, undone.domain)
+        visible(session, undone.task)
+        answer = verdicts.redo(session, concord().entities[undone.domain], actor(), undone, request_id())
+        return UUID(answer.told["task"]), f"Again: {spoken(answer.told)}"
+
+    task_id, said = database().run(work)
+    return onward(task_id, said)
 
 
 def _undo(find: Callable[[Session], UUID | None]) -> Response | Redirect:

@@ -13,23 +13,32 @@ TAG_DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One answer to a task's question: its key, what the button says, what it does, and what is said once it is done."""
+    """One answer to a task's question: its key, what the button says, what it does, and what is said once it is done.
+
+    `of_one`: the answer names one of those that the body lists, and has its buttons there; it is sent as `verdict:id`.
+    """
 
     key: str
     label: str
     effect: str
     done: str
     icon: str
+    of_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of task: its name, the question it asks, and its verdicts."""
+    """A kind of task: its name, the question it asks, its verdicts, and what its impact is.
+
+    `can_split`: its subject may be parted instead. `parts`: its body lets records be put into groups.
+    """
 
     name: str
     question: str
     verdicts: Mapping[str, Verdict]
     impact: str
+    can_split: bool = False
+    parts: bool = False
 
 
 _TOGETHER = "The records stay one golden record, whatever their weights say."
@@ -43,6 +52,7 @@ KINDS: Mapping[str, Kind] = {
             "link-only": Verdict("l", "Link only", "One golden record; the system that keeps both is asked to merge.", "Linked", "link"),
         },
         "the weight of the best candidate, in bits",
+        can_split=True,
     ),
     "cut": Kind(
         "Proposed split",
@@ -61,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
             "together": Verdict("n", "Keep together", _TOGETHER, "Kept together", "link"),
         },
         "40: somebody asked for it",
+        parts=True,
     ),
     "overlay": Kind(
         "Suspected overlay",
@@ -70,6 +81,7 @@ KINDS: Mapping[str, Kind] = {
             "reject": Verdict("n", "Reject it", "The present version stays; the incoming one never becomes current.", "Rejected", "x"),
         },
         "30 for every update that turns a record into somebody else",
+        can_split=True,
     ),
     "undo": Kind(
         "Undo left something",
@@ -93,10 +105,46 @@ KINDS: Mapping[str, Kind] = {
         "Unknown value",
         "What does this value mean?",
         {
+            "map": Verdict("1", "Map", "The value belongs to this golden record from now on.", "Mapped", "check", of_one=True),
             "ignore": Verdict("0", "No map", "Not worth mapping: it is no work any more.", "Not mapped", "x"),
             "not_ours": Verdict("n", "Not ours", "No such value can be.", "Refused", "flag"),
         },
         "how often it was asked for in vain",
+    ),
+    "oversize": Kind(
+        "Oversize",
+        "So many records of one entity?",
+        {
+            "keep": Verdict("m", "Keep together", "One golden record; asked again only when it grows.", "Kept together", "check"),
+            "split": Verdict("Enter", "Split", "Each group becomes a golden record; one keeps the present id.", "Split", "split"),
+        },
+        "how many source records it has",
+        parts=True,
+    ),
+    "shared_identifier": Kind(
+        "Shared identifier",
+        "Whose identifier is it?",
+        {
+            "same": Verdict("m", "Same: merge them", "All who carry it become one golden record.", "Merged", "git-merge"),
+            "different": Verdict("n", "Different", "They are kept apart for good; the value stays with each.", "Kept apart", "x"),
+            "belongs": Verdict(
+                "1", "Belongs to this one", "The others lose it, in lookups and comparisons.", "Assigned", "check", of_one=True
+            ),
+            "shared": Verdict("t", "Truly shared", "Rightly carried by all: asked again only when one more carries it.", "Shared", "users"),
+            "placeholder": Verdict("0", "Placeholder", "Nobody is ever compared by this value again.", "Never matched on", "link-2-off"),
+        },
+        "15, and one for every golden record that carries it",
+    ),
+    "drift": Kind(
+        "Drift",
+        "Is the new state right?",
+        {
+            "accept": Verdict("m", "Accept the new state", "A pin moves to it; a link holds on it.", "Accepted", "check"),
+            "restore": Verdict("n", "Restore the old", "A pin is said again; a link is parted.", "Restored", "history"),
+            "exception": Verdict("3", "Known exception", "It may be so: not asked again while the decision stands.", "Excepted", "flag"),
+        },
+        "18 for every change under a person's word",
+        can_split=True,
     ),
 }
 
@@ -114,6 +162,11 @@ DONE: Mapping[str, str] = {
     "ignore": "not mapped",
     "link-only": "linked only",
     "answer": "answered",
+    "keep-size": "kept together",
+    "belongs": "assigned",
+    "shared": "truly shared",
+    "placeholder": "never matched on",
+    "exception": "excepted",
 }
 
 RULES: Mapping[str, str] = {
@@ -187,7 +240,8 @@ def stamp(found: Desk) -> str:
 def spoken(told: Mapping[str, object], *, repeated: bool = False) -> str:
     """What a decision came to, in one short sentence."""
     verdict = str(told.get("verdict", ""))
-    done = next((kind.verdicts[verdict].done for kind in KINDS.values() if verdict in kind.verdicts), "Mapped")
+    kind = KINDS.get(str(told.get("kind", "")))
+    done = kind.verdicts[verdict].done if kind is not None and verdict in kind.verdicts else "Done"
     match told.get("outcome"):
         case "proposed":
             said = "Proposed: a second person decides"

@@ -358,6 +358,7 @@ ENTITY = EntityType(
     ),
     guarded=(("phone", 12), ("email", 8)),
     overlay_below=-8.0,
+    grave=("birth_date.year", "deceased", "deceased_date"),
     derived=names_in_one_field,
     derived_columns=(RESIDUAL,),
 )

@@ -89,9 +89,33 @@ def test_a_split_gives_every_group_an_id(client, people, steward):
 
 def test_records_move(client, people, steward):
     golden, other = people[0]["golden_id"], people[2]["golden_id"]
-    body = {"records": [people[1]["record_id"]], "to": other}
+    body = {"records": [people[1]["record_id"]], "to": other, "reason": "filed under the wrong number"}
     answer = client.post(f"/v1/patients/golden/{golden}/moves", json=body, headers=versioned(client, steward, golden))
     assert answer.json["moves"] == [{"record_id": people[1]["record_id"], "left": golden, "joined": other}]
+
+
+def test_what_speaks_against_a_merge_wants_a_reason(clean_database, client, people, steward):
+    before = picture(clean_database)
+    answer = merge(client, versioned(client, steward, people[0]["golden_id"]), people, reason=" ")
+    assert (answer.status_code, answer.json["code"]) == (422, "reason_wanted")
+    assert "birth date year differs" in answer.json["detail"]
+    assert picture(clean_database) == before
+    assert merge(client, steward, people, reason="", dry_run=True).status_code == 200
+
+
+def test_a_golden_record_that_was_published_long_ago_is_not_parted_by_one_person(clean_database, client, people, steward):
+    golden = people[0]["golden_id"]
+    with clean_database.unit_of_work() as session:
+        execute(session, "update golden_record set created_at = now() - interval '31 days' where id = %s", (golden,))
+    before = picture(clean_database)
+    headers = versioned(client, steward, golden)
+    split = {"groups": [[people[1]["record_id"]]], "reason": "twins"}
+    move = {"records": [people[1]["record_id"]], "to": people[2]["golden_id"], "reason": "twins"}
+    for verb, body in (("splits", split), ("moves", move)):
+        answer = client.post(f"/v1/patients/golden/{golden}/{verb}", json=body, headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (409, "second_person")
+    assert picture(clean_database) == before
+    assert client.post(f"/v1/patients/golden/{golden}/splits", json={**split, "dry_run": True}, headers=headers).status_code == 200
 
 
 def test_an_act_needs_the_version_that_was_read(client, people, steward):

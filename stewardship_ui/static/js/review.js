@@ -1,8 +1,10 @@
-// The review page: its queue of decisions, its evidence grid, its split.
+// The review page: its verbs, the queue that sends them, its evidence grid, its split.
 import * as grid from "./grid.js";
+import * as outbox from "./outbox.js";
 import * as queue from "./queue.js";
 import * as split from "./split.js";
 
+outbox.listen();
 queue.listen();
 grid.listen();
 split.listen();

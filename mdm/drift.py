@@ -1,0 +1,142 @@
+"""Drift: a source has changed its mind under a person's word.
+
+Of a pinned value: a record of the golden record says something else than it said when the value was pinned. Of a link that a person made:
+its two records no longer agree, by evidence that came after the decision. Where the machine linked, the same is a proposed cut.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.model import Columns
+from matching.score import Scorer
+from mdm.db import array, fetch
+from mdm.entity import EntityType
+from mdm.finding import Finding, standing
+from mdm.members import Member, StoredEdge
+from mdm.records import delivery_of
+from mdm.standardise import standardise
+from mdm.systems import registry
+
+KIND = "drift"
+PIN, LINK = "pin", "link"
+EXCEPTION = "exception"  # of the decision that says: known, do not ask again
+_IMPACT = 18.0
+
+Goldens = Mapping[UUID, Sequence[Member]]
+
+
+def wanted(session: Session, entity: EntityType, scorer: Scorer, goldens: Goldens, edges: Sequence[StoredEdge]) -> list[Finding]:
+    """What has drifted in these golden records, unless somebody said that it may."""
+    found = [*_pins(session, entity, goldens), *_links(session, entity, scorer, goldens, edges)]
+    if not found:
+        return []
+    excused = standing(session, entity.name, EXCEPTION, [record for each in found for record in each.records])
+    keys = {detail.get("finding") for _, detail in excused}
+    return [each for each in found if each.key not in keys]
+
+
+def _pins(session: Session, entity: EntityType, goldens: Goldens) -> list[Finding]:
+    """One question per pin, naming the records that have changed under it."""
+    pinned = [(g, name, pin) for g, members in goldens.items() for m in members for name, pin in (m.pins or {}).items()]
+    since = _moments(session, [UUID(pin["decision"]) for _, _, pin in pinned]) if pinned else {}
+    found = []
+    for golden, name, pin in pinned:
+        at = since.get(UUID(pin["decision"]))  # a pin that is just being written has none yet
+        records = [] if at is None else _changed(session, goldens[golden], name, pin["value"], at)
+        if records:
+            detail = {"rule": PIN, "attribute": name, "decision": pin["decision"]}
+            found.append(Finding(f"{KIND}:{entity.name}:{pin['decision']}", KIND, (golden,), tuple(records), detail, _IMPACT))
+    return found
+
+
+def _moments(session: Session, decisions: Sequence[UUID]) -> dict[UUID, datetime]:
+    return dict(fetch(session, "select id, created_at from decision where id = any(%s::uuid[])", (array(decisions),)))
+
+
+def _changed(session: Session, members: Sequence[Member], name: str, pinned: object, at: datetime) -> list[UUID]:
+    """Active records that say neither what is pinned nor what they said then."""
+    now = {m.id: m.attributes.get(name) for m in members if m.status == "active"}
+    asked = [record for record, value in now.items() if value is not None and value != pinned]
+    then = {record: version["attributes"].get(name) for record, version in versions_then(session, asked, at, "clean").items()}
+    return sorted(record for record in asked if record in then and now[record] != then[record])
+
+
+def versions_then(session: Session, records: Sequence[UUID], at: datetime, what: str) -> dict[UUID, Any]:
+    """What these records said at a moment, raw or clean, as far as they were known then."""
+    column: LiteralString = "v.raw" if what == "raw" else "v.clean"
+    rows = fetch(
+        session,
+        "select distinct on (v.record_id) v.record_id, " + column + " from source_record_version v where v.record_id = any(%s::uuid[])"
+        " and v.state = 'applied' and v.recorded_at <= %s order by v.record_id, v.version desc",
+        (array(records), at),
+    )
+    return dict(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A pair that a person joined: by which decision, when."""
+
+    low: UUID
+    high: UUID
+    decision: UUID
+    at: datetime
+
+
+def _links(session: Session, entity: EntityType, scorer: Scorer, goldens: Goldens, edges: Sequence[StoredEdge]) -> list[Finding]:
+    members = {m.id: (golden, m) for golden, found in goldens.items() for m in found if m.status == "active"}
+    together = [e for e in edges if e.verdict == "same" and e.low in members and e.high in members]
+    weak = {}
+    for e in together:
+        weight = scorer.score(members[e.low][1].columns, members[e.high][1].columns).weight
+        if weight < scorer.model.thresholds.review and members[e.low][0] == members[e.high][0]:
+            weak[e.low, e.high] = weight
+    found = []
+    for said in _said(session, sorted(weak)):
+        if (records := _changed_since(session, said)) and weak[said.low, said.high] < _weight_then(session, entity, scorer, said) - 1e-6:
+            detail = {"rule": LINK, "decision": str(said.decision), "changed": sorted(str(record) for record in records)}
+            key = f"{KIND}:{entity.name}:{said.decision}:{said.low}:{said.high}"
+            found.append(Finding(key, KIND, (members[said.low][0],), (said.low, said.high), detail, _IMPACT))
+    return found
+
+
+def _said(session: Session, pairs: Sequence[tuple[UUID, UUID]]) -> list[_Said]:
+    """The decision that counts for each pair."""
+    if not pairs:
+        return []
+    rows = fetch(
+        session,
+        "select distinct on (j.low, j.high) j.low, j.high, d.id, d.created_at from unnest(%s::uuid[], %s::uuid[]) p(low, high)"
+        " join judgement j on j.low = p.low and j.high = p.high join decision d on d.id = j.decision_id"
+        " where not exists (select 1 from decision r where r.revokes = d.id) order by j.low, j.high, d.created_at desc, d.id desc",
+        (array(low for low, _ in pairs), array(high for _, high in pairs)),
+    )
+    return [_Said(*row) for row in rows]
+
+
+def _changed_since(session: Session, said: _Said) -> list[UUID]:
+    rows = fetch(
+        session,
+        "select distinct record_id from source_record_version where record_id = any(%s::uuid[]) and state = 'applied'"
+        " and version > 1 and recorded_at > %s",
+        (array([said.low, said.high]), said.at),
+    )
+    return [row[0] for row in rows]
+
+
+def _weight_then(session: Session, entity: EntityType, scorer: Scorer, said: _Said) -> float:
+    """What the pair weighed when it was decided, by today's model."""
+    raw = versions_then(session, [said.low, said.high], said.at, "raw")
+    places = {row[0]: (row[1], row[2]) for row in fetch(session, _PLACES, (array(raw),))}
+    columns: list[Columns] = [
+        standardise(entity, delivery_of(*places[record], raw[record], "active", None, None), registry(session)).columns for record in raw
+    ]
+    return scorer.score(columns[0], columns[1]).weight if len(columns) == 2 else float("-inf")
+
+
+_PLACES: LiteralString = "select id, system, key from source_record where id = any(%s::uuid[])"
