@@ -126,7 +126,9 @@ class Converter:
         key = cells[self._key] or ""
         attributes: dict[str, Raw] = {name: cell for name, place in self._ones if (cell := cells[place])}
         # Nearly every row passes this look at it as a whole; the others are asked field by field.
-        suspicious = not key.strip() or len(key) > KEY_LENGTH_MAX or max(map(len, attributes.values()), default=0) > self._shortest
+        suspicious = not key.strip() or len(key) > KEY_LENGTH_MAX
+        if max(map(len, attributes.values()), default=0) > self._shortest:
+            suspicious |= any(len(cell) > self._lengths[name] for name, cell in attributes.items())
         for name, places in self._many:
             if values := [value for place, sep in places for value in _values(cells[place], sep)]:
                 attributes[name] = values

@@ -1,0 +1,17 @@
+"""All rows of a file compared with all that is stored, in bulk. What that needs takes seconds to load: small plans do without."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from matching.bulk import Bulk, Room, bulk
+from matching.model import Model
+from matching.table import lay_out
+from mdm.load_match import World
+
+
+@contextmanager
+def compared(model: Model, room: Room, world: World) -> Iterator[Bulk]:
+    """The pairs of a whole world."""
+    with bulk(model, lay_out(model, world.columns), room=room) as executor:
+        executor.block()
+        yield executor
