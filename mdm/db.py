@@ -24,7 +24,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from mdm.errors import Busy, ServiceError, Unavailable
+from mdm.errors import Busy, NoRoom, ServiceError, Unavailable
 from mdm.jsonio import dumps, loads
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ Params = Sequence[object] | Mapping[str, object] | None
 # Deadlock, serialisation, lock timeout: the same work, tried again, may well succeed.
 _RETRIED = frozenset({"40P01", "40001", "55P03"})
 _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
+_FULL = "53100"
 _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
@@ -161,6 +162,8 @@ def _translate(error: psycopg.Error) -> Exception:
         return Busy()
     if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
         return Unavailable()
+    if state == _FULL:
+        return NoRoom()
     return DatabaseError(f"SQLSTATE {state} {error.diag.constraint_name or ''}".strip())
 
 

@@ -16,6 +16,8 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
+from matching.model import Model
+from matching.sql import is_native
 from mdm.bulk_store import ROWS_MAX
 from mdm.db import LOCKS_MAX, connection, execute, translated
 from mdm.errors import NotFound
@@ -28,9 +30,11 @@ from mdm.load_rows import Packed, number_of, pack, read
 from mdm.load_source import source_of
 from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
 from mdm.loads import same_load
+from mdm.models import current_scorer
 from mdm.running import Run
 
 Outcomes = Mapping[int, Verdict]
+_SLOW_ROWS = 8
 
 
 def plan_load(run: Run, home: Path, memory_gb: int) -> None:
@@ -50,7 +54,8 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     matched = match_staged(run, source, plan_id, memory_gb)
     run.tell("arranging")
     run.effect(lambda session: _forget(session, plan_id))
-    arranging = Arranging(source.system, matched.verdicts)
+    model = run.effect(lambda session: current_scorer(session, source.entity).model)
+    arranging = Arranging(source.system, matched.verdicts, _online_max(model))
     for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
         facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
         pieces = arranging.take(facts, lines)
@@ -59,6 +64,12 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
     run.conclude(lambda session: conclude(session, making))
+
+
+def _online_max(model: Model) -> int:
+    """Rows that one transaction delivers: texts compared word by word take a millisecond a pair, and each row has up to 200 pairs."""
+    is_slow = any(not is_native(test) for comparison in model.comparisons for level in comparison.levels for test in level.any_of)
+    return _SLOW_ROWS if is_slow else CHUNK_MAX
 
 
 def _begin(session: Session, plan_id: UUID, domain: str) -> None:
@@ -103,6 +114,7 @@ class Arranging:
 
     system: str
     verdicts: Outcomes
+    online_max: int = CHUNK_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     _sizes: Counter[int] = field(default_factory=Counter)
     _waiting: dict[int, _Group] = field(default_factory=dict)
@@ -158,7 +170,7 @@ class Arranging:
         row = read(self.system, text)
         wanted = len(row.keys) + len(row.standard.relationships or ())
         waiting = self._open["online"].lines
-        if waiting and (len(waiting) == CHUNK_MAX or self._locks + wanted > LOCKS_MAX // 2):
+        if waiting and (len(waiting) == self.online_max or self._locks + wanted > LOCKS_MAX // 2):
             yield self._closed("online")
             self._locks = 0
         self._open["online"].add_all(_Group([text], [no]))

@@ -113,7 +113,12 @@ _Read = tuple[int, Cells, Delivery | RowReject]
 
 def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> Iterator[_Read]:
     """The rows of a batch in their order; a key's second row is refused, because nobody could say which of the two is true."""
-    made = [(no, cells, converter.convert(cells)) for no, cells in zip(batch.numbers, batch.rows, strict=True)]
+    repaired = converter.repair(batch.rows)
+    wrong, sound = converter.screen(repaired), converter.deliver_sound
+    made = [
+        (no, cells, wrong[place] if place in wrong else sound(repaired[place]))
+        for place, (no, cells) in enumerate(zip(batch.numbers, batch.rows, strict=True))
+    ]
     bad: list[_Read] = [(row.number, row.cells, row.reject) for row in batch.rejected]
     for no, cells, row in sorted([*made, *bad], key=lambda each: each[0]):
         if isinstance(row, Delivery):
