@@ -22,6 +22,7 @@ from mdm.errors import (
     Gone,
     InProgress,
     Invalid,
+    NoRoom,
     NotFound,
     ServiceError,
     Stale,
@@ -49,6 +50,7 @@ STATUS: Mapping[type[ConcordError], HTTPStatus] = {
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConcordError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

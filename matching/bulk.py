@@ -55,14 +55,28 @@ class Blocked:
 def bulk(model: Model, records: Records, *, second: int | None = None, room: Room) -> Iterator["Bulk"]:
     """Records made ready to compare, by row number.
 
-    With `second` the records from that row on are another set, and only pairs across the two count.
+    With `second` the records from that row on are another set, and only pairs across the two count. Raises Full.
     """
-    with TemporaryDirectory(prefix="concord-bulk-") as spill, duckdb.connect() as connection:
+    with _said_full(), TemporaryDirectory(prefix="concord-bulk-") as spill, duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{room.memory}'")
         connection.execute(f"set threads = {room.threads}")
         connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set preserve_insertion_order = false")
         yield Bulk(connection, model, records, second)
+
+
+class Full(OSError):
+    """The disk has no room for what memory cannot hold."""
+
+
+@contextmanager
+def _said_full() -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        if "No space left" in str(error) or "max_temp_directory_size" in str(error):
+            raise Full from error
+        raise
 
 
 class Bulk:

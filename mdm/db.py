@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from mdm.errors import Busy, ServiceError, TooBroad, Unavailable
+from mdm.errors import Busy, NoRoom, ServiceError, TooBroad, Unavailable
 from mdm.jsonio import dumps, loads
 
 T = TypeVar("T")
@@ -36,6 +36,7 @@ Params = Sequence[object] | Mapping[str, object] | None
 _CANCELLED = "57014"  # its time was up: only searches have a limit (`give_up_after`)
 _RETRIED = frozenset({"40P01", "40001", "55P03"})
 _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
+_FULL = "53100"
 _ATTEMPTS = 5
 LOCKS_MAX = 1024
 _BUCKETS = (1 << 20) - 1
@@ -165,6 +166,8 @@ def _translate(error: psycopg.Error) -> Exception:
         return Busy()
     if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
         return Unavailable()
+    if state == _FULL:
+        return NoRoom()
     return DatabaseError(f"SQLSTATE {state} {error.diag.constraint_name or ''}".strip())
 
 

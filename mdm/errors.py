@@ -24,6 +24,7 @@ ConcordError
 """
 
 from dataclasses import dataclass
+from errno import EDQUOT, EFBIG, ENOSPC
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,17 @@ class Busy(ConcordError):
     """Too much is going on at once; try again in a moment."""
 
     code = "busy"
+
+
+class NoRoom(ConcordError):
+    """The disk is full, and nothing of this was kept; make room, then do it again."""
+
+    code = "no_room"
+
+    @staticmethod
+    def is_why(error: BaseException) -> bool:
+        """Whether this failed for want of room: a full disk, a quota, a limit to the size of files."""
+        return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT, EFBIG}
 
 
 class Unavailable(ConcordError):

@@ -66,6 +66,17 @@ def demote_overshared(
     return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
 
 
+def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns) -> Columns:
+    """The columns of a stored record without what too many hold by now."""
+    limits, over = guards(entity), set()
+    for column, rule in _guard_rules(entity).items():
+        for value in _as_tuple(columns.get(column, ())):
+            key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
+            if len({*blocks.holders.get(key, ()), record}) > limits[column]:
+                over.add((column, value))
+    return without(columns, over)[0]
+
+
 def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]) -> set[tuple[str, str]]:
     """Values of `fresh` records that too many would hold: counted with those of `stock`, or under a key that is too heavy already."""
     over: set[tuple[str, str]] = set()

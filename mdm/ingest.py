@@ -136,10 +136,11 @@ def chunks(ready: Sequence[Ready]) -> Iterable[list[Ready]]:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What became of the rows, in their order, and which records went from one golden record to another for it."""
+    """What became of the rows, in their order; which records went from one golden record to another for it, and which lost evidence."""
 
     results: Sequence[Result]
     moves: Sequence[Move] = ()
+    demoted: Sequence[UUID] = ()
 
 
 def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[Ready], request_id: str) -> Delivered:
@@ -150,12 +151,11 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     model = active_scorer(session, entity)
     incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
     changed = [i for i in incoming if i.is_change]
-    results: dict[UUID, Result] = {}
-    moves: Sequence[Move] = ()
+    became = _Became({})
     if changed:
         lock(session, f"block:{entity.name}", {key for i in changed for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
-        results, moves = _deliver_changed(session, entity, model, changed)
-    answers = [results.get(i.record_id) or _unchanged(i) for i in incoming]
+        became = _deliver_changed(session, entity, model, changed)
+    answers = [became.results.get(i.record_id) or _unchanged(i) for i in incoming]
     audit.record(
         session,
         actor,
@@ -167,7 +167,16 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
         outcome="done",
         detail={"rows": len(answers)},
     )
-    return Delivered(answers, moves)
+    return Delivered(answers, became.moves, became.demoted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Became:
+    """What deliveries of a change did, by record; see `Delivered`."""
+
+    results: Mapping[UUID, Result]
+    moves: Sequence[Move] = ()
+    demoted: Sequence[UUID] = ()
 
 
 def _incoming(row: Ready, stored: Stored | None) -> Incoming:
@@ -181,9 +190,7 @@ def _unchanged(incoming: Incoming) -> Result:
     return Result(delivery.system, delivery.key, Outcome.UNCHANGED, incoming.record_id, golden_id, notes=incoming.standard.notes)
 
 
-def _deliver_changed(
-    session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]
-) -> tuple[dict[UUID, Result], Sequence[Move]]:
+def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> _Became:
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, holders_max(model.model, keys))
     changed = identifier_rulings.apply(session, entity, registry(session), changed)
@@ -193,7 +200,7 @@ def _deliver_changed(
     publish(session, entity.name, settled.happenings)
     results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
-    return results, settled.moves
+    return _Became(results, settled.moves, [each.record_id for each in demoted])
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,22 +189,30 @@ def _record(result: Result, ready: Ready) -> UUID:
 
 
 def _keep_moves(session: Session, work: Work, delivered: Delivered) -> None:
-    """Records that others had delivered, and that went elsewhere because of these rows: undo has to know."""
+    """Records that others had delivered, and that went elsewhere or lost evidence because of these rows: undo has to know."""
     if delivered.moves:
-        execute(
-            session,
-            "insert into load_move (load_id, record_id, left_golden, joined_golden) select %s, m.record_id, m.left_golden, m.joined_golden"
-            " from unnest(%s::uuid[], %s::uuid[], %s::uuid[]) m(record_id, left_golden, joined_golden)"
-            " where not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = m.record_id and x.is_new)"
-            " on conflict (load_id, record_id) do update set joined_golden = excluded.joined_golden",
-            (
-                work.load_id,
-                array(move.record_id for move in delivered.moves),
-                array(move.left for move in delivered.moves),
-                array(move.joined for move in delivered.moves),
-                work.plan_id,
-            ),
+        places = (
+            array(move.record_id for move in delivered.moves),
+            array(move.left for move in delivered.moves),
+            array(move.joined for move in delivered.moves),
         )
+        execute(session, _KEEP_MOVES, (work.load_id, *places, work.plan_id))
+    if delivered.demoted:
+        execute(session, _KEEP_DEMOTED, (work.load_id, array(delivered.demoted), work.plan_id))
+
+
+_KEEP_MOVES: LiteralString = (
+    "insert into load_move (load_id, record_id, left_golden, joined_golden) select %s, m.record_id, m.left_golden, m.joined_golden"
+    " from unnest(%s::uuid[], %s::uuid[], %s::uuid[]) m(record_id, left_golden, joined_golden)"
+    " where not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = m.record_id and x.is_new)"
+    " on conflict (load_id, record_id) do update set joined_golden = excluded.joined_golden"
+)
+_KEEP_DEMOTED: LiteralString = (
+    "insert into load_move (load_id, record_id, left_golden, joined_golden) select %s, l.record_id, l.golden_id, l.golden_id"
+    " from unnest(%s::uuid[]) d(record_id) join link l on l.record_id = d.record_id and l.recorded_to is null"
+    " where not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = d.record_id and x.is_new)"
+    " on conflict (load_id, record_id) do nothing"
+)
 
 
 def _write_down(session: Session, work: Work, done: Sequence[_Done]) -> None:

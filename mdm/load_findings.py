@@ -71,7 +71,7 @@ def conclude(session: Session, making: Making) -> None:
     goldens = [row[0] for row in fetch(session, _TOUCHED, (making.plan_id, _GOLDENS_ASKED))]
     report: dict[str, Any] = {
         "guard_rails": [asdict(rail) for rail in rails],
-        "samples": {outcome: [_sample(session, each) for each in kept] for outcome, kept in making.samples.items()},
+        "samples": {**_unchanged(session, making.plan_id), **_samples(session, making.samples)},
         "rejects": [{"code": code, "column": column, "rows": rows} for code, column, rows in fetch(session, _REJECTS, (making.plan_id,))],
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
         "header": list(making.staged.header),
@@ -117,15 +117,17 @@ _NOTES: LiteralString = (
 
 def _count(session: Session, making: Making) -> dict[str, int]:
     found: dict[str, int] = dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,)))
-    absent = fetch(
-        session,
-        "select count(*) from source_record r where r.domain = %s and r.system = %s and r.status = 'active'"
-        " and not exists (select 1 from load_row x where x.plan_id = %s and x.record_id = r.id)",
-        (making.source.entity.name, making.source.system, making.plan_id),
-    )[0][0]
+    absent = fetch(session, _ABSENT, (making.source.entity.name, making.source.system, making.plan_id))[0][0]
     counts = {**{name: int(found.get(name, 0)) for name in OUTCOMES}, "absent": int(absent)}
     write_counts(session, making.plan_id, "plan", counts)
     return counts
+
+
+# As sets: whatever the planner believes of the rows, it sorts or hashes them once.
+_ABSENT: LiteralString = (
+    "select count(*) from (select id from source_record where domain = %s and system = %s and status = 'active'"
+    " except select record_id from load_row where plan_id = %s) gone"
+)
 
 
 def write_counts(session: Session, plan_id: UUID, stage: str, counts: Mapping[str, int]) -> None:
@@ -191,6 +193,20 @@ def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, 
         near = sum(review <= weight < at for weight in matched.best)
         found.append({"link": at, "linked": linked, "review": near, "new": len(matched.best) - linked - near})
     return found
+
+
+def _samples(session: Session, samples: Mapping[str, Sequence[Sample]]) -> dict[str, list[dict[str, Any]]]:
+    return {outcome: [_sample(session, each) for each in kept] for outcome, kept in samples.items()}
+
+
+def _unchanged(session: Session, plan_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    rows = fetch(
+        session,
+        "select no, key, golden_id from load_row where plan_id = %s and planned = 'unchanged' order by no limit %s",
+        (plan_id, SAMPLES_MAX),
+    )
+    told = [{"row": no, "key": key, "golden_id": golden and str(golden), "weight": None} for no, key, golden in rows]
+    return {"unchanged": told} if told else {}
 
 
 def _sample(session: Session, sample: Sample) -> dict[str, Any]:

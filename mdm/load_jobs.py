@@ -11,10 +11,9 @@ def load_handlers(home: Path, memory_gb: int) -> Mapping[str, Handler]:
     """`home`: where the files lie; `memory_gb`: what matching may take before it spills to disk."""
 
     def plan(run: Run) -> None:
-        from matching.bulk import Room  # noqa: PLC0415
         from mdm.load_plan import plan_load  # noqa: PLC0415
 
-        plan_load(run, home, Room(f"{memory_gb}GB"))
+        plan_load(run, home, memory_gb)
 
     def apply(run: Run) -> None:
         from mdm.load_apply import apply_load  # noqa: PLC0415

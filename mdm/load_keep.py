@@ -2,11 +2,14 @@
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 from uuid import UUID
+
+from mdm.errors import NoRoom
 
 FOLDER = "loads"
 _BLOCK_BYTES = 1 << 20
@@ -23,14 +26,14 @@ class Kept:
 
 
 def keep(home: Path, load_id: UUID, content: IO[bytes], name: str) -> Kept:
-    """Keep the file of a load. Raises OSError where the disk is full; then nothing is left."""
+    """Keep the file of a load. Raises NoRoom where the disk is full; then nothing is left."""
     folder = home / FOLDER / str(load_id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ending = _ENDING.search(name.lower())
     path = folder / f"file{ending[0] if ending else ''}"
     part = path.with_name(path.name + ".part")
     digest, size = sha256(), 0
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with part.open("wb") as out:
             part.chmod(0o600)
             while block := content.read(_BLOCK_BYTES):
@@ -40,8 +43,12 @@ def keep(home: Path, load_id: UUID, content: IO[bytes], name: str) -> Kept:
             out.flush()
             os.fsync(out.fileno())
         part.rename(path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
+        with suppress(OSError):
+            folder.rmdir()
+        if NoRoom.is_why(error):
+            raise NoRoom from error
         raise
     return Kept(str(path.relative_to(home)), digest.hexdigest(), size)
 

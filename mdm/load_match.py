@@ -1,22 +1,24 @@
-"""Who is who among the rows of a file and what is stored, found beside the database by the bulk executor. Changes nothing.
+"""Who is who among the rows of a file and what is stored, found beside the database. Changes nothing.
+
+Pairs come from who compares them: the bulk executor all of them (`mdm/load_bulk.py`), or those near a few rows (`mdm/load_near.py`).
 
 It decides as a delivery does: the machine joins, it never parts what is published, and what people have said of pairs counts. Rows are
 numbers from 0: first the stored records, then the rows that no stored record stands for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 import numpy as np
 
 from matching.arrays import Bits, Flags, Rows, Weighed
-from matching.bulk import Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all, components
 from matching.model import Columns, Model
-from matching.table import lay_out
 from mdm.stock import Stock, StoredPair
 
 NOBODY = -1
@@ -68,19 +70,29 @@ class Others:
     judged: Sequence[StoredPair]
 
 
-def match(model: Model, others: Others, entries: Sequence[Entry], exclusive: Sequence[str], room: Room) -> Matched:
+class Pairs(Protocol):
+    """The pairs that blocking found in a world, and the scores of any others."""
+
+    def weigh(self, model: Model, floor: float) -> Weighed: ...
+
+    def score(self, model: Model, left: Rows, right: Rows) -> Weighed: ...
+
+
+Compare = Callable[["World"], AbstractContextManager[Pairs]]
+
+
+def match(model: Model, others: Others, entries: Sequence[Entry], exclusive: Sequence[str], compare: Compare) -> Matched:
     """What every entry becomes, in the order of the file; `exclusive`: columns of identifiers that one entity has alone."""
-    world = _World.of(others.stock, entries)
-    with bulk(model, lay_out(model, world.columns), room=room) as executor:
-        executor.block()
-        weighed = executor.weigh(model, model.thresholds.review)
+    world = World.of(others.stock, entries)
+    with compare(world) as pairs:
+        weighed = pairs.weigh(model, model.thresholds.review)
         told = _told(world, others.judged)
-        units = _units(executor, model, world, weighed, told)
+        units = _units(pairs, model, world, weighed, told)
     return _matched(world, weighed, told, units, exclusive)
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class World:
     """Stored records and rows together: columns and golden record (a number, or NOBODY) of each, and where each entry stands."""
 
     columns: Sequence[Columns]
@@ -91,7 +103,8 @@ class _World:
     rows: Mapping[UUID, int]
 
     @classmethod
-    def of(cls, stock: Stock, entries: Sequence[Entry]) -> "_World":
+    def of(cls, stock: Stock, entries: Sequence[Entry]) -> "World":
+        """The rows that stand for a stored record in its place, the others behind."""
         columns, rows = list(stock.columns), dict(stock.rows())
         # Sorted, so that the smallest number is the oldest golden record
         golden_ids = sorted({*stock.golden_ids, *(e.golden_id for e in entries if e.golden_id is not None)})
@@ -110,6 +123,7 @@ class _World:
 
     @property
     def size(self) -> int:
+        """Records and rows together."""
         return len(self.columns)
 
 
@@ -128,7 +142,7 @@ class _Told:
         return np.isin(codes, mine[self.same]), np.isin(codes, mine[~self.same])
 
 
-def _told(world: _World, judged: Sequence[StoredPair]) -> _Told:
+def _told(world: World, judged: Sequence[StoredPair]) -> _Told:
     known = [
         (*sorted((world.rows[p.low], world.rows[p.high])), p.verdict == "same")
         for p in judged
@@ -138,18 +152,18 @@ def _told(world: _World, judged: Sequence[StoredPair]) -> _Told:
     return _Told(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), np.array(same, dtype=np.bool_))
 
 
-def _units(executor: Bulk, model: Model, world: _World, weighed: Weighed, told: _Told) -> Rows:
+def _units(compared: Pairs, model: Model, world: World, weighed: Weighed, told: _Told) -> Rows:
     """One number per row, the same for rows that share a golden record in the end."""
     near = _near(world, weighed, told, model)
     same, different = told.of(near, world.size)
     weights = np.where(same, model.clip, near.weights)
     vetoed = (near.vetoed & ~same) | different
     pairs = _with_said(replace(near, weights=weights, vetoed=vetoed), told, world, model.clip)
-    groups = cluster_all(world.size, pairs, limits_of(model), partial(executor.score, model)).groups
+    groups = cluster_all(world.size, pairs, limits_of(model), partial(compared.score, model)).groups
     return _published(world, groups, told)
 
 
-def _near(world: _World, weighed: Weighed, told: _Told, model: Model) -> Weighed:
+def _near(world: World, weighed: Weighed, told: _Told, model: Model) -> Weighed:
     """The pairs of those components that a row of the file belongs to; the others are as they were."""
     link = weighed.weights >= model.thresholds.link
     first_of_golden = np.full(len(world.golden_ids) + 1, NOBODY, dtype=np.int64)
@@ -163,7 +177,7 @@ def _near(world: _World, weighed: Weighed, told: _Told, model: Model) -> Weighed
     return weighed.where(mine[part[weighed.left]] & mine[part[weighed.right]])
 
 
-def _with_said(pairs: Weighed, told: _Told, world: _World, clip: float) -> Weighed:
+def _with_said(pairs: Weighed, told: _Told, world: World, clip: float) -> Weighed:
     """With the pairs that people called the same and that the evidence never met."""
     codes = pairs.left * world.size + pairs.right
     unmet = told.same & ~np.isin(told.left * world.size + told.right, codes)
@@ -178,7 +192,7 @@ def _with_said(pairs: Weighed, told: _Told, world: _World, clip: float) -> Weigh
     )
 
 
-def _published(world: _World, groups: Rows, told: _Told) -> Rows:
+def _published(world: World, groups: Rows, told: _Told) -> Rows:
     """Golden records that the clusters would part stay whole, by themselves; a person is asked about the cut."""
     held = np.flatnonzero(world.goldens >= 0)
     both = np.unique(np.stack((world.goldens[held], groups[held])), axis=1)
@@ -194,7 +208,7 @@ def _published(world: _World, groups: Rows, told: _Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(world: _World, weighed: Weighed, told: _Told, units: Rows, exclusive: Sequence[str]) -> Matched:
+def _matched(world: World, weighed: Weighed, told: _Told, units: Rows, exclusive: Sequence[str]) -> Matched:
     count = int(units.max(initial=-1)) + 1
     keeps = _keeps(world, units, count)
     is_open = _open(weighed, told, units, count)
@@ -222,7 +236,7 @@ def _matched(world: _World, weighed: Weighed, told: _Told, units: Rows, exclusiv
     return Matched(verdicts, _merges(world, units), len(weighed.left), best[fresh].tolist(), round(false_links, 2), shared)
 
 
-def _keeps(world: _World, units: Rows, count: int) -> Rows:
+def _keeps(world: World, units: Rows, count: int) -> Rows:
     """The oldest golden record of each unit."""
     keeps = np.full(count, len(world.golden_ids), dtype=np.int64)
     held = np.flatnonzero(world.goldens >= 0)
@@ -243,14 +257,14 @@ def _open(weighed: Weighed, told: _Told, units: Rows, count: int) -> Flags:
     return is_open
 
 
-def _best(world: _World, weighed: Weighed) -> Bits:
+def _best(world: World, weighed: Weighed) -> Bits:
     best = np.full(world.size, -np.inf)
     np.maximum.at(best, weighed.left, weighed.weights)
     np.maximum.at(best, weighed.right, weighed.weights)
     return best
 
 
-def _crowded(world: _World, weighed: Weighed, units: Rows, count: int) -> Flags:
+def _crowded(world: World, weighed: Weighed, units: Rows, count: int) -> Flags:
     """Units that have a pair outside themselves, or a stripped row: what they are depends on others."""
     crowded = np.zeros(count, dtype=np.bool_)
     one, other = units[weighed.left], units[weighed.right]
@@ -261,7 +275,7 @@ def _crowded(world: _World, weighed: Weighed, units: Rows, count: int) -> Flags:
     return crowded
 
 
-def _merges(world: _World, units: Rows) -> list[tuple[UUID, ...]]:
+def _merges(world: World, units: Rows) -> list[tuple[UUID, ...]]:
     """Stored golden records that come together because of rows of the file."""
     held = np.flatnonzero(world.goldens >= 0)
     touched = np.isin(units[held], units[world.places])
@@ -272,7 +286,7 @@ def _merges(world: _World, units: Rows) -> list[tuple[UUID, ...]]:
     return [tuple(goldens) for goldens in found.values() if len(goldens) > 1]
 
 
-def _shared(world: _World, units: Rows, column: str) -> int:
+def _shared(world: World, units: Rows, column: str) -> int:
     """Rows of the file whose value of this column a row of another unit has too."""
     holders: dict[str, set[int]] = {}
     held: list[str] = []

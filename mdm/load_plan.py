@@ -6,7 +6,7 @@ for the bulk way, all others for the way of deliveries, in the order in which th
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,30 +16,29 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
-from matching.bulk import Room
+from matching.model import Model
+from matching.sql import is_native
 from mdm.bulk_store import ROWS_MAX
-from mdm.db import LOCKS_MAX, connection, execute, fetch, translated
+from mdm.db import LOCKS_MAX, connection, execute, translated
 from mdm.errors import NotFound
-from mdm.guard import heavy_keys, overshared, without
-from mdm.identifier_rulings import placeholders
 from mdm.ingest import CHUNK_MAX
 from mdm.jsonio import dumps
+from mdm.load_compare import match_staged
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
-from mdm.load_match import Entry, Matched, Others, Verdict, match
+from mdm.load_match import Verdict
 from mdm.load_rows import Packed, number_of, pack, read
-from mdm.load_source import Source, source_of
-from mdm.load_stage import Fact, read_staged, stage, write_piece
+from mdm.load_source import source_of
+from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
 from mdm.loads import same_load
 from mdm.models import current_scorer
 from mdm.running import Run
-from mdm.stock import read_pairs, read_stock
-from mdm.systems import registry
 
 Outcomes = Mapping[int, Verdict]
+_SLOW_ROWS = 8
 
 
-def plan_load(run: Run, home: Path, room: Room) -> None:
-    """The job: payload {load, plan}."""
+def plan_load(run: Run, home: Path, memory_gb: int) -> None:
+    """The job: payload {load, plan}; `memory_gb` is what comparing in bulk may take before it spills to disk."""
     began = time.monotonic()
     load_id, plan_id = UUID(run.mine.payload["load"]), UUID(run.mine.payload["plan"])
     source = run.effect(lambda session: source_of(session, load_id, home))
@@ -52,17 +51,25 @@ def plan_load(run: Run, home: Path, room: Room) -> None:
         return
     staged = stage(run, plan_id, source, home)
     run.tell("comparing")
-    matched = _matched(run, source, plan_id, room)
+    matched = match_staged(run, source, plan_id, memory_gb)
     run.tell("arranging")
     run.effect(lambda session: _forget(session, plan_id))
-    arranging = Arranging(source.system, matched.verdicts)
-    for number in range(run.effect(partial(_staged_count, plan_id=plan_id))):
-        facts, lines = run.effect(partial(_read_staged, plan_id=plan_id, number=number))
+    model = run.effect(lambda session: current_scorer(session, source.entity).model)
+    arranging = Arranging(source.system, matched.verdicts, _online_max(model))
+    for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
+        facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
         pieces = arranging.take(facts, lines)
         run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=pieces))
     run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
+    run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
     run.conclude(lambda session: conclude(session, making))
+
+
+def _online_max(model: Model) -> int:
+    """Rows that one transaction delivers: texts compared word by word take a millisecond a pair, and each row has up to 200 pairs."""
+    is_slow = any(not is_native(test) for comparison in model.comparisons for level in comparison.levels for test in level.any_of)
+    return _SLOW_ROWS if is_slow else CHUNK_MAX
 
 
 def _begin(session: Session, plan_id: UUID, domain: str) -> None:
@@ -74,52 +81,9 @@ def _begin(session: Session, plan_id: UUID, domain: str) -> None:
     )
 
 
-def _matched(run: Run, source: Source, plan_id: UUID, room: Room) -> Matched:
-    entity = source.entity
-    scorer = run.effect(lambda session: current_scorer(session, entity))
-    staged = range(run.effect(partial(_staged_count, plan_id=plan_id)))
-    entries = [entry for number in staged for entry in _entries(run, source, plan_id, number)]
-    stock = read_stock(run.database, entity)
-    heavy = run.effect(lambda session: heavy_keys(session, entity))
-    over = overshared(entity, stock.columns, [entry.columns for entry in entries], heavy)
-    over |= run.effect(lambda session: placeholders(session, entity, registry(session)))
-    if over:
-        stock_columns = [without(columns, over)[0] for columns in stock.columns]
-        stock = type(stock)(stock.ids, stock_columns, stock.golden_ids)
-        entries = [_stripped(entry, over) for entry in entries]
-    judged = [pair for pair in read_pairs(run.database, entity) if pair.verdict is not None]
-    exclusive = [rule.name for rule in entity.identifiers if rule.exclusive]
-    return match(scorer.model, Others(stock, judged), entries, exclusive, room)
-
-
-def _stripped(entry: Entry, over: set[tuple[str, str]]) -> Entry:
-    columns, lost = without(entry.columns, over)
-    return Entry(entry.no, columns, entry.stands_for, entry.golden_id, stripped=True) if lost else entry
-
-
-def _entries(run: Run, source: Source, plan_id: UUID, number: int) -> Iterable[Entry]:
-    facts, lines = run.effect(partial(_read_staged, plan_id=plan_id, number=number))
-    by_number = {fact.no: fact for fact in facts}
-    for text in lines:
-        row = read(source.system, text)
-        fact = by_number[row.no]
-        if fact.planned != "review":  # its stored version stays what it is until a person decides
-            known = row.record_id if fact.before is not None else None
-            yield Entry(row.no, row.standard.columns, known, fact.golden_id)
-
-
-def _staged_count(session: Session, plan_id: UUID) -> int:
-    return int(fetch(session, "select count(*) from load_piece where plan_id = %s and way = 'staged'", (plan_id,))[0][0])
-
-
-def _read_staged(session: Session, plan_id: UUID, number: int) -> tuple[list[Fact], list[bytes]]:
-    rows = fetch(session, "select content from load_piece where plan_id = %s and way = 'staged' and no = %s", (plan_id, number))
-    return read_staged(rows[0][0])
-
-
 def _forget(session: Session, plan_id: UUID) -> None:
-    """What an attempt that died had arranged."""
-    execute(session, "delete from load_row where plan_id = %s", (plan_id,))
+    """What an attempt that died had arranged; rows that say nothing new were written down when they were staged."""
+    execute(session, "delete from load_row where plan_id = %s and planned <> 'unchanged'", (plan_id,))
     execute(session, "delete from load_piece where plan_id = %s and way <> 'staged'", (plan_id,))
 
 
@@ -150,6 +114,7 @@ class Arranging:
 
     system: str
     verdicts: Outcomes
+    online_max: int = CHUNK_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     _sizes: Counter[int] = field(default_factory=Counter)
     _waiting: dict[int, _Group] = field(default_factory=dict)
@@ -205,7 +170,7 @@ class Arranging:
         row = read(self.system, text)
         wanted = len(row.keys) + len(row.standard.relationships or ())
         waiting = self._open["online"].lines
-        if waiting and (len(waiting) == CHUNK_MAX or self._locks + wanted > LOCKS_MAX // 2):
+        if waiting and (len(waiting) == self.online_max or self._locks + wanted > LOCKS_MAX // 2):
             yield self._closed("online")
             self._locks = 0
         self._open["online"].add_all(_Group([text], [no]))

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from matching.score import Scorer
 from mdm.db import execute, fetch
 from mdm.errors import InvalidRecord
 from mdm.guard import record_keys
@@ -29,7 +30,7 @@ from mdm.overlay import disagreement
 from mdm.records import Incoming, Stored
 from mdm.running import Run
 from mdm.standardise import Delivery, Standard, content_hash, standardise
-from mdm.statements import read_assertions
+from mdm.statements import Assertion, read_assertions
 from mdm.systems import SystemRegistry, registry
 
 PIECE_ROWS = 1_000
@@ -112,7 +113,12 @@ _Read = tuple[int, Cells, Delivery | RowReject]
 
 def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> Iterator[_Read]:
     """The rows of a batch in their order; a key's second row is refused, because nobody could say which of the two is true."""
-    made = [(no, cells, converter.convert(cells)) for no, cells in zip(batch.numbers, batch.rows, strict=True)]
+    repaired = converter.repair(batch.rows)
+    wrong, sound = converter.screen(repaired), converter.deliver_sound
+    made = [
+        (no, cells, wrong[place] if place in wrong else sound(repaired[place]))
+        for place, (no, cells) in enumerate(zip(batch.numbers, batch.rows, strict=True))
+    ]
     bad: list[_Read] = [(row.number, row.cells, row.reject) for row in batch.rejected]
     for no, cells, row in sorted([*made, *bad], key=lambda each: each[0]):
         if isinstance(row, Delivery):
@@ -148,24 +154,36 @@ class _Staging:
 
     def _made(self, session: Session) -> _Piece:
         source, piece = self.source, _Piece()
-        deliveries = [row for _, _, row in self.read.rows if isinstance(row, Delivery)]
-        known = _known(session, source, [delivery.key for delivery in deliveries])
         systems, scorer = registry(session), current_scorer(session, source.entity)
-        for no, cells, row in self.read.rows:
+        rest = self._changed(session, systems)
+        known = _known(session, source, [row.key for _, _, row in rest if isinstance(row, Delivery)])
+        for no, cells, row in rest:
             if isinstance(row, RowReject):
                 piece.reject(no, None, cells, row)
                 continue
             held = known.get(row.key)
-            if held is not None and held.hash == content_hash(row, held.stored.relationships):
-                piece.facts.append(Fact(no, row.key, "unchanged", held.id, held.golden_id, before=held.version))
-                continue
             standard = self._standard(row, systems)
             if isinstance(standard, RowReject):
                 piece.reject(no, row.key, cells, standard)
                 continue
             keys = record_keys(source.entity, scorer.model, standard.columns)
-            self._add(session, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
+            self._add(session, scorer, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
         return piece
+
+    def _changed(self, session: Session, systems: SystemRegistry) -> list["_Read"]:
+        """The rows but for those that say what their records say already: these are written down at once, and cost nothing more."""
+        entity, plan_id = self.source.entity, self.read.plan_id
+        hashes = [(no, row.key, content_hash(entity, row, systems)) for no, _, row in self.read.rows if isinstance(row, Delivery)]
+        same = _write_unchanged(session, self.source, plan_id, hashes)
+        rest = [each for each in self.read.rows if each[0] not in same]
+        inherited = _relationships(session, self.source, [row.key for _, _, row in rest if isinstance(row, Delivery)])
+        hashes = [
+            (no, row.key, content_hash(entity, row, systems, inherited[row.key]))
+            for no, _, row in rest
+            if isinstance(row, Delivery) and row.key in inherited
+        ]
+        same = _write_unchanged(session, self.source, plan_id, hashes)
+        return [each for each in rest if each[0] not in same]
 
     def _standard(self, row: Delivery, systems: SystemRegistry) -> Standard | RowReject:
         """What cleaning refuses, in the words of the file: the column, not the pointer."""
@@ -180,29 +198,58 @@ class _Staging:
                 )
             )
 
-    def _add(self, session: Session, piece: _Piece, row: Row, held: Known | None) -> None:
+    def _add(self, session: Session, scorer: Scorer, piece: _Piece, row: Row, held: Known | None) -> None:
         standard = row.standard
         if held is not None:
             standard = standard.inheriting(held.stored.relationships)
-            if standard.hash == held.hash:
-                piece.facts.append(Fact(row.no, standard.delivery.key, "unchanged", held.id, held.golden_id, before=held.version))
-                return
         golden = None if held is None else held.golden_id
-        planned = self._update(session, row, held) if held is not None and golden is not None else "new"
+        planned = self._update(session, scorer, row, held) if held is not None and golden is not None else "new"
         before = None if held is None else held.version
         fact = Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard))
         piece.facts.append(fact)
         piece.lines.append(line(row))
 
-    def _update(self, session: Session, row: Row, held: Known) -> str:
+    def _update(self, session: Session, scorer: Scorer, row: Row, held: Known) -> str:
         """An update that turns the record into somebody else will wait for a person."""
         incoming = Incoming(held.id, row.standard, held.stored, row.standard.columns, row.keys)
-        scorer = current_scorer(session, self.source.entity)
         return "updated" if disagreement(session, self.source.entity, scorer, incoming, held.stored) is None else "review"
 
 
 def _warned(standard: Standard) -> Mapping[str, Any] | None:
     return {"notes": [f"{note.code} {note.pointer}" for note in standard.notes]} if standard.notes else None
+
+
+_Hashed = tuple[int, str, str | None]  # row, key, hash
+
+
+def _write_unchanged(session: Session, source: Source, plan_id: UUID, hashes: Sequence[_Hashed]) -> frozenset[int]:
+    """The rows whose records have this hash, written down as unchanged; by their numbers."""
+    if not hashes:
+        return frozenset()
+    numbers, keys, told = map(list, zip(*hashes, strict=True))
+    params = {"plan": plan_id, "domain": source.entity.name, "system": source.system, "numbers": numbers, "keys": keys, "hashes": told}
+    return frozenset(row[0] for row in fetch(session, _UNCHANGED, params))
+
+
+_UNCHANGED: LiteralString = (
+    "insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before)"
+    " select %(plan)s, w.no, w.key, 'unchanged', r.id, l.golden_id, false, r.version"
+    " from unnest(%(numbers)s::int[], %(keys)s::text[], %(hashes)s::text[]) w(no, key, hash)"
+    " cross join lateral (select id, hash, version from source_record where domain = %(domain)s and system = %(system)s and key = w.key"
+    " offset 0) r left join lateral (select golden_id from link where record_id = r.id and recorded_to is null offset 0) l on true"
+    " where r.hash = w.hash returning no"
+)
+
+
+def _relationships(session: Session, source: Source, keys: Sequence[str]) -> dict[str, tuple[Assertion, ...] | None]:
+    """What is known of the relationships of these records, where anything is: a row that is silent of them leaves them as they are."""
+    rows = fetch(
+        session,
+        "select r.key, r.clean -> 'relationships' from source_record r where r.domain = %s and r.system = %s and r.key = any(%s)"
+        " and r.clean ? 'relationships'",
+        (source.entity.name, source.system, list(keys)),
+    )
+    return {key: read_assertions(said) for key, said in rows}
 
 
 def _known(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Known]:
@@ -226,9 +273,15 @@ def write_piece(session: Session, plan_id: UUID, way: str, number: int, piece: P
     )
 
 
-def read_staged(content: bytes) -> tuple[list[Fact], list[bytes]]:
-    """A staged piece: what is known of its rows, and the lines of those that matching has to look at."""
-    facts, *lines = unpack(content)
+def staged_count(session: Session, plan_id: UUID) -> int:
+    """How many pieces of the plan are staged."""
+    return int(fetch(session, "select count(*) from load_piece where plan_id = %s and way = 'staged'", (plan_id,))[0][0])
+
+
+def staged_piece(session: Session, plan_id: UUID, number: int) -> tuple[list[Fact], list[bytes]]:
+    """What is known of the rows of a staged piece that say something new or are rejected, and the lines that matching has to look at."""
+    rows = fetch(session, "select content from load_piece where plan_id = %s and way = 'staged' and no = %s", (plan_id, number))
+    facts, *lines = unpack(rows[0][0])
     return [_fact(raw) for raw in loads(facts)], lines
 
 

@@ -52,15 +52,6 @@ def read_columns(text: str) -> Mapping:
     return tuple(bindings)
 
 
-def write_columns(mapping: Mapping) -> str:
-    """The same mapping as a word of the command line."""
-    return ",".join(_quoted(f"{each.target}={each.column}") for each in mapping)
-
-
-def _quoted(pair: str) -> str:
-    return '"' + pair.replace('"', '""') + '"' if any(c in pair for c in ',"') or pair != pair.strip() else pair
-
-
 def targets(entity: EntityType) -> tuple[str, ...]:
     """Everything that a column may become without naming another system: required ones first."""
     required = [a.name for a in entity.attributes if a.required]

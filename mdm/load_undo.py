@@ -22,6 +22,7 @@ from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
 from mdm.overlay import supersede
+from mdm.regain import REGAINED_MAX, regain
 from mdm.running import Run
 from mdm.updates import apply_version
 from mdm.withdraw import withdraw
@@ -101,8 +102,24 @@ def undo_load(run: Run) -> None:
     pieces = list(_pieces(run.effect(lambda session: _goldens(session, work))))
     first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
     do_chunks(run, "undoing", lambda session, no: _undo_piece(session, work, pieces[no - first]))
+    run.tell("giving back")
+    _give_back(run, work)
     seconds = round(time.monotonic() - began, 2)
     run.conclude(lambda session: _conclude(session, work, seconds))
+
+
+def _give_back(run: Run, work: Work) -> None:
+    """Values that the load's rows made over-shared are evidence again, once these are gone. Done twice it changes nothing more."""
+    asked = {"load": work.load_id, "plan": work.plan_id}
+    records = run.effect(lambda session: [row[0] for row in fetch(session, _TOUCHED, asked)])
+    for start in range(0, len(records), REGAINED_MAX):
+        run.effect(partial(regain, entity=work.entity, records=records[start : start + REGAINED_MAX]))
+
+
+_TOUCHED: LiteralString = (
+    "select record_id from load_move where load_id = %(load)s union select record_id from load_row where plan_id = %(plan)s and undone"
+    " and not is_new and became = 'updated' order by 1"
+)
 
 
 def _work(session: Session, run: Run) -> Work:
@@ -217,7 +234,7 @@ def _conclude(session: Session, work: Work, seconds: float) -> None:
         "select no, detail ->> 'kept' from load_row where plan_id = %s and not undone order by no limit %s",
         (work.plan_id, KEPT_LISTED),
     )
-    moves = fetch(session, "select count(*) from load_move where load_id = %s", (work.load_id,))
+    moves = fetch(session, "select count(*) from load_move where load_id = %s and left_golden <> joined_golden", (work.load_id,))
     counts = dict(zip(("withdrawn", "reverted", "kept"), counted[0], strict=True)) | {"returned": moves[0][0]}
     told = {"counts": counts, "kept": [{"row": no, "why": why} for no, why in kept]}
     execute(

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mdm import jobs
 from mdm.canary import CANARY, hear
 from mdm.db import Database, DatabaseError
-from mdm.errors import ConcordError, Invalid, NotFound
+from mdm.errors import ConcordError, Invalid, NoRoom, NotFound
 from mdm.jobs import EFFECT_SECONDS_MAX, UNHEARD_SECONDS, Cancelled, Claim, LeaseLost, Progress
 from mdm.sequencer import ROUND_MAX, number_events
 
@@ -191,6 +191,8 @@ class Hand:
 
 def _name(error: Exception) -> str:
     """The failure without the values in it: only our own words are known to hold none."""
+    if NoRoom.is_why(error):
+        error = NoRoom()
     ours = isinstance(error, ConcordError | DatabaseError)
     return f"{type(error).__name__}: {error}" if ours else type(error).__name__
 

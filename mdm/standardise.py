@@ -275,9 +275,12 @@ def _pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def content_hash(delivery: Delivery, inherited: Sequence[Assertion] | None) -> str | None:
-    """The hash that the delivery will have, without the cost of cleaning it; None where it says something of relationships."""
-    return None if delivery.relationships is not None else _hash(delivery, inherited)
+def content_hash(entity: EntityType, delivery: Delivery, registry: Registry, inherited: Sequence[Assertion] | None = None) -> str | None:
+    """The hash that the delivery will have, without the cost of cleaning it; None where what it says of relationships cannot be."""
+    said = delivery.relationships
+    if said is None:
+        return _hash(delivery, inherited)
+    return None if assertion_problems(entity, said, registry) else _hash(delivery, normal_assertions(entity, said, registry))
 
 
 def _hash(delivery: Delivery, relationships: Sequence[Assertion] | None) -> str:

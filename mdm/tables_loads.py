@@ -146,7 +146,10 @@ class LoadPiece(Base):
 
 
 class LoadMove(Base):
-    """A record that was there before the load and that the load brought to another golden record: undo brings it back."""
+    """A record that was there before the load and that the load brought to another golden record: undo brings it back.
+
+    One whose value the load made over-shared stands here too, where it stayed: undo gives the value back.
+    """
 
     __tablename__ = "load_move"
     load_id: Mapped[UUID] = mapped_column(ForeignKey("load.id"), primary_key=True)

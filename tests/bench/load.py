@@ -51,7 +51,7 @@ def main() -> None:
     with hospital(asked.stored) as made:
         figures = _measure(asked, made.url, made.home)
     for name, value in figures.items():
-        print(f"{name:<14} {value}")
+        print(f"{name:<21} {value}")
     save(asked.out, "load", {name: value for name, value in vars(asked).items() if name != "out"}, figures)
 
 
@@ -79,10 +79,16 @@ def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
     )
     if asked.undo:
         figures["undo"] = _job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, 10**9, "bench")))
-    both = sum(figures[name]["seconds"] for name in ("plan", "apply"))
-    figures["again_share"] = round(sum(figures[name]["seconds"] for name in ("plan_again", "apply_again")) / both, 4)
+    figures["again_share"] = _share(figures, "seconds")
+    figures["again_share_processor"] = _share(figures, "processor_seconds")
     database.close()
     return figures
+
+
+def _share(figures: dict[str, Any], what: str) -> float:
+    """What the file with 1 % changed costs, of what the whole one did."""
+    first, again = (sum(figures[f"{job}{suffix}"][what] for job in ("plan", "apply")) for suffix in ("", "_again"))
+    return round(again / first, 4)
 
 
 def _write(asked: argparse.Namespace, path: Path, changed: float) -> None:

@@ -32,6 +32,15 @@ def as_csv(deliveries):
     return text.getvalue().encode()
 
 
+def as_columns(bindings):
+    """Bindings as a person would type them on a command line."""
+    return ",".join(_quoted(f"{each.target}={each.column}") for each in bindings)
+
+
+def _quoted(pair):
+    return '"' + pair.replace('"', '""') + '"' if any(c in pair for c in ',"') or pair != pair.strip() else pair
+
+
 class Loader:
     """What an acquisition team does, with the jobs done at once."""
 

@@ -10,6 +10,7 @@ from mdm.assertions import Said, settle_miss
 from mdm.db import execute
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, Invalid, NotFound, PlanStale
+from mdm.guard import guards
 from mdm.identity import Act, merge, split
 from mdm.invariants import violations
 from mdm.load_rejected import rejects_csv
@@ -189,6 +190,36 @@ def test_undo_restores_the_state(people, loader):
     assert undone.status == "undone"
     assert state(people) == before
     assert sound(people)
+
+
+def test_undo_gives_back_values_that_the_load_made_over_shared(people, loader):
+    """The phone of a clinic's front desk: evidence while few have it, nobody's once the load brings more, evidence again afterwards."""
+    limit = guards(PATIENT)["phone"]
+    desk = {"phone": "617-482-3344"}
+    deliver(people, [replace(row, attributes={**row.attributes, **desk}) for row in map(delivered, range(200, 200 + limit - 1))])
+    before = state(people)
+    content = as_csv([replace(row, attributes={**row.attributes, **desk}) for row in mercy(new=range(1_000, 1_005), again=range(5))])
+    view = loader.load(content)
+    held = "select count(*) from source_record where columns ->> 'phone' like '%4823344%' and status = 'active'"
+    assert rows(people, held) == [(0,)]
+    loader.undo(view)
+    assert rows(people, held) == [(limit - 1,)]
+    assert state(people) == before
+    assert sound(people)
+
+
+def test_few_rows_are_planned_as_all_would_be(people, loader, monkeypatch):
+    monkeypatch.setattr("mdm.load_compare.FEW_MAX", 0)
+    content = as_csv(mercy(again=range(60)))
+    in_bulk = loader.plan(content)
+    monkeypatch.setattr("mdm.load_compare.FEW_MAX", 1_000)
+    monkeypatch.setattr("mdm.load_near.STOCK_PER_ROW", 0)
+    near = loader.plan_again(in_bulk.id)
+    assert near.counts == in_bulk.counts
+    assert near.plan["report"]["difference"]["rows"] == []
+    assert [near.plan["report"][name] for name in ("pairs", "simulation", "merges", "expected_false_links")] == [
+        in_bulk.plan["report"][name] for name in ("pairs", "simulation", "merges", "expected_false_links")
+    ]
 
 
 def test_undo_restores_what_was_updated(people, loader):

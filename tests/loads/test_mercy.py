@@ -7,10 +7,10 @@ import os
 import pytest
 
 from mdm.invariants import violations
-from mdm.load_targets import Binding, write_columns
+from mdm.load_targets import Binding
 from seed.load import _register, deliver_world
 from seed.world import build_world
-from tests.loads.conftest import partition, state
+from tests.loads.conftest import as_columns, partition, state
 
 MERCY = ("ehr-mercy", "erp-mercy")
 DOMAINS = os.environ.get("CONCORD_LOAD_DOMAINS", "patient provider").split()
@@ -36,7 +36,7 @@ def file_of(deliveries):
     writer.writerow(columns)
     for delivery in deliveries:
         writer.writerow([value(delivery) for value in columns.values()])
-    mapping = write_columns(tuple(Binding(name, name) for name in columns))
+    mapping = as_columns(tuple(Binding(name, name) for name in columns))
     many = [name for name in columns if any(SPLIT in value(d) for d in deliveries for value in [columns[name]])]
     return text.getvalue().encode(), mapping, [{"kind": "split", "column": name, "separator": SPLIT} for name in many]
 

@@ -12,10 +12,11 @@ from mdm.identifier_systems import BY_CODE
 from mdm.load_profile import Profiler
 from mdm.load_steps import KINDS, ORDERS, Step, cell_of, read_step
 from mdm.load_table import RowReject
-from mdm.load_targets import KEY, Binding, check_mapping, read_columns, targets, write_columns
+from mdm.load_targets import KEY, Binding, check_mapping, read_columns, targets
 from mdm.load_values import Converter
 from mdm.standardise import Delivery, standardise
 from mdm.statements import Assertion
+from tests.loads.conftest import as_columns
 
 PATIENT, LOCATION = ENTITY_TYPES["patient"], ENTITY_TYPES["location"]
 
@@ -101,6 +102,8 @@ def test_screening_rejects_exactly_what_converting_rejects(rows, with_steps):
     repaired = other.repair(rows)
     assert other.screen(repaired) == {place: each for place, each in enumerate(made) if isinstance(each, RowReject)}
     assert [other.deliver(row) for row in repaired] == made
+    sound = [other.deliver_sound(row) for row, each in zip(repaired, made, strict=True) if not isinstance(each, RowReject)]
+    assert sound == [each for each in made if not isinstance(each, RowReject)]
     assert one.applied == other.applied
 
 
@@ -176,7 +179,7 @@ def test_a_step_that_says_too_little_is_refused(raw):
     )
 )
 def test_columns_are_read_as_they_are_written(mapping):
-    assert read_columns(write_columns(tuple(mapping))) == tuple(mapping)
+    assert read_columns(as_columns(tuple(mapping))) == tuple(mapping)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""What stands near a few rows of a file, read from the database: with it alone they are matched as if everything were at hand.
+
+A file of which little is new asks for candidates as a delivery does, and compares with the scorer of deliveries. What can change who is who
+among its rows: their candidates, whoever shares a golden record with these or is joined to them by a pair of `link` and more, and so on.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import LiteralString
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from matching.arrays import Rows, Weighed
+from matching.model import Columns, Model
+from matching.score import Scorer
+from mdm.candidates import holders_max, read_blocks
+from mdm.db import array, fetch
+from mdm.entity import EntityType
+from mdm.load_match import Entry, World
+from mdm.stock import Stock, StoredPair
+
+FEW_MAX = 20_000
+STOCK_PER_ROW = 20  # fewer stored records for each row, and comparing all of them in bulk is the quicker way
+_ROWS = 500  # whose candidates are asked for at once
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A row on its way to matching, with its keys by rule."""
+
+    entry: Entry
+    keys: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """`candidates`: of each row, by its number, the stored records that share a key with it. `pairs`: stored ones, judged or not."""
+
+    stock: Stock
+    pairs: Sequence[StoredPair]
+    candidates: Mapping[int, Sequence[UUID]]
+
+    @property
+    def judged(self) -> list[StoredPair]:
+        return [pair for pair in self.pairs if pair.verdict is not None]
+
+
+def is_few(session: Session, entity: EntityType, rows: int) -> bool:
+    """Whether asking the database about so many rows is quicker than comparing everything."""
+    stored = fetch(session, "select count(*) from source_record where domain = %s and status = 'active'", (entity.name,))[0][0]
+    return bool(rows <= FEW_MAX and rows * STOCK_PER_ROW <= stored)
+
+
+def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence[Keyed]) -> Near:
+    """Everything that may have a say about these rows, in one snapshot of each question."""
+    candidates: dict[int, Sequence[UUID]] = {}
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        keys = {key: rule for row in some for key, rule in row.keys.items()}
+        blocks = read_blocks(session, keys, holders_max(model, keys))
+        candidates.update((row.entry.no, blocks.candidates(tuple(row.keys))[0]) for row in some)
+    standing = {row.entry.stands_for for row in rows} - {None}
+    found = _joined(session, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)
+    stock = _stock(session, entity, found)
+    return Near(stock, _pairs(session, stock.ids), candidates)
+
+
+def _joined(session: Session, start: Collection[UUID | None], link: float) -> set[UUID]:
+    """With all who share a golden record with them, or are joined to them, by any number of steps."""
+    found: set[UUID] = set()
+    fresh = {record for record in start if record is not None}
+    while fresh:
+        found |= fresh
+        fresh = {row[0] for row in fetch(session, _BESIDE, {"records": array(fresh), "link": link})} - found
+    return found
+
+
+_BESIDE: LiteralString = (
+    "with mine as materialized (select unnest(%(records)s::uuid[]) as id)"
+    " select o.record_id from mine cross join lateral (select golden_id from link where record_id = mine.id and recorded_to is null"
+    " offset 0) l cross join lateral (select record_id from link where golden_id = l.golden_id and recorded_to is null offset 0) o"
+    " union select e.high from mine cross join lateral (select high from edge where low = mine.id and (weight >= %(link)s"
+    " or verdict = 'same') offset 0) e"
+    " union select e.low from mine cross join lateral (select low from edge where high = mine.id and (weight >= %(link)s"
+    " or verdict = 'same') offset 0) e"
+)
+
+
+def _stock(session: Session, entity: EntityType, records: Collection[UUID]) -> Stock:
+    rows = fetch(
+        session,
+        "select r.id, r.columns, l.golden_id from unnest(%s::uuid[]) w(id) cross join lateral (select id, columns from source_record"
+        " where id = w.id and domain = %s and status = 'active' offset 0) r cross join lateral (select golden_id from link"
+        " where record_id = r.id and recorded_to is null offset 0) l order by r.id",
+        (array(records), entity.name),
+    )
+    return Stock([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def _pairs(session: Session, records: Sequence[UUID]) -> list[StoredPair]:
+    known = set(records)
+    rows = fetch(
+        session,
+        "select e.low, e.high, e.weight, e.model_version, e.verdict from unnest(%s::uuid[]) w(id)"
+        " cross join lateral (select * from edge where low = w.id offset 0) e",
+        (array(records),),
+    )
+    return [StoredPair(*row) for row in rows if row[1] in known]
+
+
+def key_counts(session: Session, rows: Sequence[Keyed], least: int) -> dict[int, int]:
+    """Of the rows' keys those that more than `least` stored records hold, and how many do."""
+    keys = array({key for row in rows for key in row.keys})
+    return dict(
+        fetch(
+            session,
+            "select k.key, m.holders from unnest(%s::bigint[]) k(key)"
+            " cross join lateral (select count(*) as holders from match_key where key = k.key) m where m.holders > %s",
+            (keys, least),
+        )
+    )
+
+
+class Few:
+    """The pairs of a small world, compared one by one with the scorer of deliveries."""
+
+    def __init__(self, scorer: Scorer, world: World, left: Rows, right: Rows) -> None:
+        self._scorer, self._columns, self._left, self._right = scorer, world.columns, left, right
+
+    @classmethod
+    def of(cls, scorer: Scorer, world: World, rows: Sequence[Keyed], near: Near) -> "Few":
+        """Which pairs there are: each row with its candidates and with the other rows that share a key, and stored ones."""
+        places = world.places.tolist()
+        mine = set(places)
+        pairs = {(world.rows[p.low], world.rows[p.high]) for p in near.pairs if p.low in world.rows and p.high in world.rows}
+        pairs = {(low, high) for low, high in pairs if low not in mine and high not in mine}
+        holders: dict[int, list[int]] = {}
+        for row, place in zip(rows, places, strict=True):
+            pairs |= {(place, world.rows[other]) for other in near.candidates[row.entry.no] if other in world.rows}
+            for key in row.keys:
+                holders.setdefault(key, []).append(place)
+        pairs |= {pair for some in holders.values() for pair in combinations(some, 2)}
+        ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
+        return cls(scorer, world, np.array([a for a, _ in ordered], dtype=np.int64), np.array([b for _, b in ordered], dtype=np.int64))
+
+    def weigh(self, _model: Model, floor: float) -> Weighed:
+        """The pairs at or above `floor` bits."""
+        found = [(a, b, self._scorer.score_from(*self._both(a, b), floor)) for a, b in self._each(self._left, self._right)]
+        told = [(a, b, score.weight, bool(score.vetoes)) for a, b, score in found if score is not None]
+        left, right, weights, vetoed = zip(*told, strict=True) if told else ((), (), (), ())
+        return Weighed(
+            np.array(left, dtype=np.int64),
+            np.array(right, dtype=np.int64),
+            np.array(weights, dtype=np.float64),
+            np.array(vetoed, dtype=np.bool_),
+        )
+
+    def score(self, _model: Model, left: Rows, right: Rows) -> Weighed:
+        """Any pairs, in the order given."""
+        found = [self._scorer.score(*self._both(a, b)) for a, b in self._each(left, right)]
+        weights = np.array([each.weight for each in found], dtype=np.float64)
+        return Weighed(left, right, weights, np.array([bool(each.vetoes) for each in found], dtype=np.bool_))
+
+    def _both(self, left: int, right: int) -> tuple[Columns, Columns]:
+        return self._columns[left], self._columns[right]
+
+    @staticmethod
+    def _each(left: Rows, right: Rows) -> Sequence[tuple[int, int]]:
+        return list(zip(left.tolist(), right.tolist(), strict=True))
