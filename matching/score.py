@@ -103,6 +103,15 @@ class _Step:
         return self.unless is not None and self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What can be asked of two records: the steps, the most that these can come to, and the vetoes."""
+
+    steps: tuple[_Step, ...]
+    reach: float
+    vetoes: tuple[Veto, ...]
+
+
 class Scorer:
     """A model made ready to score many pairs: levels become closures, and the best that the rest could add is known at each step."""
 
@@ -110,7 +119,7 @@ class Scorer:
         self.model = model
         steps = [_step(place, comparison, model.frequencies) for place, comparison in enumerate(model.comparisons)]
         self._steps = tuple(sorted(steps, key=_turn))
-        self._plans: dict[frozenset[str], tuple[tuple[_Step, ...], float]] = {}
+        self._plans: dict[frozenset[str], _Plan] = {}
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
@@ -124,23 +133,25 @@ class Scorer:
         score = self._total(left, right, _told(reached, left, right))
         return score if score.weight >= floor else None
 
-    def _plan(self, left: Columns, right: Columns) -> tuple[tuple[_Step, ...], float]:
-        """The steps that both sides can speak to, and the most that they can come to: worked out once for each pattern of absence."""
+    def _plan(self, left: Columns, right: Columns) -> _Plan:
+        """What both sides can speak to: worked out once for each pattern of absence."""
         both = frozenset(left.keys() & right.keys())
         known = self._plans.get(both)
         if known is None:
             if len(self._plans) >= _PLANS_MAX:
                 self._plans.clear()
             steps = tuple(step for step in self._steps if step.needs <= both)
-            known = self._plans[both] = steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING
+            vetoes = tuple(veto for veto in self.model.vetoes if both.issuperset((*veto.conflict, *veto.agree)))
+            known = self._plans[both] = _Plan(steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING, vetoes)
         return known
 
     def _reached(self, left: Columns, right: Columns, floor: float) -> list[tuple[_Step, _Level]] | None:
         """The levels met, or None as soon as `floor` is out of reach."""
-        steps, reach = self._plan(left, right)
+        plan = self._plan(left, right)
+        reach = plan.reach
         met: list[Met] = []
         found: list[tuple[_Step, _Level]] = []
-        for step in steps:
+        for step in plan.steps:
             if reach < floor:
                 return None
             reach -= step.best
@@ -175,7 +186,7 @@ class Scorer:
 
     def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
         weight = self.model.prior + sum(e.weight for e in evidence)
-        vetoes = tuple(veto.name for veto in self.model.vetoes if speaks_against(veto, left, right))
+        vetoes = tuple(veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right))
         capped = weight >= self.model.thresholds.link and self._is_one_sided(evidence)
         if capped:
             # Just below link: a person decides. One address or one phone, however often it is counted, is no identity.
@@ -204,10 +215,7 @@ def _place(met: tuple[_Step, _Level]) -> int:
 
 
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
-    for column in veto.conflict:  # a loop: most pairs end at the first column, which one side does not have
-        if not _disjoint(left, right, column):
-            return False
-    stands = all(_common(left, right, c) for c in veto.agree)
+    stands = all(_disjoint(left, right, c) for c in veto.conflict) and all(_common(left, right, c) for c in veto.agree)
     return stands and not any(_common(left, right, c) for c in veto.lifted_by)
 
 
