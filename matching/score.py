@@ -6,7 +6,7 @@ evidence, neither for nor against. Evidence *is* the explanation: what is stored
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import inf, log2
 from operator import attrgetter, itemgetter
 
 from matching.compare import MEASURES, Measure, Value, uniform
@@ -103,6 +103,15 @@ class _Step:
         return self.unless is not None and self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What can be asked of two records: the steps, the most that these can come to, and the vetoes."""
+
+    steps: tuple[_Step, ...]
+    reach: float
+    vetoes: tuple[Veto, ...]
+
+
 class Scorer:
     """A model made ready to score many pairs: levels become closures, and the best that the rest could add is known at each step."""
 
@@ -110,7 +119,7 @@ class Scorer:
         self.model = model
         steps = [_step(place, comparison, model.frequencies) for place, comparison in enumerate(model.comparisons)]
         self._steps = tuple(sorted(steps, key=_turn))
-        self._plans: dict[frozenset[str], tuple[tuple[_Step, ...], float]] = {}
+        self._plans: dict[frozenset[str], _Plan] = {}
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
@@ -118,34 +127,40 @@ class Scorer:
 
     def score_from(self, left: Columns, right: Columns, floor: float) -> Score | None:
         """The same, or None as soon as `floor` (bits) is out of reach, which most pairs show in a few sums."""
-        if not self._may_reach(left, right, floor):
+        reached = self._reached(left, right, floor)
+        if reached is None:
             return None
-        score = self.score(left, right)
+        score = self._total(left, right, _told(reached, left, right))
         return score if score.weight >= floor else None
 
-    def _plan(self, left: Columns, right: Columns) -> tuple[tuple[_Step, ...], float]:
-        """The steps that both sides can speak to, and the most that they can come to: worked out once for each pattern of absence."""
+    def _plan(self, left: Columns, right: Columns) -> _Plan:
+        """What both sides can speak to: worked out once for each pattern of absence."""
         both = frozenset(left.keys() & right.keys())
         known = self._plans.get(both)
         if known is None:
             if len(self._plans) >= _PLANS_MAX:
                 self._plans.clear()
             steps = tuple(step for step in self._steps if step.needs <= both)
-            known = self._plans[both] = steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING
+            vetoes = tuple(veto for veto in self.model.vetoes if both.issuperset((*veto.conflict, *veto.agree)))
+            known = self._plans[both] = _Plan(steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING, vetoes)
         return known
 
-    def _may_reach(self, left: Columns, right: Columns, floor: float) -> bool:
-        steps, reach = self._plan(left, right)
+    def _reached(self, left: Columns, right: Columns, floor: float) -> list[tuple[_Step, _Level]] | None:
+        """The levels met, or None as soon as `floor` is out of reach."""
+        plan = self._plan(left, right)
+        reach = plan.reach
         met: list[Met] = []
-        for step in steps:
+        found: list[tuple[_Step, _Level]] = []
+        for step in plan.steps:
             if reach < floor:
-                return False
+                return None
             reach -= step.best
             if not step.is_silenced(met):
                 level = step.met(left, right)
                 met.append((step.name, level.label))
+                found.append((step, level))
                 reach += level.weight if level.frequency is None else level.weight + level.adjustment(left, right)
-        return reach >= floor
+        return found if reach >= floor else None
 
     def said(self, left: Columns, right: Columns) -> dict[str, Evidence]:
         """What each comparison that both sides can speak to says by itself; what `unless` leaves out is left to `weigh`."""
@@ -166,15 +181,12 @@ class Scorer:
         return self._total(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
 
     def _evidence(self, left: Columns, right: Columns) -> tuple[Evidence, ...]:
-        found: list[tuple[int, Evidence]] = []
-        for step in self._plan(left, right)[0]:
-            if not step.is_silenced([(e.comparison, e.level) for _, e in found]):
-                found.append((step.place, step.evidence(step.met(left, right), left, right)))
-        return tuple(evidence for _, evidence in sorted(found, key=itemgetter(0)))
+        reached = self._reached(left, right, -inf)
+        return () if reached is None else _told(reached, left, right)
 
     def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
         weight = self.model.prior + sum(e.weight for e in evidence)
-        vetoes = tuple(veto.name for veto in self.model.vetoes if speaks_against(veto, left, right))
+        vetoes = tuple(veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right))
         capped = weight >= self.model.thresholds.link and self._is_one_sided(evidence)
         if capped:
             # Just below link: a person decides. One address or one phone, however often it is counted, is no identity.
@@ -193,6 +205,15 @@ class Scorer:
         return too_few or (bool(self.model.groups_required) and agreeing.isdisjoint(self.model.groups_required))
 
 
+def _told(met: Sequence[tuple[_Step, _Level]], left: Columns, right: Columns) -> tuple[Evidence, ...]:
+    """What the levels that were met count, in the model's order."""
+    return tuple(step.evidence(level, left, right) for step, level in sorted(met, key=_place))
+
+
+def _place(met: tuple[_Step, _Level]) -> int:
+    return met[0].place
+
+
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
     stands = all(_disjoint(left, right, c) for c in veto.conflict) and all(_common(left, right, c) for c in veto.agree)
     return stands and not any(_common(left, right, c) for c in veto.lifted_by)
@@ -203,9 +224,10 @@ def _disjoint(left: Columns, right: Columns, column: str) -> bool:
 
 
 def _common(left: Columns, right: Columns, column: str) -> bool:
-    if column not in left or column not in right:
+    a, b = left.get(column), right.get(column)
+    if a is None or b is None:
         return False
-    return not set(_as_list(left[column])).isdisjoint(_as_list(right[column]))
+    return a == b if isinstance(a, str) and isinstance(b, str) else not set(_as_list(a)).isdisjoint(_as_list(b))
 
 
 def _as_list(value: Value) -> Sequence[str]:

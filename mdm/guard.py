@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import blocking_keys
+from matching.blocking import Keys, blocking_keys
 from matching.compare import Value
 from matching.model import BlockingRule, Columns, KeyPart, Model
 from mdm.candidates import Blocks
@@ -41,7 +41,17 @@ def guards(entity: EntityType) -> dict[str, int]:
 
 def record_keys(entity: EntityType, model: Model, columns: Columns) -> dict[int, str]:
     """All keys under which a record is found: those of the blocking rules, and one per guarded value, by which its holders are counted."""
-    return blocking_keys(entity.name, (*model.blocking, *_guard_rules(entity).values()), columns)
+    return _keys(entity, model).of(columns)
+
+
+_made: dict[str, tuple[Model, Keys]] = {}  # domain -> the model that was asked for last, with its keys: a run asks for one again and again
+
+
+def _keys(entity: EntityType, model: Model) -> Keys:
+    known = _made.get(entity.name)
+    if known is None or known[0] is not model:
+        known = _made[entity.name] = model, Keys(entity.name, (*model.blocking, *_guard_rules(entity).values()))
+    return known[1]
 
 
 @cache

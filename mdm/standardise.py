@@ -5,9 +5,10 @@ becomes absent with a note: a bad birth date must not keep a patient out of the 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Protocol
 
@@ -16,12 +17,13 @@ from mdm.entity import Attribute, EntityType, IdentifierRule
 from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
 from mdm.jsonio import canonical
 from mdm.statements import Assertion, assertion_problems, normal_assertions
-from mdm.values.kind import Features, Reading, ValueType, clean_text
+from mdm.values.kind import Feature, Reading, ValueType, clean_text
 
 KEY_LENGTH_MAX = 200
 IDENTIFIERS_MAX = 200
 VALUES_MAX = 50
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_REMEMBERED = 8_192  # values per attribute
 
 Raw = str | list[str]
 
@@ -68,6 +70,14 @@ class Standard:
         return replace(self, delivery=delivery, relationships=relationships, hash=_hash(delivery, relationships))
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one text of an attribute says: how it reads, and the comparison columns that follow."""
+
+    reading: Reading
+    columns: Mapping[str, Feature]
+
+
 class Registry(Protocol):
     """Which identifier systems there are; see `mdm.systems`."""
 
@@ -102,7 +112,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     relationships = None if delivery.relationships is None else normal_assertions(entity, delivery.relationships, registry)
     return Standard(
         delivery=delivery,
-        attributes={attribute.name: _value(attribute, read) for attribute, read in attributes if any(r.value is not None for r in read)},
+        attributes={attribute.name: value for attribute, said in attributes if (value := _value(attribute, said)) is not None},
         # A placeholder is nobody's identifier: looking one up must not find everybody.
         identifiers={code: values for code, read in readings.items() if (values := _known(read))},
         columns=_columns(entity, delivery, attributes, readings, registry),
@@ -113,7 +123,7 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
 
 
 def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
-    declared = {a.name: a for a in entity.attributes}
+    declared = _declared(entity)
     problems = []
     if not local_key(delivery.key) or len(delivery.key) > KEY_LENGTH_MAX or not _storable(delivery.key):
         problems.append(FieldProblem("invalid_key", "/key", f"a key has 1 to {KEY_LENGTH_MAX} printable characters"))
@@ -123,9 +133,19 @@ def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem
         attribute = declared.get(name)
         if attribute is None:
             problems.append(FieldProblem("unknown_attribute", _pointer("attributes", name), f"{entity.name} has no such attribute"))
-        else:
+        elif not _is_plain(attribute, raw):
             problems += _value_problems(attribute, raw)
     return problems
+
+
+@cache
+def _declared(entity: EntityType) -> Mapping[str, Attribute]:
+    return {a.name: a for a in entity.attributes}
+
+
+def _is_plain(attribute: Attribute, raw: Raw) -> bool:
+    """Nearly every value is a short text in ASCII, which can have no wrong shape."""
+    return isinstance(raw, str) and raw.isascii() and len(raw) <= attribute.type.max_length and "\x00" not in raw
 
 
 def _missing(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
@@ -172,16 +192,31 @@ def _storable(text: str) -> bool:
     return "\x00" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
-def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> list[tuple[Attribute, list[Reading]]]:
+def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> list[tuple[Attribute, list[_Said]]]:
     found = []
-    for attribute in entity.attributes:
+    for attribute, say in _readers(entity):
         raw = delivery.attributes.get(attribute.name)
         if not raw:
             continue
-        readings = [read_value(attribute, text) for text in _texts(raw)]
-        notes += [Note(r.problem, _pointer("attributes", attribute.name)) for r in readings if r.problem is not None]
-        found.append((attribute, readings))
+        said = [say(text) for text in _texts(raw)]
+        notes += [Note(s.reading.problem, _pointer("attributes", attribute.name)) for s in said if s.reading.problem is not None]
+        found.append((attribute, said))
     return found
+
+
+@cache
+def _readers(entity: EntityType) -> tuple[tuple[Attribute, Callable[[str], _Said]], ...]:
+    """Per attribute the way from a text to what it says; where values recur, each is read once."""
+    return tuple((attribute, _reader(attribute)) for attribute in entity.attributes)
+
+
+def _reader(attribute: Attribute) -> Callable[[str], _Said]:
+    def say(text: str) -> _Said:
+        reading = read_value(attribute, text)
+        told = attribute.type.told(reading)
+        return _Said(reading, {f"{attribute.name}.{feature}" if feature else attribute.name: found for feature, found in told.items()})
+
+    return lru_cache(maxsize=_REMEMBERED)(say) if attribute.type.recurs else say
 
 
 def read_value(attribute: Attribute, text: str) -> Reading:
@@ -215,24 +250,28 @@ def _known(readings: list[Reading]) -> tuple[str, ...]:
     return tuple(r.value for r in readings if r.value is not None and r.problem != "placeholder")
 
 
-def _value(attribute: Attribute, readings: list[Reading]) -> str | tuple[str, ...]:
-    values = tuple(dict.fromkeys(r.value for r in readings if r.value is not None))
-    return values if attribute.many else values[0]
+def _value(attribute: Attribute, said: list[_Said]) -> str | tuple[str, ...] | None:
+    if not attribute.many:
+        return said[0].reading.value
+    return tuple(dict.fromkeys(s.reading.value for s in said if s.reading.value is not None)) or None
 
 
 def _columns(
     entity: EntityType,
     delivery: Delivery,
-    attributes: Sequence[tuple[Attribute, list[Reading]]],
+    attributes: Sequence[tuple[Attribute, list[_Said]]],
     identifiers: Mapping[str, list[Reading]],
     registry: Registry,
 ) -> dict[str, Value]:
     columns: dict[str, Value] = {"system": delivery.system}
-    for attribute, readings in attributes:
-        for reading in readings:
-            _add_features(columns, attribute, attribute.type.told(reading))
-    for rule in entity.identifiers:
-        _add_identifier(columns, rule, registry.value_type(rule.system), identifiers.get(rule.system, ()))
+    for attribute, said in attributes:
+        if attribute.many:
+            _add_lists(columns, said)
+        else:
+            columns.update(said[0].columns)
+    for rule in entity.identifiers if identifiers else ():
+        if rule.system in identifiers:
+            _add_identifier(columns, rule, registry.value_type(rule.system), identifiers[rule.system])
     mentioned = [
         f"{code}:{r.value}" for code, readings in identifiers.items() if registry.is_source(code) for r in readings if r.is_evidence
     ]
@@ -247,12 +286,12 @@ def local_key(key: str) -> str:
     return clean_text(key)
 
 
-def _add_features(columns: dict[str, Value], attribute: Attribute, told: Features) -> None:
-    """One value has one column per feature; several values of an attribute share theirs as a list."""
-    for feature, found in told.items():
-        name = f"{attribute.name}.{feature}" if feature else attribute.name
-        listed = (found,) if isinstance(found, str) else found
-        columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *listed))) if attribute.many else found
+def _add_lists(columns: dict[str, Value], said: Iterable[_Said]) -> None:
+    """Several values of an attribute share each column as a list."""
+    for each in said:
+        for name, found in each.columns.items():
+            listed = (found,) if isinstance(found, str) else found
+            columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *listed)))
 
 
 def _add_identifier(columns: dict[str, Value], rule: IdentifierRule, kind: ValueType, readings: Sequence[Reading]) -> None:

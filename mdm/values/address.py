@@ -85,9 +85,10 @@ CITY = ValueType(
     features=_city_features,
     feature_names=("", "words"),
     max_length=100,
+    recurs=True,
 )
 
-STATE = ValueType(name="state", label="State", example="MA", normalise=_state, validate=says_nothing("place"), max_length=60)
+STATE = ValueType(name="state", label="State", example="MA", normalise=_state, validate=says_nothing("place"), max_length=60, recurs=True)
 
 POSTAL_CODE = ValueType(
     name="postal_code",
@@ -99,6 +100,15 @@ POSTAL_CODE = ValueType(
     feature_names=("", "area"),
     placeholders=placeholders("postal_code"),
     max_length=20,
+    recurs=True,
 )
 
-COUNTRY = ValueType(name="country", label="Country", example="US", normalise=_country, validate=says_nothing("place"), max_length=80)
+COUNTRY = ValueType(
+    name="country",
+    label="Country",
+    example="US",
+    normalise=_country,
+    validate=says_nothing("place"),
+    max_length=80,
+    recurs=True,
+)

@@ -20,4 +20,5 @@ FLAG = ValueType(
     normalise=_normalise,
     display=lambda value: "yes" if value == "true" else "no",
     max_length=10,
+    recurs=True,
 )

@@ -106,6 +106,7 @@ class ValueType:
     placeholders: frozenset[str] = field(default=frozenset(), repr=False)
     max_length: int = 200
     trim: bool = True  # False where a blank may be data (a HIBCC check character)
+    recurs: bool = False  # many records have the same value, and it reads today as it did yesterday: what it says is remembered
 
     def read(self, raw: str) -> Reading:
         """Clean, normalise and check one delivered text."""

@@ -155,6 +155,7 @@ GIVEN_NAME = ValueType(
     features=_given_features,
     feature_names=("", "sound", "nicknames"),
     max_length=100,
+    recurs=True,
 )
 
 FAMILY_NAME = ValueType(
@@ -166,6 +167,7 @@ FAMILY_NAME = ValueType(
     features=_family_features,
     feature_names=("", "sound", "words"),
     max_length=100,
+    recurs=True,
 )
 
 MIDDLE_NAME = ValueType(
@@ -177,9 +179,10 @@ MIDDLE_NAME = ValueType(
     features=_middle_features,
     feature_names=("", "initial"),
     max_length=100,
+    recurs=True,
 )
 
-NAME_SUFFIX = ValueType(name="name_suffix", label="Generation suffix", example="JR", normalise=_suffix, max_length=20)
+NAME_SUFFIX = ValueType(name="name_suffix", label="Generation suffix", example="JR", normalise=_suffix, max_length=20, recurs=True)
 
 FULL_NAME = ValueType(
     name="full_name",

@@ -20,4 +20,5 @@ SEX = ValueType(
     display=lambda value: _NAMES[value],
     placeholders=placeholders("sex"),
     max_length=20,
+    recurs=True,
 )

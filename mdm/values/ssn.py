@@ -3,11 +3,21 @@
 SSN: area not 000, 666 or 900 to 999, group not 00, serial not 0000. ITIN: starts with 9, certain groups only (IRS).
 """
 
-from stdnum.us import itin, ssn
+import re
+
+from stdnum.us import itin
 
 from mdm.values.kind import ValueType, keep_last
 from mdm.values.placeholders import placeholders
 from mdm.values.shape import digits_of_length, only_if
+
+_ASSIGNABLE = re.compile(r"(?!000|666|9)[0-9]{3}(?!00)[0-9]{2}(?!0000)[0-9]{4}", re.ASCII)
+_PRINTED = frozenset({"078051120", "457555462", "219099999"})  # on a wallet's card, in advertisements
+
+
+def _is_assignable(value: str) -> bool:
+    """As the library has it, in a fifteenth of the time; a test compares the two."""
+    return _ASSIGNABLE.fullmatch(value) is not None and value not in _PRINTED
 
 
 def _display(value: str) -> str:
@@ -19,7 +29,7 @@ SSN = ValueType(
     label="SSN",
     example="AAA-GG-SSSS",
     normalise=digits_of_length(9),
-    validate=only_if(ssn.is_valid, "range"),
+    validate=only_if(_is_assignable, "range"),
     mask=keep_last(4),
     display=_display,
     placeholders=placeholders("ssn"),

@@ -5,6 +5,7 @@ The core is the name without direction and street type, since those are what peo
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mdm.values.address_words import DIRECTIONS, NUMBER_WORDS, ORDINALS, ROUTE_WORDS, ROUTES, STREET_TYPES, STREET_WORDS, UNITS
 from mdm.values.kind import fold
@@ -48,13 +49,28 @@ def street_parts(line: str) -> StreetParts:
 
 def _street(words: list[str]) -> StreetParts:
     number, rest = _house_number(words)
-    rest, unit = _without_unit(rest)
+    name, unit = _name_and_unit(tuple(rest), behind_number=bool(number))
+    whole = " ".join(part for part in (number, name.whole, f"unit {unit}" if unit else "") if part)
+    return _parts(number, name.street, unit, whole)
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    """Core street name, and name with direction and type in their standard spelling."""
+
+    street: str
+    whole: str
+
+
+@lru_cache(maxsize=8_192)
+def _name_and_unit(words: tuple[str, ...], *, behind_number: bool) -> tuple[_Name, str]:
+    """The words behind the house number. A town has far more houses than streets: each is read once."""
+    rest, unit = _without_unit(list(words))
     standard = _standard(rest)
     core, trailing = _core(standard)
-    unit = unit or (trailing if number else "")
-    named = " ".join(standard).removesuffix(f" {trailing}") if trailing and unit == trailing else " ".join(standard)
-    whole = " ".join(part for part in (number, named, f"unit {unit}" if unit else "") if part)
-    return _parts(number, core, unit, whole)
+    unit = unit or (trailing if behind_number else "")
+    whole = " ".join(standard)
+    return _Name(core, whole.removesuffix(f" {trailing}") if trailing and unit == trailing else whole), unit
 
 
 def _parts(number: str, street: str, unit: str, whole: str) -> StreetParts:

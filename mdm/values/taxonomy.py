@@ -11,4 +11,5 @@ TAXONOMY = ValueType(
     normalise=matching(r"[0-9]{3}[0-9A-Z]{6}X"),
     placeholders=placeholders("taxonomy"),
     max_length=20,
+    recurs=True,
 )

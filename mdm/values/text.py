@@ -40,7 +40,7 @@ _problem = says_nothing("text")
 
 TEXT = ValueType(name="text", label="Text", example="Any text", validate=_problem, max_length=2000)
 
-LABEL = ValueType(name="label", label="Label", example="inpatient", validate=_problem, max_length=100)
+LABEL = ValueType(name="label", label="Label", example="inpatient", validate=_problem, max_length=100, recurs=True)
 
 DESCRIPTION = ValueType(
     name="description",

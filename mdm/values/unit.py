@@ -57,4 +57,4 @@ def _normalise(text: str) -> str | None:
     return known if known is not None else text.upper() if _CODE.fullmatch(text.upper()) else None
 
 
-UNIT_OF_MEASURE = ValueType(name="unit_of_measure", label="Unit of measure", example="BX", normalise=_normalise, max_length=20)
+UNIT_OF_MEASURE = ValueType(name="unit_of_measure", label="Unit of measure", example="BX", normalise=_normalise, max_length=20, recurs=True)

@@ -1,9 +1,13 @@
 """The test vectors of the identifier rules: what is accepted and in which form, what is flagged and why, what passes and says nothing."""
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from stdnum.us import ssn as library
 
 from mdm.values import BY_NAME
 from mdm.values.ndc import NDC, to_ndc12
+from mdm.values.ssn import SSN
 
 ACCEPTED = [
     ("npi", "1234567893", "1234567893"),
@@ -190,3 +194,16 @@ def test_a_code_is_also_compared_without_leading_zeros() -> None:
 
 def test_member_ids_are_compared_without_separators() -> None:
     assert BY_NAME["member_id"].features("XYZ 0123-01") == {"": "xyz012301"}
+
+
+@given(st.integers(0, 999), st.integers(0, 99), st.integers(0, 9999))
+@example(78, 5, 1120)
+@example(457, 55, 5462)
+@example(219, 9, 9999)
+@example(666, 1, 1)
+@example(900, 1, 1)
+@example(1, 0, 1)
+@example(1, 1, 0)
+def test_a_social_security_number_is_assignable_as_the_library_has_it(area: int, group: int, serial: int) -> None:
+    value = f"{area:03d}{group:02d}{serial:04d}"
+    assert (SSN.validate(value) is None) == library.is_valid(value)
