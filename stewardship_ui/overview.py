@@ -23,7 +23,7 @@ from stewardship_ui.rendering import Page, show
 
 _LATELY = 14
 _LOADS = 5
-_NARROW = 560  # beside the other column
+_NARROW = 460  # beside the other column
 
 # Somebody whose scope is some systems counts what these systems contribute to: other organisations do not exist for them.
 _COUNTS: LiteralString = """

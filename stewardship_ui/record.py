@@ -56,6 +56,7 @@ class Origin:
     losing: Sequence[tuple[str, Sequence[str]]]
     is_pinned: bool
     many: bool
+    is_code: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ def _origin(attribute: Attribute, found: Read, names: Mapping[str, SourceView], 
         [(f"{each.system} {each.key}" if each else "", texts) for each, texts in lost],
         attribute.name in found.card.pinned and not found.is_past,
         attribute.many,
+        attribute.is_code,
     )
 
 
@@ -201,6 +203,7 @@ def _sources(session: Session, found: Read) -> dict[str, Any]:
             a.title,
             [shown(found.reader.actor, a, view.attributes.get(a.name), raw=True) for view in views],
             shown(actor(), a, found.golden.values.get(a.name)),
+            a.is_code,
         )
         for a in found.entity.attributes
         if any(view.attributes.get(a.name) for view in views)
