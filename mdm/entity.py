@@ -52,6 +52,11 @@ class Attribute:
     def title(self) -> str:
         return self.label or self.name.replace("_", " ").capitalize()
 
+    @property
+    def is_code(self) -> bool:
+        """Whether it is read letter by letter, so that 1, l and I must differ."""
+        return self.sensitivity is Sensitivity.SECRET or self.type.name in {"date", "code", "number"}
+
 
 @dataclass(frozen=True, slots=True)
 class IdentifierRule:

@@ -11,7 +11,7 @@ from matching.explain import Explanation
 from matching.model import Model
 from mdm import mask
 from mdm.difference import Span, difference, under_mask
-from mdm.entity import Attribute, EntityType, Sensitivity
+from mdm.entity import Attribute, EntityType
 from mdm.identifier_systems import BY_CODE
 from mdm.members import Member
 from mdm.reading import Reader
@@ -145,7 +145,7 @@ def _attribute_row(sides: Sides, attribute: Attribute, why: tuple[Why, ...]) -> 
         golden=_golden_cell(sides, attribute),
         covered=not plain and _hides(sides_of),
         pinnable=not attribute.many and len(left) <= 1 and len(right) <= 1 and left != right,
-        is_code=attribute.sensitivity is Sensitivity.SECRET or attribute.type.name in {"date", "code", "number"},
+        is_code=attribute.is_code,
     )
 
 

@@ -4,7 +4,7 @@ Break-glass ends by itself, within an hour at most. Whoever opened it never revi
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -29,20 +29,6 @@ class TooMany(Conflict):
     """That many values in one hour are not revealed one by one. Use break-glass, with its reason."""
 
     code = "too_many_reveals"
-
-
-@dataclass(frozen=True, slots=True)
-class Glass:
-    """A break-glass: by whom, for which domain and why, until when, and who looked at it."""
-
-    id: UUID
-    principal: str
-    domain: str
-    reason: str
-    ticket: str
-    opened_at: datetime
-    ends_at: datetime
-    reviewed_by: str | None
 
 
 def unmasked(actor: Actor) -> Actor:
@@ -82,23 +68,22 @@ def reveal(session: Session, entity: EntityType, actor: Actor, shown: Shown, req
     )
 
 
-def open_glass(session: Session, actor: Actor, domain: str, reason: str, ticket: str, minutes: int) -> Glass:
+def open_glass(session: Session, actor: Actor, domain: str, reason: str, ticket: str, minutes: int) -> None:
     """Values of this domain are whole for this person for a while. Raises Invalid without a reason or a ticket, Forbidden elsewhere."""
     policy.check(actor, Verb.READ, domain)
     if not reason or not ticket or len(reason) > TEXT_MAX or len(ticket) > TEXT_MAX:
         raise Invalid.at("reason_wanted", "/reason", "say why, and name the ticket")
     if not 1 <= minutes <= MINUTES_MAX:
         raise Invalid.at("out_of_range", "/minutes", f"1 to {MINUTES_MAX} minutes")
-    rows = fetch(
+    glass_id = new_id()
+    execute(
         session,
         "insert into break_glass (id, principal, domain, reason, ticket, opened_at, ends_at) values (%s, %s, %s, %s, %s, now(),"
-        " now() + make_interval(mins => %s)) returning id, principal, domain, reason, ticket, opened_at, ends_at, reviewed_by",
-        (new_id(), actor.name, domain, reason, ticket, minutes),
+        " now() + make_interval(mins => %s))",
+        (glass_id, actor.name, domain, reason, ticket, minutes),
     )
-    found = Glass(*rows[0])
-    audit.record(session, actor, "glass:open", domain=domain, detail={"glass": str(found.id), "minutes": minutes})
-    structlog.get_logger("concord").warning("break_glass", principal=actor.name, domain=domain, glass=str(found.id))
-    return found
+    audit.record(session, actor, "glass:open", domain=domain, detail={"glass": str(glass_id), "minutes": minutes})
+    structlog.get_logger("concord").warning("break_glass", principal=actor.name, domain=domain, glass=str(glass_id))
 
 
 def end(session: Session, actor: Actor) -> None:

@@ -12,6 +12,7 @@ from api.errors import status_of
 from api.keys import check_known
 from mdm import authentication, mask, people, policy, second_person
 from mdm.access import GRANTS, Actor, NewPrincipal, Role, Verb
+from mdm.entity import Attribute, EntityType
 from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid
 from stewardship_ui import forms
 from stewardship_ui.admin_parts import choices, scope_said, show
@@ -157,7 +158,14 @@ def roles() -> Page:
         for entity in concord().entities.values()
     ]
     masks = [
-        (entity, [(attribute, [mask.sees(bare[role], attribute.sensitivity) for role in Role]) for attribute in entity.attributes])
+        (entity, [(attribute, [_sees(each, entity, attribute) for each in bare.values()]) for attribute in entity.attributes])
         for entity in concord().entities.values()
     ]
     return show("roles", "ui.admin_roles", roles=[role.value for role in Role], verbs=verbs, domains=domains, masks=masks, grants=GRANTS)
+
+
+def _sees(reader: Actor, entity: EntityType, attribute: Attribute) -> str:
+    """How this attribute reaches the reader: "whole", "masked", or "" where the domain is not read at all."""
+    if not policy.can(reader, Verb.READ, entity.name):
+        return ""
+    return "whole" if mask.sees(reader, attribute.sensitivity) else "masked"

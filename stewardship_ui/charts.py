@@ -94,11 +94,9 @@ def lines(labels: Sequence[str], series: Mapping[str, Sequence[float]], width: i
 
 
 def nice(most: float) -> float:
-    """The least of 1, 2, 4, 5, 8 or 10 times a power of ten that holds it, and at least 4, so that ticks are whole."""
-    if most <= _TICKS:
-        return float(_TICKS)
-    power = 10.0 ** floor(log10(most))
-    return next(step * power for step in (1, 2, 4, 5, 8, 10) if step * power >= most)
+    """The least of 1, 2, 4, 5, 8, 10 or 12 times a power of ten that holds it and whose quarters are whole."""
+    power = 10.0 ** floor(log10(max(most, 1)))
+    return next(step * power for step in (1, 2, 4, 5, 8, 10, 12) if step * power >= most and step * power % _TICKS == 0)
 
 
 def _room() -> int:

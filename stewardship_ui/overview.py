@@ -24,7 +24,7 @@ from stewardship_ui.rendering import Page, show
 
 _LATELY = 14
 _LOADS = 5
-_NARROW = 560  # beside the other column
+_NARROW = 460  # beside the other column
 
 _TOTALS_SECONDS, _TOTALS_MAX = 30, 1_000
 Totals = dict[str, tuple[int, int]]

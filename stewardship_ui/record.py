@@ -57,6 +57,7 @@ class Origin:
     choices: Sequence[tuple[str, str]]
     is_pinned: bool
     many: bool
+    is_code: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ def _origin(attribute: Attribute, found: Read, names: Mapping[str, SourceView], 
         choices,
         attribute.name in found.card.pinned and not found.is_past,
         attribute.many,
+        attribute.is_code,
     )
 
 
@@ -205,6 +207,7 @@ def _sources(session: Session, found: Read) -> dict[str, Any]:
             a.title,
             [shown(found.reader.actor, a, view.attributes.get(a.name), raw=True) for view in views],
             shown(actor(), a, found.golden.values.get(a.name)),
+            a.is_code,
         )
         for a in found.entity.attributes
         if any(view.attributes.get(a.name) for view in views)

@@ -395,3 +395,13 @@ def test_what_a_version_would_change_is_counted_by_a_worker_and_shown(admin, del
 def test_rights_are_kept_and_read_back_the_same():
     wanted = access.NewPrincipal("Ann", access.Role.STEWARD, frozenset({"payer"}), None, frozenset({"hold"}))
     assert people.wanted_of("Ann", people.rights(wanted, 3)) == wanted
+
+
+def test_who_reads_nothing_of_a_domain_sees_no_value_whole(admin):
+    page = admin.get("/admin/roles").text.split('id="masks"')[1]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', page.split("<summary>Payer")[1].split("</details>")[0], re.DOTALL)
+    assert rows
+    for row in rows:
+        cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td>(.*?)</td>", row)[1:]]
+        seen = dict(zip([role.value for role in access.Role], cells, strict=True))
+        assert seen == {"integration": "whole", "steward": "whole", "loader": "–not read", "auditor": "–not read", "admin": "whole"}

@@ -264,7 +264,7 @@ def test_drawings_fit_their_figures():
     assert drawn.marks[0].text == "link"
     series = charts.lines(["a", "b"], {"x": [0, 4]})
     assert series.lines[0].points == f"48.0,{charts.HEIGHT - 22.0} {charts.WIDTH - 20.0},8.0"
-    assert [charts.nice(most) for most in (0, 4, 5, 9, 61, 1000)] == [4, 4, 5, 10, 80, 1000]
+    assert [charts.nice(most) for most in (0, 4, 5, 9, 45, 61, 1000)] == [4, 4, 8, 12, 80, 80, 1000]
     assert charts.lines([], {"x": []}).lines[0].points == ""
 
 
