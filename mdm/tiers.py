@@ -5,7 +5,6 @@ The service works the tier out and enforces it; a page only shows it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from mdm.models import scorer
 from mdm.tasks import TaskView
 
 LINKS_MAX = 25  # downstream identifiers and relationships from which on a second person decides
-PUBLISHED = timedelta(days=30)
 REASONS: Mapping[str, str] = {
     "1": "I compared with the source system",
     "2": "The conflict is a typing error",
