@@ -58,13 +58,14 @@ class IdentifierRule:
     """An identifier system as this domain uses it.
 
     `name` is the comparison column (a tuple of normalised, valid values). `exclusive`: one value belongs to one entity at a time, and its
-    second claimant opens a task. `max_holders`: a value that more records hold is no evidence (None: no guard). That
-    two values of it part entities is the business of the model's vetoes.
+    second claimant opens a task. `strong`: entities that hold different values of it are different; the model's
+    vetoes say so, and a test holds them to it. `max_holders`: a value that more records hold is no evidence (None: no guard).
     """
 
     name: str
     system: str
     exclusive: bool = False
+    strong: bool = False
     many: bool = False
     max_holders: int | None = None
 

@@ -89,7 +89,7 @@ _ATTRIBUTES = (
 )
 
 _IDENTIFIERS = (
-    IdentifierRule("npi", "us-npi", exclusive=True),
+    IdentifierRule("npi", "us-npi", exclusive=True, strong=True),
     IdentifierRule("dea", "us-dea", many=True, max_holders=20),
     IdentifierRule("licence", "state-licence", many=True, max_holders=20),
     IdentifierRule("taxonomy", "nucc-taxonomy", many=True, max_holders=1),

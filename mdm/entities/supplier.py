@@ -119,7 +119,7 @@ ENTITY = EntityType(
         IdentifierRule("ein", "us-ein", many=True, max_holders=20),
         IdentifierRule("duns", "duns", max_holders=10),
         IdentifierRule("uei", "us-uei", max_holders=10),
-        IdentifierRule("lei", "lei"),
+        IdentifierRule("lei", "lei", strong=True),
         IdentifierRule("gln", "gs1-gln", many=True),
         IdentifierRule("cage", "cage", many=True),
         IdentifierRule("hin", "hibcc-hin", many=True),
