@@ -7,7 +7,7 @@ before Flask sees them; both make their answers with `reply` and `translation`, 
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -280,7 +280,7 @@ def _consult(question: Question, on_miss: str) -> Consulted:
 def _times(asked: Mapping[str, Any]) -> tuple[date, datetime | None]:
     """The day and the moment that are asked about: without a day, the present one, or that of the moment."""
     known_at = asked["known_at"]
-    return asked["as_of"] or (today() if known_at is None else known_at.astimezone().date()), known_at
+    return asked["as_of"] or (today() if known_at is None else known_at.astimezone(UTC).date()), known_at
 
 
 def _hold(question: Question, as_of: date | None) -> Reply:
@@ -339,8 +339,8 @@ def entity_of(entities: Mapping[str, EntityType], domain: str) -> EntityType:
 
 
 def today() -> date:
-    """The day where the server stands."""
-    return datetime.now().astimezone().date()
+    """The day by UTC, as the database has it: one for all servers, wherever they stand."""
+    return datetime.now(UTC).date()
 
 
 def _check_texts(values: Sequence[object]) -> None:

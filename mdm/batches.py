@@ -59,24 +59,29 @@ def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: S
     return read(session, actor, batch_id)
 
 
+_UNTIL: LiteralString = " ".join(f"when '{choice}' then {until}" for choice, until in desk.DEFERS.items())
 _ACTS: Mapping[str, LiteralString] = {
     "assign": "assigned_to = b.what ->> 'value'",
-    "defer": "waits_for = case b.what ->> 'value' when '4' then 'change' else 'time' end, waits_until = case b.what ->> 'value'"
-    " when '1' then now() + interval '1 hour' when '2' then date_trunc('day', now()) + interval '1 day 8 hours'"
-    " when '3' then now() + interval '7 days' else 'infinity' end",
+    "defer": "waits_for = case b.what ->> 'value' when '4' then 'change' else 'time' end, claimed_by = null, claimed_until = null,"
+    f" waits_until = case b.what ->> 'value' {_UNTIL} end",
 }
-# What an act leaves alone: a task put off would take the proposal on it out of everybody's list.
-_LEAVES: Mapping[str, LiteralString] = {"assign": "false", "defer": "coalesce(t.waits_for = 'approval', false)"}
+# A task that waits for a second person or for an answer goes on waiting for it: putting it off would lose that.
+_FREE: Mapping[str, LiteralString] = {"assign": "", "defer": " and coalesce(t.waits_for, '') not in ('approval', 'answer')"}
+# What an act changed, back; only where it still is as the act left it.
 _BACK: Mapping[str, LiteralString] = {
     "assign": "assigned_to = i.before ->> 'assigned_to'",
     "defer": "waits_for = i.before ->> 'waits_for', waits_until = (i.before ->> 'waits_until')::timestamptz",
+}
+_SAME: Mapping[str, LiteralString] = {
+    "assign": "t.assigned_to is not distinct from (%(value)s::text)",
+    "defer": "t.waits_for in ('time', 'change') and t.waits_until = (i.before ->> 'until')::timestamptz",
 }
 _CHUNK: LiteralString = "select task_id from task_batch_item where batch_id = %(batch)s and before is null and note is null"
 _BEFORE: LiteralString = "jsonb_build_object('assigned_to', t.assigned_to, 'waits_for', t.waits_for, 'waits_until', t.waits_until::text)"
 
 
 def step(session: Session, batch_id: UUID) -> int:
-    """The next thousand tasks; how many were left to do. A closed task, and one not to be put off, is noted and left."""
+    """The next thousand tasks; how many were left to do. A task that was closed, or waits for somebody, is noted and left alone."""
     rows = fetch(session, "select kind, state from task_batch where id = %s for update", (batch_id,))
     if not rows or rows[0][1] != "running":
         return 0
@@ -85,23 +90,24 @@ def step(session: Session, batch_id: UUID) -> int:
     if chunk:
         params |= {"tasks": array(chunk)}
         fetch(session, "select 1 from task where id = any(%(tasks)s::uuid[]) order by id for update", params)
-        taken: LiteralString = f"t.id = any(%(tasks)s::uuid[]) and t.status = 'open' and not ({_LEAVES[rows[0][0]]})"
-        execute(
-            session,
-            f"update task_batch_item i set before = {_BEFORE} from task t where i.batch_id = %(batch)s and i.task_id = t.id and {taken}",
-            params,
-        )
-        execute(
-            session,
-            f"update task t set {_ACTS[rows[0][0]]} from task_batch b where b.id = %(batch)s and {taken}",
-            params,
-        )
-        left: LiteralString = "update task_batch_item i set note = case t.status when 'open' then 'proposed' else 'closed' end from task t"
-        execute(session, left + " where t.id = i.task_id and i.batch_id = %(batch)s and i.before is null and t.id = any(%(tasks)s)", params)
+        _act(session, rows[0][0], params)
     ended = len(chunk) < CHUNK
     state = "done" if ended else "running"
     execute(session, "update task_batch set done = done + %s, state = %s where id = %s", (len(chunk), state, batch_id))
     return 0 if ended else CHUNK
+
+
+def _act(session: Session, kind: str, params: Mapping[str, object]) -> None:
+    """Change the tasks that are open and free; of each, what it was before and until when it waits now. The others are noted."""
+    mine: LiteralString = " and t.id = any(%(tasks)s::uuid[])"
+    free: LiteralString = mine + " and t.status = 'open'" + _FREE[kind]
+    item: LiteralString = " from task t where i.batch_id = %(batch)s and i.task_id = t.id"
+    execute(session, f"update task_batch_item i set before = {_BEFORE}{item}{free}", params)
+    execute(session, f"update task t set {_ACTS[kind]} from task_batch b where b.id = %(batch)s{free}", params)
+    until: LiteralString = "i.before || jsonb_build_object('until', t.waits_until::text)"
+    execute(session, f"update task_batch_item i set before = {until}{item}{mine} and i.before is not null", params)
+    note: LiteralString = "case when t.status = 'open' then 'waiting' else 'closed' end"
+    execute(session, f"update task_batch_item i set note = {note}{item}{mine} and i.before is null", params)
 
 
 def run_batch(run: Run) -> None:
@@ -133,13 +139,10 @@ def undo(session: Session, actor: Actor, batch_id: UUID) -> int:
     batch = read(session, actor, batch_id)
     if batch.state != "done":
         raise Conflict("this act is still under way, or taken back already")
-    same: LiteralString = (
-        "t.assigned_to is not distinct from (%(value)s::text)" if batch.kind == "assign" else "t.waits_for in ('time', 'change')"
-    )
     restored = execute(
         session,
         f"update task t set {_BACK[batch.kind]} from task_batch_item i where i.batch_id = %(batch)s and i.task_id = t.id"
-        " and i.before is not null and t.status = 'open' and " + same,
+        f" and i.before is not null and t.status = 'open' and {_SAME[batch.kind]}",
         {"batch": batch_id, "value": batch.what["value"]},
     )
     execute(session, "update task_batch set state = 'undone' where id = %s", (batch_id,))

@@ -69,7 +69,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={"connect_timeout": 3, "prepare_threshold": 1},
             )
-            event.listen(self.engine, "connect", _remember_statements)
+            event.listen(self.engine, "connect", _prepare)
         except (ValueError, ImportError) as error:
             raise ServiceError(f"MDM_DATABASE_URL is no usable PostgreSQL address ({type(error).__name__})") from error
 
@@ -116,7 +116,7 @@ class Database:
         _send_waiting(session)
         token = _JOINED.set((self, session))
         try:
-            with session.begin_nested():
+            with _nested(session):
                 result = work()
                 _send_waiting(session)
                 return result
@@ -139,8 +139,11 @@ class Database:
         self.engine.dispose()
 
 
-def _remember_statements(connection: psycopg.Connection[Row], _: object) -> None:
+def _prepare(connection: psycopg.Connection[Row], _: object) -> None:
+    """Days begin and end by UTC, whatever zone the server or its database is set to."""
     connection.prepared_max = _STATEMENTS_MAX
+    connection.execute("set time zone 'UTC'")
+    connection.commit()
 
 
 @contextmanager
@@ -266,13 +269,21 @@ def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
 def savepoint(session: Session) -> Iterator[None]:
     """Part of a transaction that can fail by itself; what it had still to write is forgotten with it."""
     _send_waiting(session)
-    with session.begin_nested():
+    with _nested(session):
         try:
             yield
             _send_waiting(session)
         except BaseException:
             session.info.pop(_WAITING, None)
             raise
+
+
+@contextmanager
+def _nested(session: Session) -> Iterator[None]:
+    with session.begin_nested():
+        # SQLAlchemy sets the savepoint when it is asked for the connection, and `_driver`, which remembers it, would never ask.
+        session.connection()
+        yield
 
 
 def give_up_after(session: Session, seconds: int) -> None:

@@ -30,7 +30,7 @@ DEFERS: Mapping[str, LiteralString] = {
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who has a task open and until when, whose it is, when it is due, what it waits for; `claim_is_mine` is told of the asking person."""
+    """Who has a task open and until when, whose it is, when it is due, what it waits for."""
 
     claimed_by: str | None
     claimed_until: datetime | None

@@ -36,10 +36,6 @@ class Difference:
     left: tuple[Span, ...]
     right: tuple[Span, ...]
 
-    @property
-    def is_equal(self) -> bool:
-        return self.kind == "exact"
-
 
 def difference(left: str, right: str, alike: Callable[[str, str], bool] | None = None) -> Difference:
     """The difference of two texts, either of which may be empty; `alike` says whether one is another form of the other (a nickname)."""

@@ -63,8 +63,8 @@ class IdentifierRule:
     """An identifier system as this domain uses it.
 
     `name` is the comparison column (a tuple of normalised, valid values). `exclusive`: one value belongs to one entity at a time, and its
-    second claimant opens a task. `strong`: entities that hold different values of it are different. `max_holders`: a value that more
-    records hold is no evidence (None: no guard).
+    second claimant opens a task. `strong`: entities that hold different values of it are different; the model's
+    vetoes say so, and a test holds them to it. `max_holders`: a value that more records hold is no evidence (None: no guard).
     """
 
     name: str
@@ -116,7 +116,7 @@ class EntityType:
     There is one object per domain: two are never compared, and what is kept per domain is found by identity.
 
     authorities  attribute, group or relationship -> kinds of system in order of trust ("ehr", "erp", "supply_chain", "workforce" ...)
-    identity     attributes whose disagreement with the former version makes an update an overlay suspect
+    overlay_below  an update whose evidence against the former version, in bits and without the prior, lies below this is held back
     guarded      columns whose value is no evidence when more than so many records hold it
     grave        columns whose disagreement makes it grave to say that two are one (tier T2), beside those of strong identifiers
     display      attributes that make up the line by which people recognise a record

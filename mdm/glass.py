@@ -17,7 +17,6 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid, NotFound
 from mdm.ids import new_id
 
-USUAL = timedelta(minutes=15)
 MINUTES_MAX = 60
 TEXT_MAX = 500
 REVEALS_MAX = 120  # in an hour; whoever needs more needs a break-glass, which somebody looks at

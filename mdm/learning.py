@@ -24,18 +24,13 @@ from mdm.access import Actor
 from mdm.db import Database, execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
-from mdm.errors import Conflict
 from mdm.jsonio import dumps
-from mdm.model_versions import active_version, find_model
+from mdm.model_versions import active_version, find_model, lock_activation
 from mdm.running import Run
 from mdm.stock import Stock, StoredPair, read_pairs, read_stock
 
 SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
 ENOUGH_LABELS = 20  # pairs that a person called the same
-
-
-class NothingToLearn(Conflict):
-    """There are too few records, or the data do not support a model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +74,19 @@ def learn(database: Database, entity: EntityType, actor: Actor, room: Room) -> L
     if len(stock.ids) < SMALLEST_STOCK:
         return Learned(entity.name, None, f"{len(stock.ids)} records are too few; {SMALLEST_STOCK} are needed", len(stock.ids), 0, 0, {})
     judged = [pair for pair in read_pairs(database, entity) if pair.verdict is not None]
-    version = database.run(lambda session: _next_version(session, entity))
-    trained, pairs = _train(entity, stock, judged, version, room)
+    trained, pairs = _train(entity, stock, judged, room)
     metrics = {"records": len(stock.ids), "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
     reason = trained.diagnostics.refused
+    version = None
     if reason is None:
         fingerprint = _fingerprint(stock)
-        database.run(lambda session: _keep(session, entity, actor, trained.model, {**metrics, "data": fingerprint}))
-    return Learned(entity.name, version if reason is None else None, reason, len(stock.ids), pairs, len(judged), metrics)
+        version = database.run(lambda session: _keep(session, entity, actor, trained.model, {**metrics, "data": fingerprint}))
+    return Learned(entity.name, version, reason, len(stock.ids), pairs, len(judged), metrics)
 
 
-def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], version: str, room: Room) -> tuple[Trained, int]:
+def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], room: Room) -> tuple[Trained, int]:
     model = with_frequencies(entity.model, stock.columns)
+    version = f"{entity.model.version}-t"  # until it is kept, and named
     with bulk(model, lay_out(model, stock.columns), room=room) as executor:
         blocked = executor.block()
         trained = train_on(executor, version)
@@ -127,19 +123,23 @@ def _fingerprint(stock: Stock) -> str:
 
 
 def _next_version(session: Session, entity: EntityType) -> str:
+    lock_activation(session, entity)  # so that two at once are not named alike
     rows = fetch(
         session, "select count(*) from match_model where domain = %s and version like %s", (entity.name, f"{entity.model.version}-t%")
     )
     return f"{entity.model.version}-t{rows[0][0] + 1}"
 
 
-def _keep(session: Session, entity: EntityType, actor: Actor, model: Model, metrics: Mapping[str, Any]) -> None:
+def _keep(session: Session, entity: EntityType, actor: Actor, model: Model, metrics: Mapping[str, Any]) -> str:
+    """The version under which it is kept from now on."""
+    version = _next_version(session, entity)
     execute(
         session,
         "insert into match_model (domain, version, model, metrics) values (%s, %s, %s::jsonb, %s::jsonb)",
-        (entity.name, model.version, dumps(to_json(model)).decode(), dumps(dict(metrics)).decode()),
+        (entity.name, version, dumps(to_json(replace(model, version=version))).decode(), dumps(dict(metrics)).decode()),
     )
-    audit.record(session, actor, "model:train", domain=entity.name, detail={"version": model.version})
+    audit.record(session, actor, "model:train", domain=entity.name, detail={"version": version})
+    return version
 
 
 def effect_of(database: Database, entity: EntityType, model: Model, room: Room) -> Effect:

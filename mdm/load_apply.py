@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
@@ -23,8 +24,11 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, HierarchyLoop, InvalidRecord, NotFound
 from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
+from mdm.load_files import open_table
 from mdm.load_findings import write_counts
 from mdm.load_rows import Row, read_groups
+from mdm.load_source import source_of
+from mdm.load_stage import PIECE_ROWS, storable_cells
 from mdm.rematch import PIECE_RECORDS, Pair, settle_pairs
 from mdm.running import Run
 
@@ -49,7 +53,7 @@ class Work:
     met: frozenset[int] = field(default=frozenset(), repr=False)  # keys of records that came or changed since the plan
 
 
-def apply_load(run: Run) -> None:
+def apply_load(run: Run, home: Path) -> None:
     """The job: payload {load, plan}. Begun again, it goes on at the first chunk that is not done."""
     began = time.monotonic()
     work = run.effect(lambda session: _work(session, run))
@@ -57,6 +61,7 @@ def apply_load(run: Run) -> None:
     do_chunks(run, "applying", lambda session, no: _apply(session, work, no))
     run.tell("settling")
     _settle_newcomers(run, work)
+    _keep_cells(run, work, home)
     run.tell("counting")
     last = run.effect(lambda session: fetch(session, "select coalesce(max(no), 0) from load_row where plan_id = %s", (work.plan_id,))[0][0])
     for low in range(0, last + 1, OUTCOMES_ROWS):
@@ -235,6 +240,32 @@ def _write_down(session: Session, work: Work, done: Sequence[_Done]) -> None:
 
 def _problem(problem: FieldProblem) -> dict[str, str]:
     return {"code": problem.code, "column": problem.pointer, "fix": problem.message}
+
+
+def _keep_cells(run: Run, work: Work, home: Path) -> None:
+    """The cells of rows that were rejected just now, from the file: a delivery does not have them, and whoever mends them wants them."""
+    bare = run.effect(lambda session: {row[0] for row in fetch(session, _WITHOUT_CELLS, (work.plan_id,))})
+    source = run.effect(lambda session: source_of(session, work.load_id, home)) if bare else None
+    if source is None or not source.path.is_file():
+        return
+    table = open_table(source.path, name=source.name, options=source.options)
+    for batch in table.batches(PIECE_ROWS):
+        rows = zip(batch.numbers, batch.rows, strict=True)
+        found = [{"no": no, "cells": storable_cells(cells)} for no, cells in rows if no in bare]
+        if found:
+            run.effect(partial(_write_cells, plan_id=work.plan_id, found=found))
+
+
+_WITHOUT_CELLS: LiteralString = "select no from load_row where plan_id = %s and became = 'rejected' and detail -> 'cells' = '[]'"
+
+
+def _write_cells(session: Session, plan_id: UUID, found: Sequence[Mapping[str, object]]) -> None:
+    execute(
+        session,
+        "update load_row x set detail = x.detail || jsonb_build_object('cells', d.cells) from jsonb_to_recordset(%s::jsonb)"
+        " as d(no int, cells jsonb) where x.plan_id = %s and x.no = d.no",
+        (dumps(found).decode(), plan_id),
+    )
 
 
 def _settle_newcomers(run: Run, work: Work) -> None:

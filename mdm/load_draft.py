@@ -118,8 +118,8 @@ def look(database: Database, home: Path, actor: Actor, load_id: UUID, request_id
     return Draft(view, source.entity, table, source.options, rows, columns, source.steps, missing)
 
 
-def _source(session: Session, home: Path, actor: Actor, load_id: UUID) -> tuple[LoadView, Source]:
-    view, source = loads.get(session, actor, load_id), source_of(session, load_id, home)
+def _source(session: Session, home: Path, actor: Actor, load_id: UUID, *, lock: bool = False) -> tuple[LoadView, Source]:
+    view, source = loads.get(session, actor, load_id, lock=lock), source_of(session, load_id, home)
     if source is None or not source.path.is_file():
         raise NotFound("the file of this load is no longer here")
     return view, source
@@ -139,7 +139,8 @@ def examine(database: Database, home: Path, actor: Actor, load_id: UUID) -> Exam
     _, source = database.run(lambda session: _source(session, home, actor, load_id))
     table = open_table(source.path, name=source.name, options=source.options)
     database.run(lambda session: check_mapping(source.entity, table.header, source.columns, registry(session)))
-    converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
+    steps = [step for step in source.steps if step.column in table.header]  # read otherwise, a file may have other columns than before
+    converter = Converter(source.entity, source.system, table.header, source.columns, steps)
     profiler, found = Profiler(source.entity, table.header, source.columns), _Found()
     for batch in islice(table.batches(_BATCH), EXAMINED_ROWS // _BATCH):
         repaired = converter.repair(batch.rows)
@@ -218,7 +219,7 @@ def _check_open(view: LoadView) -> None:
 
 def settle(session: Session, actor: Actor, home: Path, load_id: UUID, request_id: str) -> LoadView:
     """What was chosen is enough: keep it as the template of this system, and plan. Raises UnusableInput, Conflict."""
-    view, source = _source(session, home, actor, load_id)
+    view, source = _source(session, home, actor, load_id, lock=True)  # what is chosen in another window comes before this, or after it
     _check_open(view)
     table = open_table(source.path, name=source.name, options=source.options)
     columns = tuple(each for each in source.columns if each.column in table.header)

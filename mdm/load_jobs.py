@@ -18,7 +18,7 @@ def load_handlers(home: Path, memory_gb: int) -> Mapping[str, Handler]:
     def apply(run: Run) -> None:
         from mdm.load_apply import apply_load  # noqa: PLC0415
 
-        apply_load(run)
+        apply_load(run, home)
 
     def undo(run: Run) -> None:
         from mdm.load_undo import undo_load  # noqa: PLC0415

@@ -69,7 +69,7 @@ class _Piece:
 
     def reject(self, no: int, key: str | None, cells: Cells, reject: RowReject) -> None:
         problems = [{"code": p.code, "column": p.column, "fix": p.fix} for p in reject.problems]
-        detail = {"problems": problems, "cells": [None if c is None else _storable(c) for c in cells]}
+        detail = {"problems": problems, "cells": storable_cells(cells)}
         self.facts.append(Fact(no, None if key is None else _storable(key), "rejected", detail=detail))
 
 
@@ -297,3 +297,8 @@ def _fact(raw: Sequence[Any]) -> Fact:
 def _storable(text: str) -> str:
     """PostgreSQL stores neither NUL nor half a character."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def storable_cells(cells: Cells) -> list[str | None]:
+    """Cells as a rejected row keeps them."""
+    return [None if cell is None else _storable(cell) for cell in cells]

@@ -10,7 +10,7 @@ split          `separator`: one cell becomes several values, where the target ha
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -66,12 +66,19 @@ class Step:
 
 def read_step(raw: Mapping[str, Any]) -> Step:
     """A step out of what `as_json` made. Raises UnusableInput."""
-    known = {name: raw[name] for name in ("kind", "column", "order", "width", "separator", "on") if name in raw}
-    pairs = tuple((str(old), str(new)) for old, new in raw.get("pairs", ()))
     try:
+        known = {name: raw[name] for name in ("kind", "column", "order", "width", "separator", "on") if name in raw}
+        pairs = tuple((str(old), str(new)) for old, new in raw.get("pairs", ()))
         return Step(pairs=pairs, **known)
-    except TypeError as error:
-        raise UnusableInput("a step has at least kind and column") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise UnusableInput("a step has at least kind and column; pairs are lists of two texts") from error
+
+
+def check_steps(header: Sequence[str], steps: Iterable[Step]) -> None:
+    """Raise UnusableInput for a step of a column that the file has not."""
+    for step in steps:
+        if step.column not in header:
+            raise UnusableInput(f"step {step.kind}: the file has no column {step.column}")
 
 
 def cell_of(step: Step) -> Cell:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch
+from mdm.db import execute, fetch, lock, text_key
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.load_columns import suggest
@@ -80,6 +80,7 @@ def propose(
 
 def keep(session: Session, entity: EntityType, system: str, columns: Columns, steps: Sequence[Mapping[str, Any]], by: str) -> Reading:
     """The template version that says this; a new one unless the newest does."""
+    lock(session, "load template", {text_key(f"{entity.name}|{system}")})  # so that two at once do not get one number
     newest = next(iter(templates(session, entity.name, system)), None)
     if newest is not None and set(newest.columns) == set(columns) and list(newest.steps) == list(steps):
         return Reading(newest.columns, newest.steps, newest.version)

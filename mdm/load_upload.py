@@ -17,7 +17,7 @@ from mdm.errors import ConcordError, UnknownSystem
 from mdm.ids import new_id
 from mdm.load_files import open_table
 from mdm.load_keep import Kept, drop, keep
-from mdm.load_steps import read_step
+from mdm.load_steps import Step, check_steps, read_step
 from mdm.load_table import Options, Table
 from mdm.load_targets import Mapping as Columns
 from mdm.loads import LoadView, NewLoad
@@ -42,10 +42,10 @@ class Upload:
 
 
 def upload(database: Database, home: Path, actor: Actor, given: Upload, request_id: str) -> LoadView:
-    """Raises UnusableFile, UnusableInput for columns that cannot be, UnknownSystem, Forbidden."""
+    """Raises UnusableFile, UnusableInput for columns and steps that cannot be, UnknownSystem, Forbidden."""
     policy.check(actor, Verb.LOAD, given.entity.name, given.system)
     database.run(lambda session: check_system(session, given.system))
-    steps = [read_step(step).as_json() for step in given.steps]
+    steps = [read_step(step) for step in given.steps]
     given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
     load_id = new_id()
     kept = keep(home, load_id, given.content, given.name)
@@ -62,17 +62,19 @@ class _Lying:
 
     load_id: UUID
     kept: Kept
-    steps: Sequence[Mapping[str, Any]]
+    steps: Sequence[Step]
     request_id: str
 
 
 def _registered(database: Database, home: Path, actor: Actor, given: Upload, lying: _Lying) -> LoadView:
     table = open_table(home / lying.kept.place, name=given.name, options=given.reading)
+    check_steps(table.header, lying.steps)
+    steps = [step.as_json() for step in lying.steps]
     sample = next((batch.rows for batch in table.batches(SAMPLE_ROWS)), [])
 
     def register(session: Session) -> LoadView:
         columns = load_templates.choose(session, given.entity, given.system, table.header, sample, given.columns)
-        template = load_templates.keep(session, given.entity, given.system, columns, lying.steps, actor.name)
+        template = load_templates.keep(session, given.entity, given.system, columns, steps, actor.name)
         new = _new(given, lying.kept, table, template)
         return loads.create(session, given.entity, actor, NewLoad(lying.load_id, **new), lying.request_id)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mdm import loads
 from mdm.access import SYSTEM_ACTOR
-from mdm.db import Database
+from mdm.db import Database, DatabaseError
 from mdm.errors import ConcordError, UnusableInput
 from mdm.load_follow import follow
 from mdm.load_rejected import rejects_csv
@@ -75,15 +75,38 @@ def _take(database: Database, settings: Settings, asked: Watch, name: str) -> Ta
     try:
         view = _loaded(database, settings, asked, path)
     except ConcordError as error:
-        path.rename(asked.folder / "stopped" / name)
+        _move(path, asked.folder / "stopped")
         return Taken(name, "", {}, "; ".join([error.message, *(problem.message for problem in error.problems)]))
+    except DatabaseError as error:
+        _move(path, asked.folder / "stopped")
+        return Taken(name, "", {}, f"the database refused it: {error}")
     why = _stopped(view)
     counts = view.applied or view.counts or {}
     if counts.get("rejected"):
         content = database.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, view.id))
-        (asked.folder / "rejects" / f"{path.stem}.csv").write_bytes(content)
-    path.rename(asked.folder / ("done" if why is None else "stopped") / name)
+        _write(asked.folder / "rejects", f"{path.stem}.csv", content)
+    _move(path, asked.folder / ("done" if why is None else "stopped"))
     return Taken(name, str(view.id), counts, why)
+
+
+def _move(path: Path, folder: Path) -> None:
+    path.rename(_free(folder, path.name))
+
+
+def _write(folder: Path, name: str, content: bytes) -> None:
+    """For nobody else's eyes: the rows may be patients'."""
+    place = _free(folder, name)
+    place.touch(mode=0o600, exist_ok=False)
+    place.write_bytes(content)
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A place under this name, or under the next one where yesterday's file lies: a system that always says `people.csv` loses none."""
+    found, number = folder / name, 1
+    while found.exists():
+        number += 1
+        found = folder / f"{Path(name).stem}.{number}{Path(name).suffix}"
+    return found
 
 
 def _loaded(database: Database, settings: Settings, asked: Watch, path: Path) -> LoadView:

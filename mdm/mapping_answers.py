@@ -131,7 +131,10 @@ def load(session: Session, code: str) -> Loaded:
             _remembered.clear()
         _remembered[place] = stamp, loaded
         # Thousands of rules that live until the set changes: a full collection that walked them all would hold up an answer by 0.1 s.
-        # They have no cycles, so they go when they are forgotten.
+        # They have no cycles, so they go when they are forgotten. What was frozen the last time is looked through first: garbage in
+        # cycles that happened to be there then would stay for ever.
+        gc.unfreeze()
+        gc.collect()
         gc.freeze()
     return loaded
 

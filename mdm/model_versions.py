@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from matching.model import Model, Thresholds, from_json, to_json
 from mdm import audit
 from mdm.access import Actor
-from mdm.db import execute, fetch
+from mdm.db import execute, fetch, lock, text_key
 from mdm.entity import EntityType
 from mdm.errors import Invalid, NotFound
 from mdm.jobs import MATCH_ALL, MODEL_EFFECT, enqueue
@@ -61,7 +61,11 @@ def find_model(session: Session, entities: Mapping[str, EntityType], version: st
 
 
 def activate(session: Session, entity: EntityType, model: Model, actor: Actor) -> UUID:
-    """Use this version from now on, and bring what is stored up to it in the background; the job's id."""
+    """Use this version from now on, and bring what is stored up to it in the background; the job's id.
+
+    A job that is under way for the version before begins again when it sees this one.
+    """
+    lock_activation(session, entity)
     execute(session, "update match_model set active = false where domain = %s and active", (entity.name,))
     # The declared version has no row: it is what a domain uses while no other is active.
     execute(
@@ -73,6 +77,11 @@ def activate(session: Session, entity: EntityType, model: Model, actor: Actor) -
     return enqueue(session, MATCH_ALL, {"domain": entity.name}, dedupe_key=f"{MATCH_ALL}:{entity.name}", queue="bulk")
 
 
+def lock_activation(session: Session, entity: EntityType) -> None:
+    """One activation at a time, and none while a job that matched everything ends."""
+    lock(session, "model", {text_key(entity.name)})
+
+
 def _checked(review: float, link: float, most: float) -> Thresholds:
     """Raises Invalid for thresholds that are no numbers, out of reach or the wrong way round."""
     if not (isfinite(review) and isfinite(link) and -most <= review < link <= most):
@@ -82,6 +91,7 @@ def _checked(review: float, link: float, most: float) -> Thresholds:
 
 def with_thresholds(session: Session, entity: EntityType, thresholds: tuple[float, float], actor: Actor) -> str:
     """A version that differs from the one in use by its thresholds (review, link) alone; its name. It is not used until activated."""
+    lock_activation(session, entity)  # so that two at once are not named alike
     _, model = find_model(session, {entity.name: entity}, active_version(session, entity))
     wanted = _checked(*thresholds, model.clip)
     made = fetch(session, "select count(*) from match_model where domain = %s", (entity.name,))[0][0]

@@ -188,7 +188,7 @@ def search(session: Session, entity: EntityType, reader: Reader, asked: Question
     page = golden.search(session, entity, text=asked.text, attributes=asked.attributes, limit=asked.limit, cursor=asked.cursor)
     seen = policy.visible(session, reader.actor, [hit.id for hit in page.items])
     hits = tuple(h for hit in page.items if hit.id in seen for h in _hit(session, entity, reader.actor, asked, hit))
-    audit_read(session, entity, reader, "golden:search", [hit.id for hit in hits], asked.attributes)
+    audit_read(session, entity, reader, "golden:search", [hit.id for hit in hits], set(asked.attributes).union(*(h.values for h in hits)))
     return replace(page, items=hits)
 
 

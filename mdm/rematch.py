@@ -23,6 +23,7 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.feed import publish
+from mdm.model_versions import lock_activation
 from mdm.models import current_scorer
 from mdm.records import read_columns, write_edges
 from mdm.resolve import Change, settle
@@ -39,11 +40,34 @@ Pair = tuple[UUID, UUID]
 def match_all(run: Run, match_memory_gb: int) -> None:
     """The job: payload {domain}. It brings edges, golden records and tasks of a domain to what the active model says.
 
-    Begun again after a crash it looks anew for what is left to do: done pairs no longer differ, and deliveries went on.
+    Begun again after a crash it looks anew for what is left to do: done pairs no longer differ, and deliveries went on. So it does when
+    another version was activated meanwhile, whose job this one is too.
     """
     entity = ENTITY_TYPES.get(str(run.mine.payload["domain"]))
     if entity is None:
         raise NotFound("this domain is no longer declared")
+    while True:
+        version = _match(run, entity, match_memory_gb)
+        try:
+            run.conclude(partial(_check_active, entity=entity, version=version))
+        except _Replaced:
+            continue
+        return
+
+
+class _Replaced(Exception):
+    """Another version of the model is active by now."""
+
+
+def _check_active(session: Session, *, entity: EntityType, version: str) -> None:
+    """With the job's end, under the lock of activation: whoever activates later finds no job, and begins one."""
+    lock_activation(session, entity)
+    if current_scorer(session, entity).model.version != version:
+        raise _Replaced
+
+
+def _match(run: Run, entity: EntityType, match_memory_gb: int) -> str:
+    """Once; the version of the model by which everything was matched."""
     scorer = run.effect(partial(current_scorer, entity=entity))
     run.tell("reading")
     stock = read_stock(run.database, entity)
@@ -52,6 +76,7 @@ def match_all(run: Run, match_memory_gb: int) -> None:
     pieces = list(_pieces(changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version), stock))
     first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
     do_chunks(run, "settling", lambda session, no: settle_pairs(session, entity, pieces[no - first]))
+    return scorer.model.version
 
 
 def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:

@@ -268,7 +268,7 @@ _WRITE: LiteralString = (
     " as x(id uuid, kind text, k text, goldens uuid[], records uuid[], detail jsonb, impact float8)), dropped as (select x.k,"
     " (select t.id from task t where t.dedupe_key = x.k and t.status = 'obsolete' order by t.created_at desc limit 1) as id from x"
     " where not exists (select 1 from task t where t.dedupe_key = x.k and t.status = 'open')), again as (update task t set status = 'open',"
-    " closed_at = null, waits_for = null, waits_until = null, goldens = x.goldens, records = x.records,"
+    " closed_at = null, due_at = default, waits_for = null, waits_until = null, goldens = x.goldens, records = x.records,"
     " detail = x.detail, impact = x.impact, version = t.version + 1"
     " from x join dropped d on d.k = x.k where t.id = d.id returning t.dedupe_key, t.id), written as ("
     " insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from os import SEEK_END
 from pathlib import Path
 from typing import LiteralString
 
@@ -21,6 +22,7 @@ from mdm.db import Row, execute, fetch
 BATCH_MAX = 20_000
 HASH_BYTES = 32
 HEADS = "audit-heads.jsonl"
+_TAIL_BYTES = 8192  # some eighty heads
 _LOCK = 0x5EA1
 _FIRST_HEAD = bytes(HASH_BYTES)
 
@@ -126,13 +128,26 @@ def sign(key: bytes, head: bytes) -> bytes:
 def note_heads(session: Session, home: Path) -> None:
     """Write to the file every head that it does not have yet: also those of a worker that died before it could."""
     path = home / HEADS
-    known = max((batch for batch, _ in read_heads(path)), default=0)
+    tail = _tail(path)
+    known = max((batch for batch, _ in _heads(tail.decode(errors="replace").splitlines())), default=0)
     rows = fetch(session, "select batch, head from audit_seal where batch > %s order by batch", (known,))
     if rows:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with path.open("a") as file:
+            if tail and not tail.endswith(b"\n"):  # what was cut off must not take the next line with it
+                file.write("\n")
             file.writelines(json.dumps({"batch": batch, "head": head.hex()}) + "\n" for batch, head in rows)
         path.chmod(0o600)
+
+
+def _tail(path: Path) -> bytes:
+    """The last lines of the file, which is looked at every few seconds and grows for years."""
+    if not path.exists():
+        return b""
+    with path.open("rb") as file:
+        file.seek(0, SEEK_END)
+        file.seek(max(0, file.tell() - _TAIL_BYTES))
+        return file.read()
 
 
 def read_heads(path: Path) -> list[tuple[int, bytes]]:

@@ -92,6 +92,8 @@ def put_system(
         raise Invalid(problems=(FieldProblem("unknown_choice", "/kind", f"one of {', '.join(SYSTEM_KINDS)}"),))
     if code in BY_CODE or code == GOLDEN:
         raise Invalid(problems=(FieldProblem("reserved_code", "/code", "this code belongs to a standard identifier system"),))
+    if fetch(session, "select 1 from identifier_alias where value = %s and system <> %s", (code, code)):
+        raise Invalid(problems=(FieldProblem("alias_taken", "/code", "this code is an alias of another system"),))
     execute(
         session,
         "insert into identifier_system (code, label, value_type, is_source) values (%s, %s, 'text', true)"
@@ -118,7 +120,13 @@ def _put_aliases(session: Session, code: str, aliases: Sequence[tuple[str, str]]
             "insert into identifier_alias (kind, value, system) values (%s, %s, %s) on conflict (kind, value) do nothing returning system",
             (kind, value, code),
         )
-        clash = fetch(session, "select 1 from identifier_system where code = %s and code <> %s", (value, code))
+        # Names are resolved without their kind: no other system may have this one, as its code or as an alias of another kind.
+        clash = fetch(
+            session,
+            "select 1 from identifier_system where code = %(value)s and code <> %(code)s"
+            " union all select 1 from identifier_alias where value = %(value)s and system <> %(code)s",
+            {"value": value, "code": code},
+        )
         if not taken or clash:
             raise Invalid(problems=(FieldProblem("alias_taken", f"/aliases/{index}", "this alias names another system"),))
 

@@ -167,11 +167,6 @@ _LINES = frozenset(
 )
 
 
-def organisation_words(value: str) -> list[str]:
-    """The words that identify an organisation, in their order."""
-    return _core(value, _ORGANISATION_WORDS)
-
-
 def _core(value: str, meanings: Dictionary) -> list[str]:
     words = words_of(value)
     words = words[1:] if words[:1] == ["the"] and len(words) > 1 else words

@@ -62,6 +62,10 @@ def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
         (b"who,what\nA,B\n", {}, 422),
         (PEOPLE, {"columns": "name=nothing"}, 422),
         (PEOPLE, {"steps": "{"}, 422),
+        (PEOPLE, {"steps": "[5]"}, 422),
+        (PEOPLE, {"steps": '[{"kind": "trim", "column": "Nmae"}]'}, 422),
+        (PEOPLE, {"steps": '[{"kind": "trim", "column": "name", "pairs": null}]'}, 422),
+        (PEOPLE, {"steps": '[{"kind": "map_values", "column": "name", "pairs": ["abc"]}]'}, 422),
         (PEOPLE, {"header_row": "x"}, 422),
     ],
 )

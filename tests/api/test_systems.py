@@ -54,6 +54,13 @@ def test_a_wrong_field_is_pointed_at_and_nothing_is_registered(client, admin, ch
     assert client.get("/v1/systems/ehr-lakeside", headers=admin).status_code == 404
 
 
+def test_a_name_that_is_taken_is_refused_whatever_its_kind(client, admin):
+    client.put("/v1/systems/ehr-lakeside", json={**BODY, "aliases": [{"kind": "hl7", "value": "lake"}]}, headers=admin)
+    for code, value in (("lake", "x1"), ("ehr-other", "lake")):
+        answer = client.put(f"/v1/systems/{code}", json={**BODY, "aliases": [{"kind": "oid", "value": value}]}, headers=admin)
+        assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "alias_taken")
+
+
 def test_everybody_sees_the_systems_of_their_scope(client, key, admin):
     narrow = key("loader", systems=["erp-north"])
     assert [item["code"] for item in client.get("/v1/systems", headers=narrow).json["items"]] == ["erp-north"]

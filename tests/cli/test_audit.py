@@ -141,3 +141,16 @@ def test_the_command_says_it_and_its_status_too(mdm, damaged):
     as_owner(damaged, "audit", "update audit set principal = 'nobody' where n = (select min(n) from audit)")
     said = mdm("audit", "verify", **variables)
     assert (said.status, "was changed" in said.out) == (1, True)
+
+
+def test_heads_are_noted_once_and_after_a_line_that_was_cut_off(sealed, tmp_path):
+    def note():
+        sealed.run(lambda session: seal.note_heads(session, tmp_path))
+        return seal.read_heads(tmp_path / seal.HEADS)
+
+    assert note() == note() == outside(sealed)
+    with (tmp_path / seal.HEADS).open("a") as file:
+        file.write('{"batch": 3, "he')
+    act(sealed, "g")
+    sealed.run(lambda session: seal.seal(session, KEY))
+    assert note() == note() == outside(sealed)

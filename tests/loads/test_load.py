@@ -122,6 +122,15 @@ def test_rejected_rows_come_back_as_a_file_that_loads_once_mended(people, loader
     assert (again.counts["rejected"], again.counts["new"]) == (0, 1)
 
 
+def test_a_row_that_is_refused_while_applying_comes_back_with_its_cells(clean_database, loader):
+    content = b"key,name,code,up\n1,Cardiology,7100,2\n2,Echo laboratory,7110,1\n"
+    columns = "name=name,code=code,relationship:rolls_up_to=up"
+    view = loader.load(content, domain="cost_center", system="erp-north", columns=columns)
+    assert view.applied["rejected"] == 1
+    given = clean_database.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, view.id)).decode("utf-8-sig")
+    assert given.splitlines()[1].endswith(("1,Cardiology,7100,2", "2,Echo laboratory,7110,1"))
+
+
 def test_a_plan_is_stale_once_something_that_it_touches_has_changed(people, loader):
     view = loader.plan(as_csv(mercy()))
     deliver(people, [replace(known(3, 7), system="ehr-north", key="00000003")])

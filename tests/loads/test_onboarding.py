@@ -85,11 +85,15 @@ def test_a_dropped_file_is_loaded_and_a_broken_one_stops_the_watch(shell, clean_
     (drops / "1.csv").write_text("key,name\nA,Aldermoor Surgical Supply\nB,Birchwood Linen\n")
     (drops / "2.csv").write_text("key,name\nA,Aldermoor Surgical Supply\nA,Birchwood Linen\n")
     (drops / "3.csv").write_text("key,name\nC,Coastal Imaging\n")
+    (drops / "done").mkdir()
+    (drops / "done" / "1.csv").write_text("of yesterday")
     status, out = shell("mdm load watch drops --domain supplier --system erp-mercy --every 0.05 --json")
     taken = [json.loads(line) for line in out.splitlines()]
     assert (status, [each["name"] for each in taken]) == (3, ["1.csv", "2.csv"])
     assert "key_not_unique" in taken[1]["stopped"]
-    assert [path.name for path in (drops / "done").iterdir()] == ["1.csv"]
+    assert sorted(path.name for path in (drops / "done").iterdir()) == ["1.2.csv", "1.csv"]
+    assert (drops / "done" / "1.csv").read_text() == "of yesterday"
+    assert (drops / "rejects" / "2.csv").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (drops / "stopped").iterdir()] == ["2.csv"]
     assert (drops / "3.csv").exists()
     assert clean_database.run(lambda session: fetch(session, "select key from source_record order by key")) == [("A",), ("B",)]

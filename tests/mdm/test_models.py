@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from random import Random
+from threading import Thread
+from time import sleep
 
 import pytest
 
 from matching.bulk import Room
 from matching.model import Thresholds, to_json
-from mdm import jobs, learning, model_versions, models, tasks
+from mdm import jobs, learning, model_versions, models, rematch, tasks
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -125,6 +127,41 @@ def test_activation_leaves_golden_ids_and_human_decisions_standing(people):
     assert partition(people) == before
     assert cuts[0].goldens[0] not in {g for task in people.run(lambda s: tasks.list_tasks(s, kind="cut")).items for g in task.goldens}
     check(people)
+
+
+def test_a_version_that_is_activated_while_everything_is_matched_is_matched_too(people, monkeypatch):
+    keep(people, STRICT)
+    read, begun = rematch.read_stock, []
+
+    def read_and_activate(database, entity):
+        begun.append(read(database, entity))
+        if len(begun) == 1:
+            job = people.run(lambda s: model_versions.activate(s, entity, STRICT, SYSTEM_ACTOR))
+            states = people.run(lambda s: fetch(s, "select state from job where id = %s", (job,)))
+            assert states == [("running",)]
+        return begun[-1]
+
+    monkeypatch.setattr(rematch, "read_stock", read_and_activate)
+    people.run(lambda s: model_versions.activate(s, PATIENT, PATIENT.model, SYSTEM_ACTOR))
+    match_again(people)
+    assert {row[0] for row in people.run(lambda s: fetch(s, "select distinct model_version from edge where verdict is null"))} == {"strict"}
+    assert people.run(lambda s: tasks.list_tasks(s, kind="cut")).items
+    check(people)
+
+
+def test_two_versions_made_at_once_have_two_names(people):
+    names = []
+
+    def make():
+        names.append(people.run(lambda s: model_versions.with_thresholds(s, PATIENT, (1.0, 5.0), SYSTEM_ACTOR)))
+
+    second = Thread(target=make)
+    with people.unit_of_work() as session:
+        names.append(model_versions.with_thresholds(session, PATIENT, (1.0, 6.0), SYSTEM_ACTOR))
+        second.start()
+        sleep(0.3)
+    second.join()
+    assert len(set(names)) == 2
 
 
 def test_a_trained_model_is_kept_but_not_used(people):
