@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fmt lock
+.PHONY: help demo test test-ui-full screenshots check bench fmt lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ UNUSED := $(addprefix -p no:,schemathesis faker anyio)  # importing them takes a
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help:
-	@echo "make demo | test | check | bench | fmt | lock"
+	@echo "make demo | test | test-ui-full | screenshots | check | bench | fmt | lock"
 
 # exec: make's child is Concord itself, so that make waits for its orderly end when both are told to stop
 demo: .venv/ready
@@ -23,6 +23,20 @@ demo: .venv/ready
 test: check browser
 	$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE)
 	$(BIN)/pytest -q -n 2 $(addprefix --ignore=,$(PURE))
+
+# The acceptance checks of the pages at their whole sizes, one after the other, without slack; prints its figures (docs/measured.md)
+STEWARDS := tests/e2e/stewards
+test-ui-full: .venv/ready browser
+	MDM_UI_SLACK=1 MDM_UI_DECISIONS=200 MDM_UI_BURST=50 MDM_UI_UNDOS=20 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_deciding.py
+	MDM_UI_SLACK=1 MDM_UI_TASKS=100000 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_many.py
+	MDM_UI_CODES=100 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_looking.py
+	MDM_UI_DAY=500 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_day.py
+	CONCORD_LOAD_KILLS=5 $(BIN)/pytest -q -n 0 tests/loads/test_killed.py
+	$(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_evidence.py $(STEWARDS)/test_everybody.py
+
+# The pictures in docs/images, out of a demo of their own
+screenshots: .venv/ready browser
+	$(BIN)/python -m tests.e2e.screenshots
 
 # Debian's own browser, where it is missing and may be had; without it the tests of the pages say that they were skipped
 .PHONY: browser

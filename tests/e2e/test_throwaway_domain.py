@@ -1,4 +1,4 @@
-"""A tenth domain is one file: dropped into a copy of the tree, it has endpoints, schema, validation, matching and property tests."""
+"""A tenth domain is one file: dropped into a copy of the tree, it has endpoints, schema, validation, matching, pages and property tests."""
 
 import json
 import os
@@ -56,12 +56,15 @@ ENTITY = EntityType(
 
 SCRIPT = """
 import json, os, sys
-from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client
-from mdm.db import Database
+from mdm import access
+from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client, create_person
+from mdm.db import Database, fetch
 from mdm.migrate import migrate
 from mdm.settings import Settings
 from mdm.systems import put_system
 from api.app import create_app
+from stewardship_ui.sessions import open_session
+from stewardship_ui.site import add_pages
 
 database = Database(sys.argv[1])
 migrate(database)
@@ -70,7 +73,7 @@ with database.unit_of_work() as session:
     for code in ("erp-north", "ehr-north"):
         put_system(session, code, name=code, kind="erp", organization="Northfield")
     _, key = create_client(session, settings.key_pepper(), NewPrincipal("t", Role.INTEGRATION), created_by="test")
-client = create_app(database, settings).test_client()
+client = add_pages(create_app(database, settings)).test_client()
 headers = {"Authorization": f"Bearer {key}"}
 put = lambda system, key, **a: client.put(f"/v1/gadgets/sources/{system}/{key}", json={"attributes": a}, headers=headers)
 first = put("erp-north", "1", name="Widget Pump", model_code="WP-1")
@@ -81,6 +84,14 @@ lookup = client.get("/v1/crosswalk/gadget/erp-north/1?to=ehr-north", headers=hea
 said = [{"type": "part_of", "system": "erp-north", "value": "1"}]
 part = client.put("/v1/gadgets/sources/erp-north/2", json={"attributes": {"name": "Valve"}, "relationships": said}, headers=headers)
 way = client.get(f"/v1/gadgets/golden/{part.get_json()['golden_id']}/path", headers=headers).get_json()["items"]
+twins = [put(system, "7", name="Torque Valve").get_json() for system in ("erp-north", "ehr-north")]
+with database.unit_of_work() as session:
+    create_person(session, NewPrincipal("ann", Role.STEWARD), "correct horse battery")
+    ann = fetch(session, "select id from principal where name = 'ann'")[0][0]
+    client.set_cookie("__Host-concord", open_session(session, access.person(session, ann)))
+    task = fetch(session, "select id from task where domain = 'gadget' and kind = 'review'")[0][0]
+review, golden = client.get(f"/tasks/{task}").text, first.get_json()["golden_id"]
+places = ("/tasks?domain=gadget", f"/records/gadget/{golden}", "/mappings/ehr-north/gadget", "/hierarchies/gadget:main", "/quality")
 document = client.get("/openapi.json").get_json()
 print(json.dumps({
     "status": [r.status_code for r in (first, second, bad, match, lookup)],
@@ -88,6 +99,8 @@ print(json.dumps({
     "above": way[-1]["golden_id"] == first.get_json()["golden_id"] and len(way) == 2,
     "targets": [t["value"] for t in lookup.get_json()["targets"]],
     "paths": sum("/gadgets/" in path for path in document["paths"]),
+    "reviewed": [said in review for said in ('data-row="name"', "Torque Valve", "data-total", 'data-verb')],
+    "pages": [client.get(place).status_code for place in places],
     "schema": any("model_code" in json.dumps(schema) for schema in document["components"]["schemas"].values()),
 }))
 """
@@ -120,6 +133,8 @@ def test_it_is_delivered_matched_looked_up_and_documented(tree, new_database, tm
     assert seen["above"]
     assert seen["targets"] == ["9"]
     assert seen["paths"] >= 6
+    assert seen["reviewed"] == [True] * 4
+    assert seen["pages"] == [200] * 5
     assert seen["schema"]
 
 

@@ -35,7 +35,7 @@ def test_a_proposal_is_not_buried(steward, other, proposed, database):
     assert answer.status_code == 303
     assert waits(database) == "approval"
     with database.unit_of_work() as session:
-        assert fetch(session, "select note from task_batch_item") == [("proposed",)]
+        assert fetch(session, "select note from task_batch_item") == [("waiting",)]
 
 
 def test_taking_back_an_assignment_leaves_the_proposal(steward, other, review, database):

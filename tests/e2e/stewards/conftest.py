@@ -22,7 +22,9 @@ from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
 from mdm.ingest import deliver_all
+from mdm.load_jobs import load_handlers
 from mdm.migrate import migrate
+from mdm.running import Hand
 from mdm.standardise import Delivery
 from tests.conftest import empty, register_systems
 from tests.ports import free_port
@@ -30,6 +32,7 @@ from tests.ports import free_port
 PASSWORD = "correct horse battery"
 CHROMIUM = os.environ.get("MDM_CHROMIUM", "/usr/bin/chromium")
 PLANTED = re.compile(r"Grayson|Grayso|1961-04-12|123-45-4410|123454410|Zimmer", re.IGNORECASE)
+FILE = "ID,NAME,CITY\n" + "".join(f"p{n},Payer of the town number {n},Bath\n" for n in range(20)) + "p1,Twice there,Bath\n"
 READY_SECONDS = 90  # the machine may be busy with other tests
 
 
@@ -207,14 +210,41 @@ def deliver(world):
 
 
 @pytest.fixture
+def work(world, server):
+    """work() does what is queued, as the worker beside that server would."""
+    hand = Hand(world, new_id().hex, lambda: False, load_handlers(server[1].parent, 1))
+    return hand.drain
+
+
+def upload(page, tmp_path, content=FILE):
+    """The address of a load of payers, begun with this file."""
+    file = tmp_path / "payers.csv"
+    file.write_text(content)
+    page.goto("/loads/new")
+    page.select_option("#domain", "payer")
+    page.select_option("#system", "billing-north")
+    page.set_input_files("#file", str(file))
+    page.click("button.main:visible")
+    page.wait_for_url("**/upload")
+    return page.url.removesuffix("/upload")
+
+
+def choose(page):
+    for place, target in enumerate(("key", "name", "city")):
+        page.select_option(f"#target-{place}", target)
+
+
+@pytest.fixture
 def axe():
-    """axe(page) -> the violations of WCAG 2.2 A and AA, as short lines."""
+    """axe(page, only=None) -> the violations of WCAG 2.2 A and AA, or of some rules, as short lines."""
     source = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
     rules = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 
-    def look(page):
-        page.evaluate(source)
-        found = page.evaluate("rules => axe.run(document, rules)", rules)["violations"]
+    def look(page, only=None):
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(source)
+        asked = {"runOnly": {"type": "rule", "values": list(only)}} if only else rules
+        found = page.evaluate("asked => axe.run(document, {...asked, resultTypes: ['violations']})", asked)["violations"]
         return [f"{each['id']}: {each['nodes'][0]['target']} ({len(each['nodes'])})" for each in found]
 
     return look

@@ -1,62 +1,7 @@
-"""Loads, quality and administration in a real browser: keys, progress by itself, the slider, without a script, for assistive technology."""
+"""Loads, quality and administration in a real browser: keys, progress by itself, the slider, a series, without a script."""
 
-import pytest
-
-from mdm.entities import ENTITY_TYPES
-from mdm.ids import new_id
-from mdm.load_jobs import load_handlers
-from mdm.running import Hand
-from tests.e2e.stewards.conftest import until
+from tests.e2e.stewards.conftest import choose, until, upload
 from tests.e2e.stewards.scenes import payer_pairs
-
-ADMIN = (
-    "/",
-    "/admin",
-    "/admin/systems",
-    "/admin/systems/ehr-north",
-    "/admin/identifiers",
-    "/admin/people",
-    "/admin/roles",
-    "/admin/keys",
-    "/admin/models",
-    f"/admin/models/{ENTITY_TYPES['payer'].model.version}",
-    "/admin/survivorship",
-    "/admin/consumers",
-    "/admin/webhooks",
-    "/admin/jobs",
-    "/audit",
-    "/audit/emergency",
-    "/quality",
-    "/quality/matching?domain=payer",
-    "/quality/people",
-)
-DARK = ("/admin/people", "/admin/models/", "/audit", "/quality", "/loads/new")
-FILE = "ID,NAME,CITY\n" + "".join(f"p{n},Payer of the town number {n},Bath\n" for n in range(20)) + "p1,Twice there,Bath\n"
-NARROW = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-
-
-@pytest.fixture
-def work(world, server):
-    """work() does what is queued, as the worker beside that server would."""
-    hand = Hand(world, new_id().hex, lambda: False, load_handlers(server[1].parent, 1))
-    return hand.drain
-
-
-def upload(page, tmp_path, content=FILE):
-    file = tmp_path / "payers.csv"
-    file.write_text(content)
-    page.goto("/loads/new")
-    page.select_option("#domain", "payer")
-    page.select_option("#system", "billing-north")
-    page.set_input_files("#file", str(file))
-    page.click("button.main:visible")
-    page.wait_for_url("**/upload")
-    return page.url.removesuffix("/upload")
-
-
-def choose(page):
-    for place, target in enumerate(("key", "name", "city")):
-        page.select_option(f"#target-{place}", target)
 
 
 def test_a_load_by_keys_with_progress_by_itself_and_a_slider(person, browse, work, tmp_path, count):
@@ -95,28 +40,21 @@ def test_a_load_by_keys_with_progress_by_itself_and_a_slider(person, browse, wor
     assert count("select count(*) from golden_record where status = 'active'") == 0
 
 
-def test_every_page_of_managing_is_for_everybody(person, browse, work, tmp_path, axe, deliver):
-    deliver("payer", *payer_pairs(2))
-    name = person("adm", role="admin", grants=["phi"])
-    page = browse(name).page
-    at = upload(page, tmp_path)
-    page.goto(f"{at}/columns")
-    choose(page)
-    page.click("button[value=save]")
-    page.click("button.main:visible")
-    work()
-    steps = [f"{at}/{step}" for step in ("upload", "columns", "values", "plan", "apply", "report")]
-    for path in (*ADMIN, "/loads", "/loads/new", *steps):
-        page.goto(path)
-        assert axe(page) == [], path
-    page.goto("/me")
-    page.select_option("#density", "comfortable")
-    page.click("section[aria-labelledby=looks] button.main")
-    page = browse(name, color_scheme="dark", viewport={"width": 390, "height": 844}).page
-    for path in (*ADMIN, "/loads", "/loads/new", *steps):
-        page.goto(path)
-        assert page.evaluate(NARROW), path
-        assert not path.startswith(DARK) or axe(page) == [], path
+def test_a_series_is_read_and_brushed_over_the_figures_of_its_table(person, browse, deliver):
+    deliver("payer", *payer_pairs(3))
+    page = browse(person()).page
+    page.goto("/quality")
+    over = page.locator(".u-over")
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 40)
+    until(page, "document.querySelector('[data-hint]').textContent.includes('arrived 3, resolved 0, backlog 3')")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 60, steps=4)
+    page.mouse.up()
+    assert page.locator(".chart svg").is_hidden()
+    page.emulate_media(color_scheme="dark")
+    assert page.locator(".u-over").count() == 1
 
 
 def test_a_blind_sample_is_judged_by_keys(person, browse, deliver, count, axe):

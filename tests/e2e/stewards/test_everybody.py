@@ -1,0 +1,172 @@
+"""Every page that there is: for assistive technology in both themes and densities, in a narrow window, and without a script.
+
+The list is the application's own: a page that is added without an address here fails.
+"""
+
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+
+from mdm import batches
+from mdm.access import SYSTEM_ACTOR
+from mdm.consumers import NewConsumer, register
+from mdm.db import execute, fetch
+from mdm.entities import ENTITY_TYPES
+from mdm.jobs import enqueue
+from mdm.webhooks import NewWebhook, create
+from stewardship_ui.site import blueprint
+from tests.e2e.stewards import scenes
+from tests.e2e.stewards.conftest import choose, upload
+
+NO_PAGE = {
+    "ui.static",
+    "ui.audit_file",
+    "ui.blank_load",
+    "ui.load_rejects",
+    "ui.load_progress",
+    "ui.task_state",
+}  # files, and parts of pages
+ONWARD = {"ui.approvals", "ui.load", "ui.choose_diff"}  # they send on to another page
+WIDTH = "[...document.querySelectorAll('details:not(.who)')].forEach(each => (each.open = false)), document.documentElement.scrollWidth"
+DARK = "document.documentElement.dataset.theme = 'dark', document.documentElement.dataset.density = 'comfortable'"
+LOOKS = ("color-contrast", "target-size", "link-in-text-block")  # what theme and density change
+
+
+@pytest.fixture
+def everywhere(world, deliver, person, browse, work, tmp_path, count):
+    """(who, address) of every page, with something on each; and the pages of ann, a steward, and adm, an administrator."""
+    ann, adm = browse(person("ann")).page, browse(person("adm", role="admin", grants=["phi"])).page
+    deliver("payer", *scenes.payer_pairs(1))
+    deliver("patient", *scenes.maria_and_marie())
+    scenes.proposed_cut(deliver)
+    scenes.overlay(deliver)
+    scenes.wards(world, deliver, 3)
+    centers = scenes.centers(world)
+    scenes.posting(world)
+    made = of_the_machine(world)
+    load = urlsplit(upload(adm, tmp_path)).path
+    adm.goto(f"{load}/columns")
+    choose(adm)
+    adm.click("button[value=save]")
+    adm.click("button.main:visible")
+    work()
+    ann.goto("/records")
+    ann.fill("#text", "Harbor")
+    ann.keyboard.press("Enter")
+    ann.wait_for_selector("h2#found")
+    search = urlsplit(ann.url).path
+    payer, other = goldens(world)
+    ann.goto("/tasks")
+    token = ann.get_attribute("body", "data-csrf")
+    started = "async ([url, body]) => (await fetch(url, {method: 'POST', body: new URLSearchParams(body)})).url"
+    split = ann.evaluate(started, [f"/records/payer/{payer}/split", {"csrf": token}])
+    assert split
+    with world.unit_of_work() as session:
+        tasks = fetch(session, "select distinct on (kind, domain) id, kind from task where status = 'open' order by kind, domain, id")
+    assert {kind for _, kind in tasks} >= {"review", "overlay", "cut", "split", "mapping"}
+    model, record, tree = ENTITY_TYPES["payer"].model.version, f"/records/payer/{payer}", "/hierarchies/cost_center:main"
+    steward = [
+        *(
+            "/",
+            "/tasks",
+            "/tasks?kind=review",
+            "/me",
+            "/help/keys",
+            "/break-glass",
+            "/step-up",
+            "/approvals",
+            search,
+            "/records",
+            "/mappings",
+        ),
+        *(record + tab for tab in ("", "/sources", "/identifiers", "/relationships", "/history", "/tasks", "?as_of=2026-01-01")),
+        *(f"/tasks/{each}" for each, _ in tasks),
+        *("/mappings/ehr-mercy/department", f"/tasks/batches/{made['batch']}", f"{record}/compare/{other}"),
+        *(f"/mappings/sets/posting{tab}" for tab in ("", "/conflicts", "/coverage", "/releases")),
+        *("/hierarchies", tree, f"{tree}/diff/cost_center:main?as_of=2019-01-01", f"{tree}/move/{centers['loose']}"),
+        *("/quality", "/quality/matching?domain=payer", "/quality/people", "/quality/sample", "/quality/sample/payer"),
+    ]
+    admin = [
+        *(
+            "/",
+            "/admin",
+            "/admin/systems",
+            "/admin/systems/ehr-north",
+            "/admin/identifiers",
+            "/admin/people",
+            "/admin/roles",
+            "/admin/keys",
+        ),
+        *(f"/admin/people/{made['person']}", "/admin/models", f"/admin/models/{model}", "/admin/survivorship", "/admin/survivorship/payer"),
+        *("/admin/consumers", "/admin/consumers/erp", "/admin/webhooks", f"/admin/webhooks/{made['webhook']}", "/admin/jobs"),
+        *(f"/admin/jobs/{made['job']}", "/audit", "/audit/emergency", "/loads", "/loads/new"),
+        *(f"{load}/{step}" for step in ("upload", "columns", "values", "plan", "apply", "report", "undo")),
+    ]
+    return {"ann": (ann, steward), "adm": (adm, admin)}
+
+
+def of_the_machine(world):
+    """A consumer with its webhook, a job, a person, an act on many tasks."""
+    with world.unit_of_work() as session:
+        register(session, NewConsumer(code="erp", name="ERP", contact="erp@example.org", client=None, domains=("payer",), systems=()))
+        webhook = create(session, "erp", NewWebhook(url="https://example.org/hook", types=(), domains=("payer",), state="paused")).id
+        job = enqueue(session, "canary", {}, dedupe_key="looked at")
+        tasks = [row[0] for row in fetch(session, "select id from task")]
+        batch = batches.start(session, SYSTEM_ACTOR, "assign", "ann", tasks).id
+        execute(session, "update task_batch set actor = 'ann'")
+        ann = fetch(session, "select id from principal where name = 'ann'")[0][0]
+    return {"webhook": webhook, "job": job, "batch": batch, "person": ann}
+
+
+def goldens(world):
+    """The payer with two records, and another."""
+    with world.unit_of_work() as session:
+        rows = fetch(
+            session,
+            "select g.id from golden_record g join link l on l.golden_id = g.id and l.recorded_to is null where g.domain = 'payer'"
+            " group by g.id order by count(*) desc, g.id",
+        )
+    return rows[0][0], rows[1][0]
+
+
+def test_every_page_is_for_everybody(everywhere, browse, axe):
+    listed = dict(everywhere.values())
+    check_whole([address for addresses in listed.values() for address in addresses])
+    nobody = browse().page
+    wrong = [
+        each for page, addresses in ({nobody: ["/sign-in"]} | listed).items() for at in addresses for each in wrong_with(page, at, axe)
+    ]
+    assert wrong == []
+    for name, (_, addresses) in everywhere.items():
+        check_without_scripts(browse(name, java_script_enabled=False), addresses)
+
+
+def check_whole(addresses):
+    app = Flask("addresses")
+    app.register_blueprint(blueprint())
+    wanted = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and rule.endpoint.startswith("ui.")}
+    match = app.url_map.bind("localhost").match
+    seen = {match(address.partition("?")[0])[0] for address in [*addresses, "/sign-in"]}
+    assert wanted - seen - NO_PAGE - ONWARD == set()
+
+
+def wrong_with(page, address, axe):
+    """All rules in light and dense; on the same page, in dark and comfortable, those that these change; then as narrow as a telephone."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert page.goto(address).status == 200, address
+    page.evaluate("[...document.querySelectorAll('details:not(.who)')].forEach(each => (each.open = true))")
+    wrong = [(address, "light", each) for each in axe(page)]
+    page.evaluate(DARK)
+    wrong += [(address, "dark", each) for each in axe(page, LOOKS)]
+    page.set_viewport_size({"width": 320, "height": 700})
+    width = page.evaluate(WIDTH)
+    return wrong if width <= 320 else [*wrong, (address, "wide", width)]
+
+
+def check_without_scripts(watched, addresses):
+    for address in addresses:
+        assert watched.page.goto(address).status == 200, address
+        assert watched.page.locator("h1").count() == 1, address
+    watched.context.close()
+    watched.check = lambda: None  # there is no script to ask what the browser keeps
