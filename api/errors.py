@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from api.context import request_id
+from mdm.budget import OverBudget
 from mdm.errors import (
     Busy,
     ConcordError,
@@ -48,6 +49,7 @@ STATUS: Mapping[type[ConcordError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    OverBudget: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConcordError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -122,6 +124,8 @@ def concord_problem(error: ConcordError) -> Response:
     response = problem(status_of(error), error.code, error.message, error.problems)
     if isinstance(error, InProgress):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, OverBudget):
+        response.headers["Retry-After"] = str(error.retry_seconds)
     return response
 
 

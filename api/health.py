@@ -35,6 +35,7 @@ class Metrics:
         self._requests = Counter("concord_requests", "Requests answered", labels, registry=self.registry)
         self._seconds = Histogram("concord_request_seconds", "Time to answer", labels[:2], registry=self.registry, buckets=_SECONDS)
         self._canaries = Gauge("mdm_canary_age_seconds", "Since the queue was last heard to be served", ("queue",), registry=self.registry)
+        self._walks = Counter("concord_lookup_walks", "Keys that asked for mostly unknown values of patients", registry=self.registry)
         # Finding the children by their labels takes longer than counting; there are as many as routes and statuses, hence few.
         self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -43,6 +44,10 @@ class Metrics:
         self._canaries.clear()
         for queue, seconds in ages.items():
             self._canaries.labels(queue).set(seconds)
+
+    def count_walk(self) -> None:
+        """A key seems to try numbers."""
+        self._walks.inc()
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request answered; the hot routes in front of Flask call it too."""
