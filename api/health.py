@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, how is it doing. Open to everybody, hence without names, versions and values."""
+"""Is it alive, is it ready: open to everybody. How is it doing: in production for a key or this machine. No names, versions, values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from flask import Flask, Response, current_app, request
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.auth import check_insider
 from api.context import database
 from api.errors import problem
 from api.logging import route_template, seconds_since_start
@@ -106,6 +107,7 @@ def readyz() -> Any:
 
 def show_metrics() -> Any:
     """Counts and times of this process, and the age of each queue's canary, for Prometheus."""
+    check_insider(loopback=True)
     try:
         metrics().show_canaries(database().run(canary.ages))
     except (Unavailable, Busy, DatabaseError):  # no figure is honest, an old one is not
