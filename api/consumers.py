@@ -107,6 +107,7 @@ def blueprint() -> Any:
         access=read,
         query=RekeyQuery,
         answer=None,
+        media=NDJSON,
         refusals=(410,),
     )
     add(made, "GET", "", get_all, listing)

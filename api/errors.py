@@ -62,9 +62,9 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
     405: ("method_not_allowed", "This address does not know this method."),
     406: ("not_acceptable", "This service answers in JSON."),
     408: ("timeout", "The request took too long."),
-    413: ("too_large", "The body is larger than 5 MB; send it in parts."),
+    413: ("too_large", "The body is larger than {most}; send it in parts."),
     414: ("address_too_long", "The address is too long."),
-    415: ("unsupported_media_type", "Send application/json."),
+    415: ("unsupported_media_type", "Send {media}."),
     422: ("invalid_request", "The request has fields that cannot be accepted."),
     428: ("precondition_required", "Send If-Match with the version that you read."),
 }
@@ -129,12 +129,17 @@ def concord_problem(error: ConcordError) -> Response:
     return response
 
 
+def _size(most: int) -> str:
+    return f"{most // 1024**3} GB" if most >= 1024**3 else f"{most // 1024**2} MB"
+
+
 def http_problem(error: HTTPException) -> Response:
     """A refusal of the framework: unknown address, wrong method, unreadable or too large body, fields of the wrong shape."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status < HTTPStatus.BAD_REQUEST:  # a redirect is no error
         return Response(status=status, headers=dict(error.get_headers()))
     code, detail = _REFUSALS.get(status, ("internal_error", "Something went wrong."))
+    detail = detail.format(most=_size(request.max_content_length or 0), media=getattr(error, "wanted", "application/json"))
     response = problem(status, code, detail, problems_of(getattr(error, "data", {}).get("messages", {})))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
