@@ -14,6 +14,7 @@ from api.context import concord, request_id
 from mdm import policy
 from mdm.access import Actor, Verb
 from mdm.errors import Forbidden, NotFound, Unauthenticated
+from mdm.settings import Profile
 
 GUARDED = "/v1/"
 _SCHEME = "bearer "
@@ -45,6 +46,22 @@ def allow(verb: Verb | None, domain: str | None = None) -> Callable[[Handler], H
 
 def declared(view: Callable[..., Any] | None) -> Access | None:
     return getattr(view, "access", None)
+
+
+_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+
+def check_insider(*, loopback: bool = False) -> None:
+    """Raise Unauthenticated where strangers ask what only describes the service: in production it takes a key, of whatever rights.
+
+    `loopback`: or a request of this machine itself, which no proxy handed on.
+    """
+    if concord().settings.profile is not Profile.PRODUCTION:
+        return
+    own = request.remote_addr in _LOOPBACK and not any(name in request.headers for name in _FORWARDED)
+    if not (loopback and own):
+        authenticate(request.headers.get("Authorization", ""))
 
 
 def guard(app: Flask) -> None:

@@ -1,6 +1,5 @@
 """Registered consumers: put by administrators, acknowledged and re-keyed by their own clients."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,11 +20,11 @@ from mdm.access import Role, Verb
 from mdm.changes import Position
 from mdm.consumers import ConsumerView, Moved, NewConsumer
 from mdm.errors import FieldProblem, Forbidden, Invalid, NotFound
+from mdm.ids import CODE_WORDS, is_code
 from mdm.jsonio import dumps
 
 NDJSON = "application/x-ndjson"
 NAMES_MAX = 200
-_CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class ConsumerSchema(Schema):
@@ -107,6 +106,7 @@ def blueprint() -> Any:
         access=read,
         query=RekeyQuery,
         answer=None,
+        media=NDJSON,
         refusals=(410,),
     )
     add(made, "GET", "", get_all, listing)
@@ -124,8 +124,8 @@ def put_one(body: Mapping[str, Any], *, code: str) -> Answer:
 
 def put(body: Mapping[str, Any], code: str, version: Callable[[], int]) -> ConsumerView:
     """Register a consumer, or change one; which version was read is asked only of one that there is."""
-    if _CODE.fullmatch(code) is None:
-        raise Invalid(problems=(FieldProblem("invalid_code", "/code", "1 to 63 lower-case letters, digits and inner hyphens"),))
+    if not is_code(code):
+        raise Invalid(problems=(FieldProblem("invalid_code", "/code", CODE_WORDS),))
     lists = {name: tuple(dict.fromkeys(body[name])) for name in ("domains", "systems")}
     new = NewConsumer(code=code, name=body["name"], contact=body["contact"], client=body["client"], **lists)
     check_whole_scope(new.domains)

@@ -15,6 +15,7 @@ from uuid import UUID
 from flask import Flask, Response, current_app
 from marshmallow import Schema, fields, validate
 
+from api import budget
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import PROBLEM_TYPE, problem
@@ -218,16 +219,21 @@ def blueprint() -> Any:
         body=LookupSchema,
         answer=AnswerSchema,
         also=((HTTPStatus.ACCEPTED, HeldAnswerSchema),),
-        refusals=(404,),
+        refusals=(404, 429),
     )
     ticket = Operation(
         name="get_ticket", summary="Where a parked question stands", access=access, query=WaitQuery, answer=TicketSchema, refusals=(404,)
     )
     many = Operation(
-        name="translate", summary="Look many values up", access=access, body=TranslateSchema, answer=TranslationSchema, refusals=(404,)
+        name="translate", summary="Look many values up", access=access, body=TranslateSchema, answer=TranslationSchema, refusals=(404, 429)
     )
     verdict = Operation(
-        name="validate", summary="Is this code good on this day?", access=access, body=ValidateSchema, answer=VerdictSchema, refusals=(404,)
+        name="validate",
+        summary="Is this code good on this day?",
+        access=access,
+        body=ValidateSchema,
+        answer=VerdictSchema,
+        refusals=(404, 429),
     )
     add(made, "GET", "/v1/crosswalk/tickets/<ticket_id>", get_ticket, ticket)
     add(made, "GET", LOOKUP_RULE, get_one, one)
@@ -266,12 +272,17 @@ def validate_value(body: Mapping[str, Any]) -> Dumped:
     entity = entity_of(concord().entities, body["domain"])
     question = Question(entity, body["system"], (), (body["value"],), body["on"] or today())
     asker = Asker(actor(), request_id())
-    return database().run(lambda session: consult.verify(session, asker, question))
+    budget.take(entity, 1)
+    verdict = database().run(lambda session: consult.verify(session, asker, question))
+    budget.note_unknown(entity, int(verdict.reason is Reason.UNKNOWN_VALUE))
+    return verdict
 
 
 def _consult(question: Question, on_miss: str) -> Consulted:
     asker = Asker(actor(), request_id())
+    budget.take(question.entity, len(question.values))
     found = database().run(lambda session: consult.consult(session, asker, question))
+    budget.note_unknown(question.entity, sum(answer["outcome"] == Outcome.UNKNOWN_VALUE for answer in found.answers))
     if found.missed and on_miss == ON_MISS[0] and question.known_at is None:
         misses(current_app, database()).count(found.missed, asker.actor.name, found.targets)
     return found

@@ -1,4 +1,7 @@
-"""The pages at /docs: the OpenAPI document as plain HTML, without a script and without anything from elsewhere."""
+"""The pages at /docs: the OpenAPI document as plain HTML, without a script and without anything from elsewhere.
+
+In production for whoever has a key.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template
 
+from api.auth import check_insider
 from mdm.jsonio import dumps
 
 _METHODS = ("get", "put", "post", "delete")
@@ -15,6 +19,7 @@ _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'n
 def blueprint(api: Any) -> Blueprint:
     """Serve `api`'s document as JSON and as a page."""
     made = Blueprint("docs", __name__, template_folder="templates")
+    made.before_request(check_insider)
     made.add_url_rule("/openapi.json", "openapi", lambda: Response(dumps(api.spec.to_dict()), content_type="application/json"))
     made.add_url_rule("/docs", "page", lambda: _page(api.spec.to_dict()))
     style = (Path(__file__).parent / "static" / "docs.css").read_bytes()

@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from api.context import request_id
+from mdm.budget import OverBudget
 from mdm.errors import (
     Busy,
     ConcordError,
@@ -49,6 +50,7 @@ STATUS: Mapping[type[ConcordError], HTTPStatus] = {
     Conflict: HTTPStatus.CONFLICT,
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    OverBudget: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -62,9 +64,9 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
     405: ("method_not_allowed", "This address does not know this method."),
     406: ("not_acceptable", "This service answers in JSON."),
     408: ("timeout", "The request took too long."),
-    413: ("too_large", "The body is larger than 5 MB; send it in parts."),
+    413: ("too_large", "The body is larger than {most}; send it in parts."),
     414: ("address_too_long", "The address is too long."),
-    415: ("unsupported_media_type", "Send application/json."),
+    415: ("unsupported_media_type", "Send {media}."),
     422: ("invalid_request", "The request has fields that cannot be accepted."),
     428: ("precondition_required", "Send If-Match with the version that you read."),
 }
@@ -124,7 +126,13 @@ def concord_problem(error: ConcordError) -> Response:
     response = problem(status_of(error), error.code, error.message, error.problems)
     if isinstance(error, InProgress):
         response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, OverBudget):
+        response.headers["Retry-After"] = str(error.retry_seconds)
     return response
+
+
+def _size(most: int) -> str:
+    return f"{most // 1024**3} GB" if most >= 1024**3 else f"{most // 1024**2} MB"
 
 
 def http_problem(error: HTTPException) -> Response:
@@ -133,6 +141,7 @@ def http_problem(error: HTTPException) -> Response:
     if status < HTTPStatus.BAD_REQUEST:  # a redirect is no error
         return Response(status=status, headers=dict(error.get_headers()))
     code, detail = _REFUSALS.get(status, ("internal_error", "Something went wrong."))
+    detail = detail.format(most=_size(request.max_content_length or 0), media=getattr(error, "wanted", "application/json"))
     response = problem(status, code, detail, problems_of(getattr(error, "data", {}).get("messages", {})))
     allowed = getattr(error, "valid_methods", None)
     if allowed:

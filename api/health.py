@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, how is it doing. Open to everybody, hence without names, versions and values."""
+"""Is it alive, is it ready: open to everybody. How is it doing: in production for a key or this machine. No names, versions, values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ from flask import Flask, Response, current_app, request
 from marshmallow import Schema, fields
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from api.auth import check_insider
 from api.context import database
 from api.errors import problem
 from api.logging import route_template, seconds_since_start
@@ -35,6 +36,7 @@ class Metrics:
         self._requests = Counter("concord_requests", "Requests answered", labels, registry=self.registry)
         self._seconds = Histogram("concord_request_seconds", "Time to answer", labels[:2], registry=self.registry, buckets=_SECONDS)
         self._canaries = Gauge("mdm_canary_age_seconds", "Since the queue was last heard to be served", ("queue",), registry=self.registry)
+        self._walks = Counter("concord_lookup_walks", "Keys that asked for mostly unknown values of patients", registry=self.registry)
         # Finding the children by their labels takes longer than counting; there are as many as routes and statuses, hence few.
         self._found: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -43,6 +45,10 @@ class Metrics:
         self._canaries.clear()
         for queue, seconds in ages.items():
             self._canaries.labels(queue).set(seconds)
+
+    def count_walk(self) -> None:
+        """A key seems to try numbers."""
+        self._walks.inc()
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One request answered; the hot routes in front of Flask call it too."""
@@ -101,6 +107,7 @@ def readyz() -> Any:
 
 def show_metrics() -> Any:
     """Counts and times of this process, and the age of each queue's canary, for Prometheus."""
+    check_insider(loopback=True)
     try:
         metrics().show_canaries(database().run(canary.ages))
     except (Unavailable, Busy, DatabaseError):  # no figure is honest, an old one is not

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
+from werkzeug.exceptions import UnsupportedMediaType
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
@@ -22,6 +23,12 @@ from mdm.load_targets import read_columns
 from mdm.load_upload import Upload, upload
 
 UPLOAD_BYTES_MAX = 20 * 1024**3
+
+
+class WantsForm(UnsupportedMediaType):
+    """A file comes as a part of a form."""
+
+    wanted = "multipart/form-data"
 
 
 class LoadForm(Schema):
@@ -169,6 +176,7 @@ def blueprint() -> Any:
         summary="The rejected rows as CSV, to be corrected and uploaded again",
         access=access,
         answer=None,
+        media="text/csv",
     )
     add(made, "GET", "/<load_id>/rejects.csv", get_rejects, rejects)
     return made
@@ -193,6 +201,8 @@ _FORM = {
 
 
 def post_load() -> Answer:
+    if request.mimetype != "multipart/form-data":
+        raise WantsForm
     request.max_content_length = UPLOAD_BYTES_MAX
     given, file = _form(), request.files.get("file")
     if file is None:

@@ -30,6 +30,7 @@ class Operation:
     status: int = HTTPStatus.OK
     body: Shape | None = None
     query: Shape | None = None
+    media: str = ""  # of a file; JSON otherwise
     also: tuple[tuple[int, Shape], ...] = ()
     refusals: tuple[int, ...] = ()
     docs: Mapping[str, Any] = field(default_factory=dict)
@@ -47,7 +48,10 @@ def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], 
     wrapped = allow(operation.access.verb, operation.access.domain)(view)
     for status, shape in operation.also:
         wrapped = blueprint.alt_response(status, schema=shape, success=True)(wrapped)
-    wrapped = blueprint.response(operation.status, operation.answer)(wrapped)
+    if operation.media:
+        wrapped = blueprint.response(operation.status, {"type": "string"}, content_type=operation.media)(wrapped)
+    else:
+        wrapped = blueprint.response(operation.status, operation.answer)(wrapped)
     if operation.once:
         wrapped = once(wrapped)
     if operation.body is not None:

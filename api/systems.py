@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 
 from api.auth import Access
@@ -14,12 +14,12 @@ from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
 from mdm import audit, policy
 from mdm.access import Verb
-from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
+from mdm.errors import Conflict, Invalid, NotFound, Stale
 from mdm.identifier_systems import ALIAS_KINDS
+from mdm.ids import CODE_WORDS, is_code
 from mdm.namespaces import list_namespaces
 from mdm.systems import SYSTEM_KINDS, SystemView, get_system, list_systems, lock_system, put_system
 
-_CODE = validate.Regexp(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _ALIASES_MAX = 50
 
 
@@ -129,11 +129,8 @@ def get_namespaces() -> Answer:
 
 
 def _check_code(code: str) -> None:
-    try:
-        _CODE(code)
-    except ValidationError:
-        remedy = "1 to 63 lower-case letters, digits and inner hyphens"
-        raise Invalid(problems=(FieldProblem("invalid_code", "/code", remedy),)) from None
+    if not is_code(code):
+        raise Invalid.at("invalid_code", "/code", CODE_WORDS)
 
 
 def _put(session: Session, code: str, body: Mapping[str, Any], version: Callable[[], int]) -> tuple[SystemView, bool]:

@@ -16,10 +16,9 @@ from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
 from mdm import audit, policy, tasks, tiers, verdicts, workbench
 from mdm.access import Verb
-from mdm.errors import Conflict, NotFound, UnknownDomain
+from mdm.errors import Conflict, UnknownDomain
 from mdm.misswork import KIND
 from mdm.reading import Reader
-from mdm.systems import GOLDEN
 
 VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
 STATUSES = ("open", "settled", "obsolete")
@@ -112,7 +111,9 @@ def get_all(query: Mapping[str, Any]) -> Answer:
             session, domains=domains, kind=query.get("kind"), status=query["status"], limit=query["limit"], cursor=query.get("cursor")
         )
         seen = policy.visible(session, actor(), {golden for task in page.items for golden in task.goldens})
-        return tasks.TaskPage(tuple(task for task in page.items if seen.issuperset(task.goldens) and _in_scope(task)), page.next)
+        return tasks.TaskPage(
+            tuple(task for task in page.items if seen.issuperset(task.goldens) and tasks.concerns(actor(), task)), page.next
+        )
 
     return database().run(work)
 
@@ -170,18 +171,7 @@ def _domains(asked: str | None) -> frozenset[str]:
 
 def _read(session: Session, task_id: UUID) -> tasks.TaskView:
     """A task of a domain and of golden records that exist for this reader; of a patient it is audited."""
-    task = tasks.get(session, task_id)
-    if not policy.can(actor(), Verb.READ, task.domain):
-        raise NotFound
-    policy.check_visible(session, actor(), task.goldens)
-    if not _in_scope(task):
-        raise NotFound
+    task = tasks.get_visible(session, actor(), task_id)
     if concord().entities[task.domain].phi:
         audit.record(session, actor(), "task:read", domain=task.domain, subjects=task.goldens, request_id=request_id(), outcome="answered")
     return task
-
-
-def _in_scope(task: tasks.TaskView) -> bool:
-    """A miss is the business of those who know the systems that it is about."""
-    asked = (task.detail.get("system"), task.detail.get("target")) if task.kind == KIND else ()
-    return all(policy.in_scope(actor(), system) for system in asked if system is not None and system != GOLDEN)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.db import Row, fetch, give_up_after
+from mdm.db import Row, array, fetch, give_up_after
 from mdm.decisions import pins_then
 from mdm.derive import as_json, pins
 from mdm.entity import EntityType
@@ -266,6 +266,15 @@ def source(session: Session, entity: EntityType, system: str, key: str) -> Sourc
 def sources(session: Session, entity: EntityType, golden_id: UUID) -> list[SourceView]:
     survivor, _ = locate(session, entity, golden_id)
     return [_source_view(row) for row in fetch(session, _SOURCE + " where l.golden_id = %s order by r.system, r.key", (survivor,))]
+
+
+def sources_of(session: Session, goldens: Sequence[UUID]) -> dict[UUID, list[SourceView]]:
+    """The source records of several golden records that are not merged away, in one statement."""
+    found: dict[UUID, list[SourceView]] = {}
+    for row in fetch(session, _SOURCE + " where l.golden_id = any(%s::uuid[]) order by r.system, r.key", (array(goldens),)):
+        view = _source_view(row)
+        found.setdefault(view.golden_id, []).append(view)
+    return found
 
 
 def history(session: Session, entity: EntityType, golden_id: UUID) -> list[GoldenVersionView]:

@@ -5,6 +5,7 @@ what it did in the order in which it did it.
 """
 
 import os
+import re
 import secrets
 import threading
 import time
@@ -54,3 +55,12 @@ def new_golden_id() -> GoldenId:
 
 def new_record_id() -> RecordId:
     return RecordId(new_id())
+
+
+CODE_WORDS = "1 to 63 lower-case letters, digits and inner hyphens"
+_CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def is_code(text: str) -> bool:
+    """Whether this can name a system, a consumer or a mapping set."""
+    return _CODE.fullmatch(text) is not None

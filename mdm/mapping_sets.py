@@ -17,11 +17,11 @@ from mdm.access import Actor, Verb
 from mdm.db import Row, execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound, Stale
+from mdm.ids import CODE_WORDS, is_code
 from mdm.systems import registry
 
 INPUTS_MAX = 12
 OUTPUTS_MAX = 20
-_CODE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -205,7 +205,7 @@ def definition_of(stored: Mapping[str, Any]) -> Definition:
 
 def _check_definition(session: Session, code: str, definition: Definition) -> None:
     problems = [
-        *([] if _CODE.fullmatch(code) else [FieldProblem("invalid_code", "/code", "1 to 63 lower-case letters, digits, inner hyphens")]),
+        *([] if is_code(code) else [FieldProblem("invalid_code", "/code", CODE_WORDS)]),
         *_name_problems("inputs", [each.name for each in definition.inputs], INPUTS_MAX),
         *_name_problems("outputs", [each.name for each in definition.outputs], OUTPUTS_MAX),
         *_domain_problems("inputs", [each.domain for each in definition.inputs]),

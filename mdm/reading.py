@@ -186,8 +186,8 @@ def search(session: Session, entity: EntityType, reader: Reader, asked: Question
     """Golden records by text or attributes. A page may hold fewer than asked, where others are not for this reader."""
     policy.check(reader.actor, Verb.SEARCH, entity.name)
     page = golden.search(session, entity, text=asked.text, attributes=asked.attributes, limit=asked.limit, cursor=asked.cursor)
-    seen = policy.visible(session, reader.actor, [hit.id for hit in page.items])
-    hits = tuple(h for hit in page.items if hit.id in seen for h in _hit(session, entity, reader.actor, asked, hit))
+    owns = _owns(session, entity, reader.actor, [hit.id for hit in page.items])
+    hits = tuple(h for hit in page.items if hit.id in owns for h in _hit(entity, reader.actor, asked, hit, owns[hit.id]))
     audit_read(session, entity, reader, "golden:search", [hit.id for hit in hits], set(asked.attributes).union(*(h.values for h in hits)))
     return replace(page, items=hits)
 
@@ -201,10 +201,10 @@ def read_lines(session: Session, entity: EntityType, reader: Reader, goldens: Se
         " and v.recorded_to is null where g.id = any(%s::uuid[]) and g.domain = %s",
         (array(goldens), entity.name),
     )
-    seen = policy.visible(session, reader.actor, [row[1] for row in rows])
+    owns = _owns(session, entity, reader.actor, [row[1] for row in rows])
     found: dict[UUID, golden.SearchHit] = {}
-    for asked, survivor, values in (row for row in rows if row[1] in seen):
-        shown = shown_values(entity, reader.actor, values, _own(session, entity, reader.actor, survivor))
+    for asked, survivor, values in (row for row in rows if row[1] in owns):
+        shown = shown_values(entity, reader.actor, values, owns[survivor])
         found[asked] = golden.SearchHit(survivor, mask.line(entity, shown), shown)
     audit_read(session, entity, reader, "golden:list", [hit.id for hit in found.values()], entity.display)
     return found
@@ -238,14 +238,27 @@ def _own(session: Session, entity: EntityType, actor: Actor, golden_id: UUID) ->
     """None: the reader sees every system. Raises NotFound when nothing of the golden record is in scope."""
     if actor.systems is None:
         return None
-    views = [view for view in golden.sources(session, entity, golden_id) if policy.in_scope(actor, view.system)]
-    if not views:
+    survivor, _ = golden.locate(session, entity, golden_id)
+    owns = _owns(session, entity, actor, [survivor])
+    if survivor not in owns:
         raise NotFound
+    return owns[survivor]
+
+
+def _owns(session: Session, entity: EntityType, actor: Actor, goldens: Sequence[UUID]) -> Mapping[UUID, Own | None]:
+    """The same of several that are not merged away; what is not in the reader's scope is not in the answer."""
+    if actor.systems is None:
+        return dict.fromkeys(goldens)
+    systems, found = registry(session), golden.sources_of(session, goldens)
+    own = {each: [view for view in views if policy.in_scope(actor, view.system)] for each, views in found.items()}
+    return {each: _said(systems, entity, views) for each, views in own.items() if views}
+
+
+def _said(systems: SystemRegistry, entity: EntityType, views: Sequence[golden.SourceView]) -> Own:
     said: dict[str, set[str]] = {}
     for view in views:
         for name, raw in view.attributes.items():
             said.setdefault(name, set()).update(_normal_forms(entity, name, raw))
-    systems = registry(session)
     mentioned = {_normal_identifier(systems, *held) for view in views for held in view.identifiers}
     keys = {(view.system, local_key(view.key)) for view in views}
     return Own(frozenset(v.record_id for v in views), {n: frozenset(v) for n, v in said.items()}, frozenset(mentioned | keys))
@@ -319,9 +332,8 @@ def _identifiers(actor: Actor, systems: SystemRegistry, held: Sequence[tuple[str
     return tuple((system, mask.identifier(actor, systems.resolve(system) or system, value)) for system, value in held)
 
 
-def _hit(session: Session, entity: EntityType, actor: Actor, asked: Question, hit: golden.SearchHit) -> list[golden.SearchHit]:
+def _hit(entity: EntityType, actor: Actor, asked: Question, hit: golden.SearchHit, own: Own | None) -> list[golden.SearchHit]:
     """The hit as this reader may see it, or nothing when only what they may not see answers the question."""
-    own = _own(session, entity, actor, hit.id)
     plain = {name: cut for name, value in hit.values.items() if (cut := _cut(value, own, name))}
     shown = mask.values(entity, actor, plain)
     if not _answers(entity, asked, plain, shown):

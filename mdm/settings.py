@@ -42,6 +42,10 @@ class Profile(StrEnum):
     TEST = "test"
 
 
+UNBOUNDED = 999_999_999
+_BUDGETS = {Profile.DEMO: UNBOUNDED, Profile.TEST: UNBOUNDED, Profile.PRODUCTION: 1_000_000}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One installation. A URL of None means the embedded service; a broker of `none` means workers poll the database."""
@@ -56,6 +60,7 @@ class Settings:
     load_approval_rows: int  # a load that changes more rows needs a second person
     log_level: str
     profile: Profile
+    lookup_budget: int  # values of patients that a key may ask for in an hour
     second_factor: SecondFactor
     pepper_given: str | None = field(repr=False)
     webhook_hosts: frozenset[str]  # receivers that may have an address which is not public
@@ -76,6 +81,7 @@ class Settings:
             load_approval_rows=reader.whole_number("MDM_LOAD_APPROVAL_ROWS", default=100_000, largest=100_000_000),
             log_level=reader.choice("MDM_LOG_LEVEL", LOG_LEVELS, default="INFO", fold=str.upper),
             profile=(profile := Profile(reader.choice("MDM_PROFILE", tuple(Profile), default=Profile.DEMO, fold=str.lower))),
+            lookup_budget=reader.whole_number("MDM_LOOKUP_BUDGET", default=_BUDGETS[profile], largest=UNBOUNDED),
             second_factor=reader.second_factor("MDM_SECOND_FACTOR", profile),
             pepper_given=reader.pepper("MDM_KEY_PEPPER"),
             webhook_hosts=reader.hosts("MDM_WEBHOOK_HOSTS"),

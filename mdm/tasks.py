@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import audit, drift, findings, identity, policy, rulings, shared_identifiers, updates
-from mdm.access import Actor
+from mdm.access import Actor, Verb
 from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
 from mdm.decisions import DIFFERENT, said
@@ -18,8 +18,10 @@ from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
 from mdm.identity import Act
 from mdm.jsonio import dumps
+from mdm.misswork import KIND as MISS
 from mdm.misswork import NO_TARGET
 from mdm.requests import ANSWER, LINK_ONLY, key_of
+from mdm.systems import GOLDEN
 
 VERDICTS: Mapping[str, tuple[str, ...]] = {
     "review": ("same", "different", "link-only"),
@@ -153,6 +155,23 @@ def _after(cursor: str | None) -> tuple[float | None, UUID | None]:
         return float(impact), UUID(task_id)
     except ValueError:
         raise Invalid(problems=(FieldProblem("bad_cursor", "/cursor", "pass `next` of the page before, unchanged"),)) from None
+
+
+def get_visible(session: Session, actor: Actor, task_id: UUID) -> TaskView:
+    """A task of a domain, of golden records and of systems that exist for the actor. Raises NotFound."""
+    task = get(session, task_id)
+    if not policy.can(actor, Verb.READ, task.domain):
+        raise NotFound
+    policy.check_visible(session, actor, task.goldens)
+    if not concerns(actor, task):
+        raise NotFound
+    return task
+
+
+def concerns(actor: Actor, task: TaskView) -> bool:
+    """A miss is the business of those who know the systems that it is about."""
+    about = (task.detail.get("system"), task.detail.get("target")) if task.kind == MISS else ()
+    return all(policy.in_scope(actor, system) for system in about if system is not None and system != GOLDEN)
 
 
 def get(session: Session, task_id: UUID) -> TaskView:

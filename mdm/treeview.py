@@ -177,10 +177,10 @@ def opened(session: Session, reader: Reader, name: str, as_of: date, at: UUID | 
         raise NotFound("this record has no place in the tree on that day")
     start = found.roots if at is None else [at]
     shown = _unfolded(found, start)
-    outside = _outside(session, reader, found) if at is None else []
+    outside, rest = _outside(session, reader, found) if at is None else ([], 0)
     way = [] if at is None else found.way(at)[:-1]
     order = list(_in_order(found, start, shown))
-    lines = _lines(session, reader, found.entity, [*(each for each, _ in order), *way, *outside[:TRAY]])
+    lines = _lines(session, reader, found.entity, [*(each for each, _ in order), *way, *outside])
     sums = found.sums()
     rows = [
         Row(
@@ -194,10 +194,8 @@ def opened(session: Session, reader: Reader, name: str, as_of: date, at: UUID | 
         )
         for each, depth in order
     ]
-    tray = [(each, lines.get(each, "")) for each in outside[:TRAY]]
-    return Opened(
-        found.entity, rows, len({*found.parents, *found.children}), [(each, lines.get(each, "")) for each in way], tray, len(outside)
-    )
+    tray = [(each, lines.get(each, "")) for each in outside]
+    return Opened(found.entity, rows, len({*found.parents, *found.children}), [(each, lines.get(each, "")) for each in way], tray, rest)
 
 
 def _unfolded(found: Whole, start: Sequence[UUID]) -> set[UUID]:
@@ -225,12 +223,22 @@ def _in_order(found: Whole, start: Sequence[UUID], shown: set[UUID]) -> Iterable
             waiting += [(child, depth + 1) for child in reversed(found.children[each])]
 
 
-def _outside(session: Session, reader: Reader, found: Whole) -> list[UUID]:
-    """Active golden records of the domain that have no place in the tree."""
-    rows = fetch(session, "select id from golden_record where domain = %s and status = 'active' order by id", (found.entity.name,))
-    rest = [row[0] for row in rows if row[0] not in found.parents and row[0] not in found.children]
-    seen = policy.visible(session, reader.actor, rest)
-    return [each for each in rest if each in seen]
+def _outside(session: Session, reader: Reader, found: Whole) -> tuple[list[UUID], int]:
+    """Active golden records of the domain that have no place in the tree: the first of them, and how many there are."""
+    rows = fetch(
+        session,
+        "select g.id, count(*) over () from golden_record g where g.domain = %(domain)s and g.status = 'active'"
+        " and not exists (select 1 from unnest(%(placed)s::uuid[]) p(id) where p.id = g.id) and (%(systems)s::text[] is null"
+        " or exists (select 1 from link l join source_record r on r.id = l.record_id"
+        " where l.golden_id = g.id and l.recorded_to is null and r.system = any(%(systems)s::text[]))) order by g.id limit %(most)s",
+        {
+            "domain": found.entity.name,
+            "placed": array(list({*found.parents, *found.children})),
+            "systems": None if reader.actor.systems is None else sorted(reader.actor.systems),
+            "most": TRAY,
+        },
+    )
+    return [row[0] for row in rows], rows[0][1] if rows else 0
 
 
 def _lines(session: Session, reader: Reader, entity: EntityType, goldens: Sequence[UUID]) -> dict[UUID, str]:

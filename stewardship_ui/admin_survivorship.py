@@ -13,17 +13,11 @@ from mdm.errors import Invalid
 from mdm.preview import LOOKED_AT_MAX, Preview, Rules, preview
 from mdm.reading import Reader
 from mdm.systems import SYSTEM_KINDS
-from stewardship_ui import forms
+from stewardship_ui import forms, words
 from stewardship_ui.admin_parts import show
 from stewardship_ui.rendering import Page
 
-RULES = {
-    Survive.MOST_RECENT: "the most recent statement",
-    Survive.MOST_FREQUENT: "said by most sources",
-    Survive.LONGEST: "the longest form",
-    Survive.MOST_COMPLETE: "the most complete source",
-    Survive.ALL: "every value of every source",
-}
+RULES = {rule: words.RULES[rule.value] for rule in Survive}
 
 
 def add_routes(blueprint: Blueprint) -> None:

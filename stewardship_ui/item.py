@@ -19,7 +19,6 @@ from mdm.errors import NotFound
 from mdm.glass import unmasked
 from mdm.misswork import KIND as MAPPING
 from mdm.reading import Reader
-from mdm.systems import GOLDEN
 from mdm.tasks import TaskView
 from mdm.tiers import Tier
 from stewardship_ui.comparison import compare
@@ -87,14 +86,7 @@ def reader_of(domain: str) -> Reader:
 
 def visible(session: Session, task_id: UUID) -> TaskView:
     """A task of a domain, of golden records and of systems that exist for this reader. Raises NotFound."""
-    task = tasks.get(session, task_id)
-    if not policy.can(actor(), Verb.READ, task.domain):
-        raise NotFound
-    policy.check_visible(session, actor(), task.goldens)
-    asked = (task.detail.get("system"), task.detail.get("target")) if task.kind == MAPPING else ()
-    if not all(policy.in_scope(actor(), system) for system in asked if system is not None and system != GOLDEN):
-        raise NotFound
-    return task
+    return tasks.get_visible(session, actor(), task_id)
 
 
 def _candidate(task: TaskView, asked: UUID | None) -> UUID | None:

@@ -12,11 +12,12 @@ from flask.sansio.app import App
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Redirect
 
-from api.context import request_id
+from api.context import concord, request_id
 from api.errors import RETRY_SECONDS, http_problem, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
+from mdm.settings import Profile
 from stewardship_ui import (
     admin,
     admin_feed,
@@ -183,6 +184,7 @@ def _always() -> dict[str, Any]:
         "prefs": g.get("prefs") or Prefs(),
         "glass": g.get("glass", {}),
         "kinds": words.KINDS,
+        "docs_open": concord().settings.profile is not Profile.PRODUCTION,
     }
 
 

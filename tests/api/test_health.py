@@ -1,14 +1,17 @@
 """Alive, ready, counted; and what happens when the database is gone."""
 
+import dataclasses
 import json
 import re
 
 import pytest
 import structlog
 
+from api.app import create_app
 from mdm.access import new_token
 from mdm.db import execute
 from mdm.logs import configure
+from mdm.settings import Profile
 
 
 def test_alive_and_ready(client):
@@ -72,3 +75,15 @@ def test_log_lines_are_json_with_route_templates_and_no_values(client, key, sett
     assert {line["request_id"] for line in lines} == {"flow-0001"}
     assert "canary" not in json.dumps(lines).lower()
     assert structlog.is_configured()
+
+
+def test_in_production_strangers_are_told_only_whether_it_lives(database, settings, key, clean_database):
+    client = create_app(database, dataclasses.replace(settings, profile=Profile.PRODUCTION)).test_client()
+    outside, forwarded = {"REMOTE_ADDR": "10.0.0.7"}, {"X-Forwarded-For": "10.0.0.7"}
+    for path in ("/docs", "/docs/docs.css", "/openapi.json", "/metrics"):
+        assert client.get(path, environ_base=outside).status_code == 401, path
+        assert client.get(path, headers=forwarded).status_code == 401, path
+        assert client.get(path, headers=key("auditor"), environ_base=outside).status_code == 200, path
+    assert client.get("/metrics").status_code == 200
+    assert client.get("/docs").status_code == 401
+    assert {client.get(path, environ_base=outside).status_code for path in ("/livez", "/readyz")} == {200}

@@ -3,7 +3,10 @@
 import io
 
 import pytest
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from api.errors import http_problem
+from api.loads import UPLOAD_BYTES_MAX
 from mdm.load_jobs import load_handlers
 from mdm.running import Hand
 
@@ -87,3 +90,31 @@ def test_a_stale_plan_is_a_conflict_that_says_what_changed(client, key, work):
     refused = client.post(f"{address}/apply", json={}, headers=headers)
     assert (refused.status_code, refused.json["code"]) == (409, "plan_stale")
     assert [error["code"] for error in refused.json["errors"]] == ["records_changed"]
+
+
+def test_a_file_comes_as_a_form_and_the_limit_that_is_named_is_the_one_that_was_passed(client, key, app):
+    headers = key("loader")
+    answer = client.post("/v1/loads", json={}, headers=headers)
+    assert (answer.status_code, answer.json["detail"]) == (415, "Send multipart/form-data.")
+    with app.test_request_context("/v1/loads", method="POST") as context:
+        context.request.max_content_length = UPLOAD_BYTES_MAX
+        assert "larger than 20 GB" in http_problem(RequestEntityTooLarge()).json["detail"]
+    large = client.post("/v1/payers/match", data=b" " * 6_000_000, content_type="application/json", headers=key())
+    assert "larger than 5 MB" in large.json["detail"]
+
+
+def test_files_have_their_content_type_in_the_document(client):
+    paths = client.get("/openapi.json").json["paths"]
+    for path, media in (("/v1/loads/{load_id}/rejects.csv", "text/csv"), ("/v1/consumers/{code}/rekey", "application/x-ndjson")):
+        assert list(paths[path]["get"]["responses"]["200"]["content"]) == [media]
+
+
+def test_rejected_rows_of_patients_go_back_to_their_uploader(client, key, work):
+    headers = key("loader", grants=["phi"])
+    content = b"key,given_name,family_name\n,Maria,Grayson\n"
+    made = send(client, headers, content, "patients.csv", domain="patient", system="ehr-north")
+    address = f"/v1/loads/{made.json['load_id']}"
+    client.post(f"{address}/plan", json={}, headers=headers)
+    work()
+    assert "Grayson" in client.get(f"{address}/rejects.csv", headers=headers).text
+    assert client.get(f"{address}/rejects.csv", headers=key("loader", grants=["phi"])).status_code == 403
