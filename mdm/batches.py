@@ -1,4 +1,4 @@
-"""One act on many tasks: given to somebody, given back, or put off. Small ones at once, large ones as a job; either is one undo.
+"""One act on many tasks: given to somebody, to all in turn, given back, or put off. A small one at once, a large one as a job; one undo.
 
 Every item keeps what its task was before. Taking the act back restores what nobody has changed since; the rest stays and is counted.
 """
@@ -37,18 +37,22 @@ class Batch:
 
 
 def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: Sequence[UUID]) -> Batch:
-    """Begin an act (assign or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks."""
+    """Begin an act (assign, share or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks.
+
+    Shared out, they go in turn to all who may decide every one of them; Conflict where nobody may.
+    """
     if kind not in _ACTS or (kind == "defer" and value not in desk.DEFERS):
         raise Invalid.at("unknown_choice", "/act", f"one of {', '.join(_ACTS)}")
     if kind == "assign" and value is not None:
         desk.check_person(session, value)
     if not 1 <= len(tasks) <= TASKS_MAX:
         raise Invalid.at("too_many", "/task", f"1 to {TASKS_MAX:,} tasks")
+    told = value if kind != "share" else _colleagues(session, tasks)
     batch_id = new_id()
     execute(
         session,
         "insert into task_batch (id, kind, actor, what, total) values (%s, %s, %s, %s, %s)",
-        (batch_id, kind, actor.name, Jsonb({"value": value}), len(tasks)),
+        (batch_id, kind, actor.name, Jsonb({"value": told}), len(tasks)),
     )
     execute(session, "insert into task_batch_item (batch_id, task_id) select %s, unnest(%s::uuid[])", (batch_id, array(tasks)))
     audit.record(session, actor, f"tasks:{kind}", detail={"batch": str(batch_id), "tasks": len(tasks)})
@@ -59,13 +63,31 @@ def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: S
     return read(session, actor, batch_id)
 
 
+def _colleagues(session: Session, tasks: Sequence[UUID]) -> list[str]:
+    """Stewards whose domains and systems leave out none of these tasks."""
+    rows = fetch(
+        session,
+        "select name from principal where kind = 'person' and not disabled and role = 'steward' and systems is null and (domains is null"
+        " or domains @> array(select distinct domain from task where id = any(%s::uuid[]))) order by name",
+        (array(tasks),),
+    )
+    if not rows:
+        raise Conflict("no steward may decide all of these tasks; choose fewer, of one domain")
+    return [row[0] for row in rows]
+
+
 _ACTS: Mapping[str, LiteralString] = {
     "assign": "assigned_to = b.what ->> 'value'",
+    "share": "assigned_to = b.what -> 'value' ->> mod(i.turn, jsonb_array_length(b.what -> 'value'))",
     "defer": "waits_for = case b.what ->> 'value' when '4' then 'change' else 'time' end, waits_until = case b.what ->> 'value'"
     " when '1' then now() + interval '1 hour' when '2' then date_trunc('day', now()) + interval '1 day 8 hours'"
     " when '3' then now() + interval '7 days' else 'infinity' end",
 }
 _CHUNK: LiteralString = "select task_id from task_batch_item where batch_id = %(batch)s and before is null and note is null"
+# The oldest goes to the first, the next to the second: ids of tasks are in the order of their making.
+_TURNS: LiteralString = (
+    "(select task_id, (row_number() over (order by task_id) - 1)::int as turn from task_batch_item where batch_id = %(batch)s)"
+)
 _BEFORE: LiteralString = "jsonb_build_object('assigned_to', t.assigned_to, 'waits_for', t.waits_for, 'waits_until', t.waits_until::text)"
 
 
@@ -87,8 +109,8 @@ def step(session: Session, batch_id: UUID) -> int:
         )
         execute(
             session,
-            f"update task t set {_ACTS[rows[0][0]]} from task_batch b where b.id = %(batch)s and t.id = any(%(tasks)s::uuid[])"
-            " and t.status = 'open'",
+            f"update task t set {_ACTS[rows[0][0]]} from task_batch b, {_TURNS} i where b.id = %(batch)s and t.id = any(%(tasks)s::uuid[])"
+            " and t.id = i.task_id and t.status = 'open'",
             params,
         )
         closed: LiteralString = "update task_batch_item set note = 'closed' where batch_id = %(batch)s and before is null"
@@ -118,6 +140,13 @@ def read(session: Session, actor: Actor, batch_id: UUID) -> Batch:
     return Batch(*rows[0])
 
 
+_UNCHANGED: Mapping[str, LiteralString] = {
+    "assign": "t.assigned_to is not distinct from (%(value)s::text)",
+    "share": "t.assigned_to = any(%(value)s::text[])",
+    "defer": "t.waits_for in ('time', 'change')",
+}
+
+
 def undo(session: Session, actor: Actor, batch_id: UUID) -> int:
     """Every task is as it was before the act, but for those that somebody changed since: how many those are.
 
@@ -128,14 +157,11 @@ def undo(session: Session, actor: Actor, batch_id: UUID) -> int:
     batch = read(session, actor, batch_id)
     if batch.state != "done":
         raise Conflict("this act is still under way, or taken back already")
-    same: LiteralString = (
-        "t.assigned_to is not distinct from (%(value)s::text)" if batch.kind == "assign" else "t.waits_for in ('time', 'change')"
-    )
     restored = execute(
         session,
         "update task t set assigned_to = i.before ->> 'assigned_to', waits_for = i.before ->> 'waits_for',"
         " waits_until = (i.before ->> 'waits_until')::timestamptz from task_batch_item i where i.batch_id = %(batch)s and i.task_id = t.id"
-        " and i.before is not null and t.status = 'open' and " + same,
+        " and i.before is not null and t.status = 'open' and " + _UNCHANGED[batch.kind],
         {"batch": batch_id, "value": batch.what["value"]},
     )
     execute(session, "update task_batch set state = 'undone' where id = %s", (batch_id,))

@@ -3,6 +3,7 @@
 import { age, arrived, byId, focus, keep, next, place, takeShown, templates, tidy } from "./ahead.js";
 import { answer } from "./keys.js";
 import { announce } from "./live.js";
+import { redo, undo } from "./tray.js";
 
 const AHEAD = 3;
 const AHEAD_MAX = 12;
@@ -10,8 +11,7 @@ const QUICK_MS = 1500;
 const FLOOR_MS = 120;
 const waiting = [];
 const decided = new Set();
-let busy = false;
-let lately = [];
+let [busy, lately] = [false, []];
 
 const desk = () => byId("desk");
 export function listen() {
@@ -27,8 +27,7 @@ export function begin() {
 
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
-  if (key === "z") return undo();
-  if (key === "Shift+z") return redo();
+  if (key === "z" || key === "Shift+z") return back(key === "z" ? undo : redo);
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
@@ -42,9 +41,8 @@ function clicked(event) {
   if (copy === null && pushed === null) return;
   event.preventDefault();
   if (copy) navigator.clipboard?.writeText(copy.href).then(() => announce("Link copied"));
-  else if (pushed.dataset.undo !== undefined) undo();
-  else if (pushed.dataset.redo !== undefined) redo();
-  else decide(pushed);
+  else if (pushed.dataset.verb !== undefined) decide(pushed);
+  else back(pushed.dataset.undo === undefined ? redo : undo);
 }
 
 /** A digit chooses the reason and, where a verb waits for one, settles it; else it is the key of a button that has it. */
@@ -127,19 +125,9 @@ function skip() {
   return true;
 }
 
-function undo() {
-  if (byId("tray").querySelector("[data-undo]") === null && decided.size === 0) return announce("Nothing of yours to undo"), true;
-  push({ url: byId("tray").dataset.url, values: {}, item: byId("item") });
-  return true;
-}
-
-/** What was taken back last is said again; the item on the screen stays for afterwards. */
-function redo() {
-  if (byId("tray").querySelector("[data-redo]") === null) return announce("Nothing of yours to say again"), true;
-  const again = byId("tray").querySelector("[data-redo] code").textContent.slice(1);
-  const done = byId("item").dataset.task.endsWith(again);
-  if (done) next("Done again. Next: ");
-  push({ url: byId("tray").dataset.again, values: {}, item: byId("item") });
+/** Undo or redo, then what can be taken back and said again. */
+function back(how) {
+  if (how(push, decided.size > 0)) topUp();
   return true;
 }
 
