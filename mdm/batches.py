@@ -1,4 +1,4 @@
-"""One act on many tasks: given to somebody, given back, or put off. Small ones at once, large ones as a job; either is one undo.
+"""One act on many tasks: given to somebody, to all in turn, given back, or put off. A small one at once, a large one as a job; one undo.
 
 Every item keeps what its task was before. Taking the act back restores what nobody has changed since; the rest stays and is counted.
 """
@@ -37,18 +37,22 @@ class Batch:
 
 
 def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: Sequence[UUID]) -> Batch:
-    """Begin an act (assign or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks."""
+    """Begin an act (assign, share or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks.
+
+    Shared out, they go in turn to all who may decide every one of them; Conflict where nobody may.
+    """
     if kind not in _ACTS or (kind == "defer" and value not in desk.DEFERS):
         raise Invalid.at("unknown_choice", "/act", f"one of {', '.join(_ACTS)}")
     if kind == "assign" and value is not None:
         desk.check_person(session, value)
     if not 1 <= len(tasks) <= TASKS_MAX:
         raise Invalid.at("too_many", "/task", f"1 to {TASKS_MAX:,} tasks")
+    told = value if kind != "share" else _colleagues(session, tasks)
     batch_id = new_id()
     execute(
         session,
         "insert into task_batch (id, kind, actor, what, total) values (%s, %s, %s, %s, %s)",
-        (batch_id, kind, actor.name, Jsonb({"value": value}), len(tasks)),
+        (batch_id, kind, actor.name, Jsonb({"value": told}), len(tasks)),
     )
     execute(session, "insert into task_batch_item (batch_id, task_id) select %s, unnest(%s::uuid[])", (batch_id, array(tasks)))
     audit.record(session, actor, f"tasks:{kind}", detail={"batch": str(batch_id), "tasks": len(tasks)})
@@ -59,24 +63,44 @@ def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: S
     return read(session, actor, batch_id)
 
 
+def _colleagues(session: Session, tasks: Sequence[UUID]) -> list[str]:
+    """Stewards whose domains and systems leave out none of these tasks."""
+    rows = fetch(
+        session,
+        "select name from principal where kind = 'person' and not disabled and role = 'steward' and systems is null and (domains is null"
+        " or domains @> array(select distinct domain from task where id = any(%s::uuid[]))) order by name",
+        (array(tasks),),
+    )
+    if not rows:
+        raise Conflict("no steward may decide all of these tasks; choose fewer, of one domain")
+    return [row[0] for row in rows]
+
+
 _UNTIL: LiteralString = " ".join(f"when '{choice}' then {until}" for choice, until in desk.DEFERS.items())
 _ACTS: Mapping[str, LiteralString] = {
     "assign": "assigned_to = b.what ->> 'value'",
+    "share": "assigned_to = b.what -> 'value' ->> mod(i.turn, jsonb_array_length(b.what -> 'value'))",
     "defer": "waits_for = case b.what ->> 'value' when '4' then 'change' else 'time' end, claimed_by = null, claimed_until = null,"
     f" waits_until = case b.what ->> 'value' {_UNTIL} end",
 }
 # A task that waits for a second person or for an answer goes on waiting for it: putting it off would lose that.
-_FREE: Mapping[str, LiteralString] = {"assign": "", "defer": " and coalesce(t.waits_for, '') not in ('approval', 'answer')"}
+_FREE: Mapping[str, LiteralString] = {"assign": "", "share": "", "defer": " and coalesce(t.waits_for, '') not in ('approval', 'answer')"}
 # What an act changed, back; only where it still is as the act left it.
 _BACK: Mapping[str, LiteralString] = {
     "assign": "assigned_to = i.before ->> 'assigned_to'",
+    "share": "assigned_to = i.before ->> 'assigned_to'",
     "defer": "waits_for = i.before ->> 'waits_for', waits_until = (i.before ->> 'waits_until')::timestamptz",
 }
 _SAME: Mapping[str, LiteralString] = {
     "assign": "t.assigned_to is not distinct from (%(value)s::text)",
+    "share": "t.assigned_to = any(%(value)s::text[])",
     "defer": "t.waits_for in ('time', 'change') and t.waits_until = (i.before ->> 'until')::timestamptz",
 }
 _CHUNK: LiteralString = "select task_id from task_batch_item where batch_id = %(batch)s and before is null and note is null"
+# The oldest goes to the first, the next to the second: ids of tasks are in the order of their making.
+_TURNS: LiteralString = (
+    "(select task_id, (row_number() over (order by task_id) - 1)::int as turn from task_batch_item where batch_id = %(batch)s)"
+)
 _BEFORE: LiteralString = "jsonb_build_object('assigned_to', t.assigned_to, 'waits_for', t.waits_for, 'waits_until', t.waits_until::text)"
 
 
@@ -103,7 +127,9 @@ def _act(session: Session, kind: str, params: Mapping[str, object]) -> None:
     free: LiteralString = mine + " and t.status = 'open'" + _FREE[kind]
     item: LiteralString = " from task t where i.batch_id = %(batch)s and i.task_id = t.id"
     execute(session, f"update task_batch_item i set before = {_BEFORE}{item}{free}", params)
-    execute(session, f"update task t set {_ACTS[kind]} from task_batch b where b.id = %(batch)s{free}", params)
+    execute(
+        session, f"update task t set {_ACTS[kind]} from task_batch b, {_TURNS} i where b.id = %(batch)s and i.task_id = t.id{free}", params
+    )
     until: LiteralString = "i.before || jsonb_build_object('until', t.waits_until::text)"
     execute(session, f"update task_batch_item i set before = {until}{item}{mine} and i.before is not null", params)
     note: LiteralString = "case when t.status = 'open' then 'waiting' else 'closed' end"

@@ -67,12 +67,15 @@ def _changed(session: Session, members: Sequence[Member], name: str, pinned: obj
 
 
 def versions_then(session: Session, records: Sequence[UUID], at: datetime, what: str) -> dict[UUID, Any]:
-    """What these records said at a moment, raw or clean, as far as they were known then."""
+    """What these records said at a moment, raw or clean, as far as they were known then.
+
+    An update that was held back says nothing before it is accepted, whatever came meanwhile: so the moment counts, not the number.
+    """
     column: LiteralString = "v.raw" if what == "raw" else "v.clean"
     rows = fetch(
         session,
         "select distinct on (v.record_id) v.record_id, " + column + " from source_record_version v where v.record_id = any(%s::uuid[])"
-        " and v.state = 'applied' and v.recorded_at <= %s order by v.record_id, v.version desc",
+        " and v.state = 'applied' and v.recorded_at <= %s order by v.record_id, v.recorded_at desc, v.version desc",
         (array(records), at),
     )
     return dict(rows)

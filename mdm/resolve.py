@@ -115,13 +115,16 @@ def partition(
 
 
 def _as_now(groups: Sequence[Group], cuts: Sequence[Cut], members: Iterable[Member]) -> tuple[list[Group], list[Cut]]:
-    """Who is together as before keeps the id of before, wherever somebody was put meanwhile."""
+    """Who is together as before keeps the id of before, wherever somebody was put meanwhile; whoever was put there needs another."""
     homes: dict[UUID, set[str]] = {}
     for member in members:
         if member.golden_id is not None:
             homes.setdefault(member.golden_id, set()).add(member.name)
     known = {frozenset(names): golden for golden, names in homes.items()}
-    kept = [replace(group, keeps=known.get(group.members, group.keeps)) for group in groups]
+    taken = {known[group.members] for group in groups if group.members in known}
+    kept = [
+        replace(group, keeps=known.get(group.members) or (new_golden_id() if group.keeps in taken else group.keeps)) for group in groups
+    ]
     now = {group.keeps: as_before.keeps for group, as_before in zip(groups, kept, strict=True)}
     return kept, [replace(cut, golden_id=now[cut.golden_id] or cut.golden_id) for cut in cuts]
 

@@ -94,7 +94,7 @@ def delete_view(view_id: str) -> Response:
 
 
 def selected() -> Response:
-    """One act on the tasks that are ticked, or on all that match: assigned, given back, or put off."""
+    """One act on the tasks that are ticked, or on all that match: assigned, shared out, given back, or put off."""
     policy.check(actor(), Verb.DECIDE)
     check_fresh()
     given = {name: request.form.get(name, "") for name in FILTERS if request.form.get(name)}
@@ -107,6 +107,8 @@ def selected() -> Response:
         mine = worklist.decidable(session, actor(), wanted)
         if act == "defer":
             return batches.start(session, actor(), "defer", request.form.get("until", "2"), mine)
+        if act == "share":
+            return batches.start(session, actor(), "share", None, mine)
         return batches.start(session, actor(), "assign", {"mine": actor().name, "nobody": None}.get(act, to), mine)
 
     made = database().run(work)
