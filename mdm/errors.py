@@ -173,7 +173,7 @@ class Busy(ConcordError):
 
 
 class NoRoom(ConcordError):
-    """The disk is full, and nothing of this was kept; make room, then do it again."""
+    """The disk is full, and what did not fit was not kept in part; make room, then do it again."""
 
     code = "no_room"
 

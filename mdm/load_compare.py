@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from mdm.load_source import Source
 from mdm.load_stage import staged_count, staged_piece
 from mdm.models import current_scorer
 from mdm.running import Run
+from mdm.slim import Slimming
 from mdm.stock import Stock, read_pairs, read_stock
 from mdm.systems import registry
 
@@ -24,11 +26,12 @@ def match_staged(run: Run, source: Source, plan_id: UUID, memory_gb: int) -> Mat
     """What becomes of every row that says something new; `memory_gb` is what comparing in bulk may take before it spills to disk."""
     entity = source.entity
     few = _few(run, source, plan_id)
-    model = run.effect(lambda session: current_scorer(session, entity).model)
     if few is not None:
         return _match_few(run, entity, few)
-    entries = [keyed.entry for keyed in _keyed(run, source, plan_id)]
-    stock = read_stock(run.database, entity)
+    model = run.effect(lambda session: current_scorer(session, entity).model)
+    slimming = Slimming({*model.columns, *guards(entity), *_exclusive(entity)})
+    entries = [replace(keyed.entry, columns=slimming.slim(keyed.entry.columns)) for keyed in _keyed(run, source, plan_id)]
+    stock = read_stock(run.database, entity, slimming.slim)
     heavy = run.effect(lambda session: heavy_keys(session, entity))
     over = overshared(entity, stock.columns, [entry.columns for entry in entries], heavy) | _ruled_out(run, entity)
     stock, entries = _without(stock, entries, over)

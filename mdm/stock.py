@@ -1,6 +1,6 @@
 """All stored records of a domain at once, as matching sees them: what training learns from and bulk matching compares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -41,8 +41,8 @@ class StoredPair:
     verdict: str | None
 
 
-def read_stock(database: Database, entity: EntityType) -> Stock:
-    """Read a domain's active records in one snapshot, in pieces."""
+def read_stock(database: Database, entity: EntityType, keep: Callable[[Columns], Columns] = lambda columns: columns) -> Stock:
+    """Read a domain's active records in one snapshot, in pieces; `keep` makes of the columns what stays in memory."""
     ids, columns, goldens = [], [], []
     with database.unit_of_work() as session, translated(), connection(session).cursor(name="stock") as cursor:
         cursor.itersize = _BATCH
@@ -53,7 +53,7 @@ def read_stock(database: Database, entity: EntityType) -> Stock:
         )
         for record, compared, golden in cursor:
             ids.append(record)
-            columns.append(compared)
+            columns.append(keep(compared))
             goldens.append(golden)
     return Stock(ids, columns, goldens)
 
