@@ -264,8 +264,8 @@ class Bulk:
         return {str(rule): int(count) for rule, count in self._db.execute(statement).fetchall()}
 
     def _one(self, statement: str) -> int:
-        row = self._db.execute(statement).fetchone()
-        return int(row[0]) if row else 0
+        rows = self._db.execute(statement).fetchall()  # to its end: a result half read would bar whatever comes next
+        return int(rows[0][0]) if rows else 0
 
 
 def rarity_columns(model: Model) -> set[str]:

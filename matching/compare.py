@@ -214,17 +214,31 @@ def _exact(value: float) -> float:
 
 
 def _soft_overlap(left: Sequence[str], right: Sequence[str]) -> float:
+    return _soft_overlap_of(tuple(left), tuple(right))
+
+
+@lru_cache(maxsize=8_192)
+def _soft_overlap_of(left: tuple[str, ...], right: tuple[str, ...]) -> float:
+    """Asked for by several levels of a comparison, in bulk for thousands of pairs before the next level."""
     a, b = set(left), set(right)
     common = a & b
     # Sorted, so that sums of fractions come out the same to the last bit in every process.
     rest_a, rest_b = sorted(a - common), sorted(b - common)
     if not rest_a or not rest_b:
         return float(len(common))
-    likeness = [[_word_likeness(x, y) for y in rest_b] for x in rest_a]
+    likeness = [[_word_likeness(x, y) if _may_be_alike(x, y) else 0.0 for y in rest_b] for x in rest_a]
     # The smaller of both directions keeps the measure symmetric without a search for the best assignment.
     forth: float = sum(max(row) for row in likeness)
     back: float = sum(max(column) for column in zip(*likeness, strict=True))
     return len(common) + min(forth, back)
+
+
+def _may_be_alike(left: str, right: str) -> bool:
+    """Most words show by their first letter and length that they are not: a beginning, or as many edits as a fifth of the letters."""
+    if left[0] == right[0]:
+        return True
+    shorter, longer = sorted((len(left), len(right)))
+    return shorter >= 5 and 5 * (longer - shorter) <= longer
 
 
 @lru_cache(maxsize=200_000)

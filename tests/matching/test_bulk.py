@@ -1,6 +1,9 @@
 """What blocking cannot follow it narrows, and what it cannot narrow it reports."""
 
+from dataclasses import replace
+
 from matching.bulk import Room, bulk
+from matching.counting import with_frequencies
 from matching.levels import part, same
 from matching.model import BlockingRule, Comparison, Level, Model, Thresholds
 from matching.table import lay_out
@@ -37,3 +40,12 @@ def test_what_is_too_common_even_together_is_reported():
 def test_a_key_that_few_share_is_followed_by_itself():
     found, pairs = blocked([{"name": "ann"}, {"name": "ann"}, {"name": "bob"}])
     assert (found.pairs, found.over_full, pairs) == (1, {}, {(0, 1)})
+
+
+def test_a_model_with_frequencies_weighs_right_after_blocking():
+    name = replace(NAME, levels=(replace(NAME.levels[0], frequency="name"), NAME.levels[1]))
+    records = [{"name": "ann"}, {"name": "ann"}, {"name": "bob"}]
+    model = with_frequencies(replace(MODEL, comparisons=(name,)), records)
+    with bulk(model, lay_out(model, records), room=Room("200MB", 1)) as executor:
+        executor.block()
+        assert executor.weigh(model).left.tolist() == [0]
