@@ -1,5 +1,6 @@
 """What an interface was told on a day, it is told again: golden records and crosswalk answers over random histories."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from mdm.assertions import unmap
 from mdm.consult import Asker, consult
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
-from mdm.errors import NotFound
+from mdm.errors import Invalid, NotFound
 from mdm.feed import publish
 from mdm.ingest import deliver_all
 from mdm.misses import Misses
@@ -53,7 +54,8 @@ def act(database: Database, what: Any) -> None:
 
 
 def _judge(database: Database, kind: str, choice: int) -> None:
-    with database.unit_of_work() as session:
+    """What is refused, as a request to link that no system could have, changes nothing."""
+    with suppress(Invalid), database.unit_of_work() as session:
         for task in list_tasks(session, kind=kind).items[:1]:
             verdict = VERDICTS[kind][choice % len(VERDICTS[kind])]
             candidates = task.goldens[1:2] if kind == "review" else ()
