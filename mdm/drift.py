@@ -41,8 +41,8 @@ def wanted(session: Session, entity: EntityType, scorer: Scorer, goldens: Golden
 
 
 def _pins(session: Session, entity: EntityType, goldens: Goldens) -> list[Finding]:
-    """One question per pin, naming the records that have changed under it."""
-    pinned = [(g, name, pin) for g, members in goldens.items() for m in members for name, pin in (m.pins or {}).items()]
+    """One question per pin that holds, naming the records that have changed under it."""
+    pinned = [(g, name, pin) for g, members in goldens.items() for name, pin in _holding(members).items()]
     since = _moments(session, [UUID(pin["decision"]) for _, _, pin in pinned]) if pinned else {}
     found = []
     for golden, name, pin in pinned:
@@ -52,6 +52,12 @@ def _pins(session: Session, entity: EntityType, goldens: Goldens) -> list[Findin
             detail = {"rule": PIN, "attribute": name, "decision": pin["decision"]}
             found.append(Finding(f"{KIND}:{entity.name}:{pin['decision']}", KIND, (golden,), tuple(records), detail, _IMPACT))
     return found
+
+
+def _holding(members: Sequence[Member]) -> dict[str, Any]:
+    """Of several pins of one attribute the latest; ids of decisions are in the order of their making."""
+    said = [(name, pin) for m in members for name, pin in (m.pins or {}).items()]
+    return dict(sorted(said, key=lambda each: str(each[1]["decision"])))
 
 
 def _moments(session: Session, decisions: Sequence[UUID]) -> dict[UUID, datetime]:
