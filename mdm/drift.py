@@ -26,6 +26,7 @@ KIND = "drift"
 PIN, LINK = "pin", "link"
 EXCEPTION = "exception"  # of the decision that says: known, do not ask again
 _IMPACT = 18.0
+_ROUNDING = 1e-6
 
 Goldens = Mapping[UUID, Sequence[Member]]
 
@@ -106,24 +107,49 @@ def _links(session: Session, entity: EntityType, scorer: Scorer, goldens: Golden
         if weight < scorer.model.thresholds.review and members[e.low][0] == members[e.high][0]:
             weak[e.low, e.high] = weight
     found = []
-    for said in _said(session, sorted(weak)):
-        if (records := _changed_since(session, said)) and weak[said.low, said.high] < _weight_then(session, entity, scorer, said) - 1e-6:
+    for said in _said(session, sorted(weak), "same"):
+        least = weak[said.low, said.high] + _ROUNDING
+        if (records := _changed_since(session, said)) and least < _weight_then(session, entity, scorer, said):
             detail = {"rule": LINK, "decision": str(said.decision), "changed": sorted(str(record) for record in records)}
             key = f"{KIND}:{entity.name}:{said.decision}:{said.low}:{said.high}"
             found.append(Finding(key, KIND, (members[said.low][0],), (said.low, said.high), detail, _IMPACT))
     return found
 
 
-def _said(session: Session, pairs: Sequence[tuple[UUID, UUID]]) -> list[_Said]:
-    """The decision that counts for each pair."""
+def outgrown(
+    session: Session, entity: EntityType, scorer: Scorer, seen: tuple[Mapping[UUID, Member], Sequence[StoredEdge]], *, without: UUID | None
+) -> dict[tuple[UUID, UUID], float]:
+    """Of pairs that a person said are different, those for which evidence that came since says more than it did then: their weights now.
+
+    The decision stands; but whoever made it did not know this, and is asked once more. `seen`: active records, and edges that say
+    "different"; `without`: a decision that is being taken back.
+    """
+    members, edges = seen
+    apart = {}
+    for edge in edges:
+        if edge.low in members and edge.high in members:
+            weight = scorer.score(members[edge.low].columns, members[edge.high].columns).weight
+            if weight >= scorer.model.thresholds.review:
+                apart[edge.low, edge.high] = weight
+    asked = [said for said in _said(session, sorted(apart), "different", without) if _changed_since(session, said)]
+    return {
+        (said.low, said.high): apart[said.low, said.high]
+        for said in asked
+        if apart[said.low, said.high] > _weight_then(session, entity, scorer, said) + _ROUNDING
+    }
+
+
+def _said(session: Session, pairs: Sequence[tuple[UUID, UUID]], verdict: str, without: UUID | None = None) -> list[_Said]:
+    """The decision that counts for each pair, of which the edge repeats the verdict."""
     if not pairs:
         return []
     rows = fetch(
         session,
         "select distinct on (j.low, j.high) j.low, j.high, d.id, d.created_at from unnest(%s::uuid[], %s::uuid[]) p(low, high)"
         " join judgement j on j.low = p.low and j.high = p.high join decision d on d.id = j.decision_id"
-        " where not exists (select 1 from decision r where r.revokes = d.id) order by j.low, j.high, d.created_at desc, d.id desc",
-        (array(low for low, _ in pairs), array(high for _, high in pairs)),
+        " where j.verdict = %s and d.id is distinct from %s and not exists (select 1 from decision r where r.revokes = d.id)"
+        " order by j.low, j.high, d.created_at desc, d.id desc",
+        (array(low for low, _ in pairs), array(high for _, high in pairs), verdict, without),
     )
     return [_Said(*row) for row in rows]
 

@@ -98,20 +98,29 @@ def link_only(session: Session, entity: EntityType, golden_id: UUID, others: Seq
     return say(session, entity, linking(session, golden_id, members), act)
 
 
-def linking(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]]) -> Saying:
+def linking(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]], *, over: bool = False) -> Saying:
     """As `merging`, with a request to whichever system keeps records of more than one of these golden records."""
     doubled = requests.doubled(m for found in members.values() for m in found)
     home = {m.id: golden for golden, found in members.items() for m in found}
     if not any(len({home[record] for record in records}) > 1 for records in doubled.values()):
         raise Invalid.at("nothing_to_request", "/from", "no system has active records of more than one of them: merge them")
-    return merging(session, golden_id, members, requests.LINK_ONLY)
+    return merging(session, golden_id, members, requests.LINK_ONLY, over=over)
 
 
-def merging(session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]], kind: str = "merge") -> Saying:
-    """The records of these golden records are one entity. Raises Conflict where a standing decision says otherwise."""
+def merging(
+    session: Session, golden_id: UUID, members: Mapping[UUID, Sequence[Member]], kind: str = "merge", *, over: bool = False
+) -> Saying:
+    """The records of these golden records are one entity.
+
+    Raises Conflict where a standing decision says otherwise. `over`: a question was asked once more, and this answer counts instead; the
+    former counts again when this one is taken back.
+    """
     first, *rest = [m.id for golden in (golden_id, *(g for g in members if g != golden_id)) for m in members[golden]]
-    _refuse_contradiction(session, [first, *rest])
-    return Saying(kind, [first, *rest], said(SAME, [(first, record) for record in rest]), dict.fromkeys([first, *rest], golden_id))
+    if not over:
+        _refuse_contradiction(session, [first, *rest])
+    pairs = [(first, record) for record in rest]
+    pairs += [(s.low, s.high) for _, s in standing(session, DIFFERENT, [first, *rest])] if over else []
+    return Saying(kind, [first, *rest], said(SAME, pairs), dict.fromkeys([first, *rest], golden_id))
 
 
 def split(session: Session, entity: EntityType, golden_id: UUID, groups: Sequence[Sequence[UUID]], act: Act) -> Done:
@@ -153,7 +162,8 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     began = fetch(session, "select clock_timestamp()")[0][0]
     judge(session, model, saying.statements)
     about = frozenset(saying.records)
-    change = Change(about, decision_id=saying.id, placed=saying.placed, beside=saying.beside - about)
+    judged = frozenset((s.low, s.high) for s in saying.statements)
+    change = Change(about, decision_id=saying.id, placed=saying.placed, beside=saying.beside - about, judged=judged, revokes=saying.revokes)
     settled = settle(session, entity, model, registry(session), change)
     held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
     write_down(session, entity, saying, act, settled, held)

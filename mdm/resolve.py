@@ -40,6 +40,8 @@ class Change:
     placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
     only_weighed: bool = False  # the records are as they were, another model has weighed them
     beside: frozenset[UUID] = frozenset()  # records that stand as they are, but whose company may have depended on what changed
+    judged: frozenset[tuple[UUID, UUID]] = frozenset()  # pairs that the decision speaks of, which is not written down yet
+    revokes: UUID | None = None  # the decision that is taken back, which is not written down yet either
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
     settled.loops = derive_relationships(session, entity, registry, moved, merged)
     if plan.edges or plan.cuts or before:
-        outlook = Outlook(goldens, plan.edges, plan.cuts, [old for old, _ in merged], change.only_weighed)
+        heirless = [old for old, _ in merged]
+        outlook = Outlook(goldens, plan.edges, plan.cuts, heirless, change.only_weighed, change.judged, change.revokes)
         settled.tasks = refresh_reviews(session, entity, scorer, outlook)
     else:
         refresh_new(session, entity, goldens)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from matching.cluster import Pair, pair
 from matching.model import Model
 from matching.score import Scorer
-from mdm import findings, requests, shared_identifiers
+from mdm import drift, findings, requests, shared_identifiers
 from mdm.db import execute, fetch
 from mdm.decide import Cut, Review, reviews
 from mdm.entity import EntityType
@@ -23,6 +23,7 @@ from mdm.jsonio import dumps
 from mdm.members import Member, StoredEdge, edges_at, members_of, read_members
 
 KINDS = ("review", "cut")
+DIFFERENT = "different"  # of an edge: what a person said
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Outlook:
     """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away.
 
     `only_weighed`: the records are as they were, another model weighed them. Then a task that asks about the same golden records keeps its
-    version, and whoever is just deciding it is not refused.
+    version, and whoever is just deciding it is not refused. `judged`, `revokes`: pairs that a decision speaks of at this moment, and the
+    one that it takes back; neither is written down yet.
     """
 
     goldens: Mapping[UUID, Sequence[Member]]
@@ -50,6 +52,8 @@ class Outlook:
     cuts: Sequence[Cut]
     merged: Sequence[UUID]
     only_weighed: bool = False
+    judged: frozenset[tuple[UUID, UUID]] = frozenset()
+    revokes: UUID | None = None
 
 
 def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook) -> dict[UUID, UUID]:
@@ -59,11 +63,12 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     existing = [task for task in found_open if task.kind in KINDS]
     around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
+    again = _asked_again(session, entity, scorer, around, outlook)
     found = reviews(
         [frozenset(m.name for m in members) for members in groups.values()],
-        _open_weights(model, around),
-        _settled(around),
-        _reasons(model, around),
+        _open_weights(model, around) | again,
+        _settled(around, again),
+        _reasons(model, around) | dict.fromkeys(again, "changed"),
     )
     # Only subjects whose every edge is known are judged; the others were judged when they changed.
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
@@ -125,8 +130,22 @@ def _open_weights(model: Model, around: _Around) -> dict[Pair, float]:
     return {p: e.weight for p, e in _pairs(around) if e.weight >= model.thresholds.review and e.verdict is None}
 
 
-def _settled(around: _Around) -> frozenset[Pair]:
-    return frozenset(p for p, e in _pairs(around) if e.verdict is not None)
+def _asked_again(session: Session, entity: EntityType, scorer: Scorer, around: _Around, outlook: Outlook) -> dict[Pair, float]:
+    """Pairs that were said to be different before evidence came that speaks for them: their weights now."""
+    apart = [e for e in around.edges if e.verdict == DIFFERENT and (e.low, e.high) not in outlook.judged]
+    if not apart:
+        return {}
+    active = {m.id: m for members in around.groups.values() for m in members if m.status == "active"}
+    found = drift.outgrown(session, entity, scorer, (active, apart), without=outlook.revokes)
+    return {pair(around.names[low], around.names[high]): weight for (low, high), weight in found.items()}
+
+
+def _settled(around: _Around, again: Iterable[Pair]) -> frozenset[Pair]:
+    """Pairs that a person has settled, but for those between golden records that are asked about once more."""
+    open_again = {frozenset(around.golden_of_name[name] for name in p) for p in again}
+    return frozenset(
+        p for p, e in _pairs(around) if e.verdict is not None and frozenset(around.golden_of_name[name] for name in p) not in open_again
+    )
 
 
 def _reasons(model: Model, around: _Around) -> dict[Pair, str]:

@@ -228,9 +228,9 @@ def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     act = case.act(case.task.detail)
     if ruling.verdict == "same":
         # The oldest survives, as when the machine joins
-        return identity.say(session, entity, identity.merging(session, min(members), members, "same"), act).decision_id
+        return identity.say(session, entity, identity.merging(session, min(members), members, "same", over=True), act).decision_id
     if ruling.verdict == LINK_ONLY:
-        return identity.say(session, entity, identity.linking(session, min(members), members), act).decision_id
+        return identity.say(session, entity, identity.linking(session, min(members), members, over=True), act).decision_id
     pairs = [(a.id, b.id) for a in members[subject] for golden in judged for b in members[golden]]
     records = [m.id for found in members.values() for m in found]
     return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id

@@ -48,7 +48,13 @@ KINDS: Mapping[str, Kind] = {
         "Same entity?",
         {
             "same": Verdict("m", "Merge", "Joins both; the older id survives, the other redirects to it.", "Merged", "git-merge"),
-            "different": Verdict("n", "Not a match", "Keeps them apart, whatever is delivered, until it is taken back.", "Kept apart", "x"),
+            "different": Verdict(
+                "n",
+                "Not a match",
+                "Keeps them apart, whatever is delivered; asked once more only if they grow more alike than they are now.",
+                "Kept apart",
+                "x",
+            ),
             "link-only": Verdict("l", "Link only", "One golden record; the system that keeps both is asked to merge.", "Linked", "link"),
         },
         "the weight of the best candidate, in bits",

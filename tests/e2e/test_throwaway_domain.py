@@ -57,7 +57,8 @@ ENTITY = EntityType(
 SCRIPT = """
 import json, os, sys
 from mdm import access
-from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client, create_person
+from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, create_client
+from mdm.authentication import create_person
 from mdm.db import Database, fetch
 from mdm.migrate import migrate
 from mdm.settings import Settings

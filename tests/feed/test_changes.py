@@ -172,7 +172,11 @@ def test_who_waits_holds_no_connection_and_only_so_many_wait(app, key, tell, cle
     with ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(poll, n) for n in range(6)]
         time.sleep(1)
-        assert clean_database.engine.pool.checkedout() <= 1  # one may be looking at this very moment
+        held = []
+        for _ in range(10):
+            held.append(clean_database.engine.pool.checkedout())
+            time.sleep(0.02)
+        assert min(held) <= 1  # some may be looking at this very moment; whoever held one while waiting would hold it all the time
         spent = sorted(each.result() for each in waiting)
     assert sum(seconds >= 2 for seconds in spent) == route.WAITERS_MAX
     assert spent[3] < 1.9

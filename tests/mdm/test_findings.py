@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mdm.access import SYSTEM_ACTOR
+from mdm.byhand import part_pair
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import Conflict, Invalid
@@ -254,6 +255,30 @@ def test_drift_under_a_pin_is_answered_and_taken_back(clean_database, pinned, ve
 
 
 BARE = {"phone": None, "address_line": None, "city": None, "postal_code": None, "state": None}
+
+
+def test_two_who_were_said_to_be_different_are_asked_about_again_once_they_grow_alike(clean_database, deliver):
+    one = deliver("ehr-north", "1", birth_date="1961-04-12")
+    other = deliver("ehr-mercy", "2", **{**BARE, "birth_date": "1980-07-30"})
+    clean_database.run(lambda session: part_pair(session, PATIENT, one.golden_id, other.golden_id, ACT))
+    deliver("ehr-mercy", "2", **{**BARE, "birth_date": "1980-07-31"})
+    assert open_tasks(clean_database, "review") == ()
+    deliver("ehr-mercy", "2", **{**BARE, "birth_date": "1961-04-12"})
+    for held in open_tasks(clean_database, "overlay"):
+        settle(clean_database, PATIENT, held, "accept")
+    (task,) = open_tasks(clean_database, "review")
+    assert task.detail["candidates"][0]["reason"] == "changed"
+    with clean_database.unit_of_work() as session:
+        assert "decided different before" in tier(session, PATIENT, task).reasons
+    before = picture(clean_database)
+    done = settle(clean_database, PATIENT, task, "same")
+    with clean_database.unit_of_work() as session:
+        assert fetch(session, "select count(distinct golden_id) from link where recorded_to is null") == [(1,)]
+    clean_database.run(lambda session: undo(session, PATIENT, done.decision_id, ACT))
+    assert picture(clean_database)[1:] == before[1:]
+    (task,) = open_tasks(clean_database, "review")
+    settle(clean_database, PATIENT, task, "different")
+    assert open_tasks(clean_database, "review") == ()
 
 
 @pytest.fixture

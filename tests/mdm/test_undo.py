@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mdm import clusters
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
@@ -15,6 +16,7 @@ from mdm.ingest import deliver_all
 from mdm.invariants import violations
 from mdm.standardise import Delivery
 from mdm.statements import Assertion
+from mdm.tasks import Ruling, decide
 from mdm.undo import undo
 from tests.conftest import empty
 from tests.mdm.test_laws import one_per_key, outcome, patients
@@ -137,6 +139,16 @@ def test_a_merge_under_a_later_one_is_taken_back_alone(clean_database, pair, del
     assert {golden[r] for r in theirs} == {jones}
     assert golden[other.record_id] == other.golden_id
     assert open_tasks == []
+
+
+def test_undoing_a_split_that_somebody_asked_for_asks_again(clean_database, pair):
+    smith, _, records, _ = pair
+    task = clean_database.run(lambda session: clusters.ask(session, PATIENT, SYSTEM_ACTOR, smith))
+    before = picture(clean_database)
+    ruling = Ruling("split", 1, groups=((records[1],),))
+    done = clean_database.run(lambda session: decide(session, PATIENT, task, SYSTEM_ACTOR, ruling, "test"))
+    run(clean_database, undo, PATIENT, done.decision_id)
+    assert picture(clean_database)[1:] == before[1:]
 
 
 def test_a_split_off_id_comes_back_when_it_is_split_off_again(clean_database, pair):

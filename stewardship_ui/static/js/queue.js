@@ -19,7 +19,7 @@ export function begin() {
 
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
-  if (key === "z" || key === "Shift+z") return back(key === "z" ? undo : redo);
+  if (key === "z" || key === "Shift+z") return key === "z" ? undo() : redo();
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;

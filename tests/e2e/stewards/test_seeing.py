@@ -70,7 +70,7 @@ def test_keys_can_be_off_or_others(deliver, person, browse, count):
     assert count("select count(*) from decision") == 1
     page.goto("/me")
     page.select_option("select[name=keys]", "off")
-    page.click("main button.main >> nth=0")
+    page.click("form:has(select[name=keys]) button.main")
     page.goto("/tasks")
     page.keyboard.press("g")
     page.keyboard.press("h")
