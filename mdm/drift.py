@@ -119,10 +119,11 @@ def _links(session: Session, entity: EntityType, scorer: Scorer, goldens: Golden
 def outgrown(
     session: Session, entity: EntityType, scorer: Scorer, seen: tuple[Mapping[UUID, Member], Sequence[StoredEdge]], *, without: UUID | None
 ) -> dict[tuple[UUID, UUID], float]:
-    """Of pairs that a person said are different, those for which evidence that came since says more than it did then: their weights now.
+    """Of pairs that a person said are different, those that have grown alike since in what decides: their weights now.
 
-    The decision stands; but whoever made it did not know this, and is asked once more. `seen`: active records, and edges that say
-    "different"; `without`: a decision that is being taken back.
+    That is: they weigh more than they did then, and either what is grave or a strong identifier has changed, or the machine would link them
+    now and would not have then. The decision stands; but whoever made it did not know this, and is asked once more. `seen`: active records,
+    and edges that say "different"; `without`: a decision that is being taken back.
     """
     members, edges = seen
     apart = {}
@@ -131,12 +132,22 @@ def outgrown(
             weight = scorer.score(members[edge.low].columns, members[edge.high].columns).weight
             if weight >= scorer.model.thresholds.review:
                 apart[edge.low, edge.high] = weight
-    asked = [said for said in _said(session, sorted(apart), "different", without) if _changed_since(session, said)]
-    return {
-        (said.low, said.high): apart[said.low, said.high]
-        for said in asked
-        if apart[said.low, said.high] > _weight_then(session, entity, scorer, said) + _ROUNDING
-    }
+    found = {}
+    for said in _said(session, sorted(apart), "different", without):
+        now, then = apart[said.low, said.high], _columns_then(session, entity, said) if _changed_since(session, said) else {}
+        if len(then) == 2:
+            before = scorer.score(then[said.low], then[said.high]).weight
+            changed = any(_grave(entity, then[record]) != _grave(entity, members[record].columns) for record in then)
+            decides = changed or before < scorer.model.thresholds.link <= now
+            if decides and now > before + _ROUNDING:
+                found[said.low, said.high] = now
+    return found
+
+
+def _grave(entity: EntityType, columns: Columns) -> dict[str, object]:
+    """What a domain declares grave, and strong identifiers."""
+    names = (*entity.grave, *(rule.name for rule in entity.identifiers if rule.strong))
+    return {name: columns[name] for name in names if name in columns}
 
 
 def _said(session: Session, pairs: Sequence[tuple[UUID, UUID]], verdict: str, without: UUID | None = None) -> list[_Said]:
@@ -166,12 +177,17 @@ def _changed_since(session: Session, said: _Said) -> list[UUID]:
 
 def _weight_then(session: Session, entity: EntityType, scorer: Scorer, said: _Said) -> float:
     """What the pair weighed when it was decided, by today's model."""
+    then = _columns_then(session, entity, said)
+    return scorer.score(then[said.low], then[said.high]).weight if len(then) == 2 else float("-inf")
+
+
+def _columns_then(session: Session, entity: EntityType, said: _Said) -> dict[UUID, Columns]:
+    """What the pair was compared by when it was decided, as today's code reads it; without a record that is not known of then."""
     raw = versions_then(session, [said.low, said.high], said.at, "raw")
     places = {row[0]: (row[1], row[2]) for row in fetch(session, _PLACES, (array(raw),))}
-    columns: list[Columns] = [
-        standardise(entity, delivery_of(*places[record], raw[record], "active", None, None), registry(session)).columns for record in raw
-    ]
-    return scorer.score(columns[0], columns[1]).weight if len(columns) == 2 else float("-inf")
+    systems = registry(session)
+    delivered = {record: delivery_of(*places[record], raw[record], "active", None, None) for record in raw}
+    return {record: standardise(entity, delivery, systems).columns for record, delivery in delivered.items()}
 
 
 _PLACES: LiteralString = "select id, system, key from source_record where id = any(%s::uuid[])"
