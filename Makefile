@@ -22,7 +22,7 @@ demo: .venv/ready
 
 test: check browser
 	$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE)
-	$(BIN)/pytest -q -n 2 $(addprefix --ignore=,$(PURE))
+	$(BIN)/pytest -q -n 2 --dist worksteal $(addprefix --ignore=,$(PURE))
 
 # The acceptance checks of the pages at their whole sizes, one after the other, without slack; prints its figures (docs/measured.md)
 STEWARDS := tests/e2e/stewards

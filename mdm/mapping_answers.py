@@ -107,6 +107,7 @@ class Loaded:
         return then[0] if then else self.definitions[0][2]
 
 
+_MANY = 1_000  # rules of one set
 _remembered: dict[tuple[str, str], tuple[UUID, Loaded]] = {}
 
 
@@ -130,13 +131,20 @@ def load(session: Session, code: str) -> Loaded:
         if len(_remembered) >= _REMEMBERED_MAX:
             _remembered.clear()
         _remembered[place] = stamp, loaded
-        # Thousands of rules that live until the set changes: a full collection that walked them all would hold up an answer by 0.1 s.
-        # They have no cycles, so they go when they are forgotten. What was frozen the last time is looked through first: garbage in
-        # cycles that happened to be there then would stay for ever.
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        if len(loaded.index.rules) >= _MANY:
+            _keep_from_collections()
     return loaded
+
+
+def _keep_from_collections() -> None:
+    """Thousands of rules that live until the set changes: a full collection that walked them all would hold up an answer by 0.1 s.
+
+    They have no cycles, so they go when they are forgotten. What was frozen the last time is looked through first: garbage in cycles that
+    happened to be there then would stay for ever.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 # One statement, hence one snapshot of stamp, definitions and rules.

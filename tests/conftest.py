@@ -44,6 +44,10 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         url = embedded.ensure_postgres(settings)
         with psycopg.connect(url, user=OWNER_ROLE, dbname="postgres", autocommit=True) as owner:
             owner.execute(f"grant set on parameter session_replication_role to {ROLE}")
+            # What is tested here survives no loss of power; killed processes it survives as ever. Faults have servers of their own.
+            for setting in ("fsync", "full_page_writes"):
+                owner.execute(f"alter system set {setting} = off")
+            owner.execute("select pg_reload_conf()")
         yield url
     finally:
         embedded.stop(settings)
