@@ -7,6 +7,7 @@ user who may set session_replication_role: nobody else can empty tables whose hi
 
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from typing import LiteralString, cast
 
@@ -44,13 +45,30 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         url = embedded.ensure_postgres(settings)
         with psycopg.connect(url, user=OWNER_ROLE, dbname="postgres", autocommit=True) as owner:
             owner.execute(f"grant set on parameter session_replication_role to {ROLE}")
-            # What is tested here survives no loss of power; killed processes it survives as ever. Faults have servers of their own.
-            for setting in ("fsync", "full_page_writes"):
-                owner.execute(f"alter system set {setting} = off")
-            owner.execute("select pg_reload_conf()")
+        _sync(url, "off")  # what is tested here survives no loss of power, but killed processes as ever
         yield url
     finally:
         embedded.stop(settings)
+
+
+def _sync(url: str, wanted: str) -> None:
+    with psycopg.connect(url, user=OWNER_ROLE, dbname="postgres", autocommit=True) as owner:
+        for setting in ("fsync", "full_page_writes"):
+            owner.execute(f"alter system set {setting} = {wanted}")
+        owner.execute("select pg_reload_conf()")
+        while owner.execute("show fsync").fetchone() != (wanted,):
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def durable(database_url: str) -> Iterator[None]:
+    """For tests that look at how the server is set: it writes as a hospital's does."""
+    if os.environ.get("CONCORD_TEST_DATABASE_URL"):
+        yield
+        return
+    _sync(database_url, "on")
+    yield
+    _sync(database_url, "off")
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ def tables(database):
     return asked(database, "select count(*) from pg_tables where schemaname = 'public'")[0][0]
 
 
+@pytest.mark.usefixtures("durable")
 def test_what_comes_back_is_what_was_there(sound, backup, into, tmp_path):
     said = into(backup)
     assert said.status == 0, said.err

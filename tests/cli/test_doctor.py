@@ -44,6 +44,7 @@ def checks(said):
     return document["ok"], {each["check"]: each["ok"] for each in document["checks"]}
 
 
+@pytest.mark.usefixtures("durable")
 def test_a_sound_database_is_sound(mdm):
     said = mdm("doctor", "--deep")
     assert said.status == 0, said.out
