@@ -329,6 +329,12 @@ _MODEL = Model(
             agree=("given_name.nicknames", "member_id"),
             lifted_by=_OWN_NUMBERS,
         ),
+        Veto(
+            "two birth dates and one home",
+            conflict=_TWO_DATES,
+            agree=("given_name.nicknames", "address_line.street", "postal_code"),
+            lifted_by=_OWN_NUMBERS,
+        ),
         Veto("two names and two social security numbers", conflict=("given_name.nicknames", "given_name.sound", "ssn")),
     ),
     clip=12.0,

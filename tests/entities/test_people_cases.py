@@ -91,6 +91,11 @@ NEWBORN = {column: value for column, value in TWIN.items() if not column.startsw
         ("a twin without a name yet", TWIN, {**NEWBORN, "keys": ("ehr-north:2",)}),
         ("a boy and a girl of one sound", {**ANNA, **ROBERT}, {**ANNA, **ROBERTA, "keys": ("ehr-north:2",)}),
         ("father and son", {**ANNA, **HOME}, other({**ANNA, **HOME, **born("20090902")})),
+        (
+            "father and son of one middle initial",
+            {**ANNA, **HOME, "middle_name": "daniel", "middle_name.initial": "d"},
+            other({**ANNA, **HOME, **born("20090902"), "middle_name": "david", "middle_name.initial": "d"}),
+        ),
         ("spouses", {**ANNA, **HOME}, other({**ANNA, **HOME, **named("torvald", "vesterholm"), **born("19811105"), "sex": "m"})),
         ("two generations", {**ANNA, **HOME, "suffix": "sr"}, other({**ANNA, **HOME}, suffix="jr")),
         ("two of a multiple birth", {**ANNA, "birth_order": "1"}, other(ANNA, birth_order="2")),
