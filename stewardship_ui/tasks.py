@@ -55,6 +55,7 @@ def tasks() -> Page:
         dues=DUES,
         sorts=SORTS,
         waits=WAITS,
+        most=worklist.BULK_MAX,
         decided=tag_only(request.args.get("decided", "")),
         may_decide=policy.can(actor(), Verb.DECIDE),
     )

@@ -65,9 +65,12 @@ function all() {
 }
 
 function tell() {
-  const count = form().elements.all.value ? Number(form().dataset.total) : form().querySelectorAll("[name=task]:checked").length;
+  const { total, most } = form().dataset;
+  const all = Boolean(form().elements.all.value);
+  const count = all ? Math.min(Number(total), Number(most)) : form().querySelectorAll("[name=task]:checked").length;
   for (const each of rows()) each.classList.toggle("chosen", each.querySelector("[name=task]").checked);
-  const said = count ? `${count.toLocaleString("en")} selected` : "Nothing selected";
+  const first = all && count < Number(total) ? `The first ${count.toLocaleString("en")} of ${Number(total).toLocaleString("en")}` : count.toLocaleString("en");
+  const said = count ? `${first} selected` : "Nothing selected";
   document.querySelector("[data-selected]").textContent = said;
   announce(said);
   return true;
