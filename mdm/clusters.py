@@ -18,7 +18,6 @@ from mdm.desk import note
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.golden import locate
-from mdm.identity import place_parts
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.members import Member, members_of
@@ -108,24 +107,6 @@ def _bridge(rows: Sequence[Record], matrix: Sequence[Sequence[float | None]]) ->
         return None
     weight, a, b = max(between)
     return a, b, weight
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What becomes of one group: its golden id (None: a new one) and how many records it has."""
-
-    golden_id: UUID | None
-    records: int
-
-
-def preview(session: Session, golden_id: UUID, groups: Sequence[Sequence[UUID]]) -> list[Part]:
-    """The golden record of each group after the split, worked out by the function that does it."""
-    placed = place_parts(session, golden_id, groups)
-    known = {
-        row[0] for row in fetch(session, "select id from golden_record where id = any(%s)", (list({p for p in placed.values() if p}),))
-    }
-    homes = [placed[group[0]] for group in groups]
-    return [Part(home if home in known else None, len(group)) for home, group in zip(homes, groups, strict=True)]
 
 
 def ask(session: Session, entity: EntityType, actor: Actor, golden_id: UUID) -> UUID:

@@ -1,4 +1,4 @@
-"""Something that a person should look at although nobody asks who is who; see `mdm.findings` for the kinds."""
+"""Something that a person should look at: what `mdm.reviews` makes a task of; see `mdm.findings` for what is more than who is who."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mdm.db import array, fetch
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What its task says. `key` names the question: there is one open task per key, and it closes when the finding is cured."""
+    """What its task says. `key` names the question: there is one open task per key, and it closes when its reason is gone."""
 
     key: str
     kind: str

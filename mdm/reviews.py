@@ -27,18 +27,6 @@ DIFFERENT = "different"  # of an edge: what a person said
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A task that should be open."""
-
-    dedupe_key: str
-    kind: str
-    goldens: tuple[UUID, ...]
-    records: tuple[UUID, ...]
-    detail: dict[str, Any]
-    impact: float
-
-
-@dataclass(frozen=True, slots=True)
 class Outlook:
     """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away.
 
@@ -86,7 +74,7 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
     told: dict[UUID, UUID] = {}
     for w in sorted(wanted, key=lambda w: w.impact):
-        told.update({m.id: ids[w.dedupe_key] for golden in w.goldens for m in groups.get(golden, ())})
+        told.update({m.id: ids[w.key] for golden in w.goldens for m in groups.get(golden, ())})
     return told
 
 
@@ -154,7 +142,7 @@ def _reasons(model: Model, around: _Around) -> dict[Pair, str]:
     }
 
 
-def _review_task(entity: EntityType, review: Review, around: _Around) -> Wanted:
+def _review_task(entity: EntityType, review: Review, around: _Around) -> Finding:
     subject = around.golden_of_name[min(review.subject)]
     candidates = [
         {"golden_id": str(around.golden_of_name[min(c.members)]), "weight": round(c.weight, 4), "reason": c.reason}
@@ -164,14 +152,14 @@ def _review_task(entity: EntityType, review: Review, around: _Around) -> Wanted:
     first = min(around.groups[subject], key=lambda m: m.name)
     goldens = (subject, *(around.golden_of_name[min(c.members)] for c in review.candidates))
     detail = {"subject": str(subject), "candidates": candidates}
-    return Wanted(f"review:{entity.name}:{first.id}", "review", goldens, records, detail, review.candidates[0].weight)
+    return Finding(f"review:{entity.name}:{first.id}", "review", goldens, records, detail, review.candidates[0].weight)
 
 
-def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Member]]) -> Wanted:
+def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Member]]) -> Finding:
     ids = {m.name: m.id for m in goldens[cut.golden_id]}
     parts = [sorted(str(ids[name]) for name in part) for part in cut.parts]
     records = tuple(sorted(ids.values()))
-    return Wanted(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
+    return Finding(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
 
 
 def refresh_requests(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> None:
@@ -209,16 +197,15 @@ def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, ou
 
 
 def _ask(session: Session, entity: EntityType, judged: Sequence["_Open"], found: Sequence[Finding]) -> None:
-    wanted = [Wanted(f.key, f.kind, f.goldens, f.records, dict(f.detail), f.impact) for f in found]
-    keys = {w.dedupe_key for w in wanted} - {task.dedupe_key for task in judged}
+    keys = {w.key for w in found} - {task.dedupe_key for task in judged}
     # A value that thousands carry is asked about once: its next carrier changes nothing of the question.
     asked = [*judged, *(_open_by_key(session, keys) if keys else ())]
-    _reconcile(session, entity, asked, wanted, {g for task in judged for g in task.goldens}, only_weighed=False)
+    _reconcile(session, entity, asked, found, {g for task in judged for g in task.goldens}, only_weighed=False)
 
 
-def _request_task(request: requests.Request) -> Wanted:
+def _request_task(request: requests.Request) -> Finding:
     detail = {"system": request.system, "decision": str(request.decision_id)}
-    return Wanted(request.key, requests.KIND, (request.golden_id,), request.records, detail, requests.IMPACT)
+    return Finding(request.key, requests.KIND, (request.golden_id,), request.records, detail, requests.IMPACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,30 +232,30 @@ def _open_by_key(session: Session, keys: Iterable[str]) -> list[_Open]:
 
 
 def _reconcile(
-    session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Wanted], settled: set[UUID], *, only_weighed: bool
+    session: Session, entity: EntityType, existing: Sequence[_Open], wanted: Sequence[Finding], settled: set[UUID], *, only_weighed: bool
 ) -> dict[str, UUID]:
-    keys = {w.dedupe_key for w in wanted}
+    keys = {w.key for w in wanted}
     # Every subject of a review was judged again here; a cut or request only where its golden record was settled.
     stale = [t.id for t in existing if t.dedupe_key not in keys and (t.kind == "review" or t.goldens[0] in settled)]
     if stale:
         execute(session, "update task set status = 'obsolete', closed_at = now(), version = version + 1 where id = any(%s)", (stale,))
     same = {task.dedupe_key: task for task in existing}
     ids = {task.dedupe_key: task.id for task in existing}
-    write = [w for w in wanted if w.dedupe_key not in same or _differs(same[w.dedupe_key], w)]
+    write = [w for w in wanted if w.key not in same or _differs(same[w.key], w)]
     if write:
         ids.update(_write(session, entity, write, only_weighed=only_weighed))
     return ids
 
 
-def _differs(task: _Open, wanted: Wanted) -> bool:
+def _differs(task: _Open, wanted: Finding) -> bool:
     return (task.goldens, set(task.records), task.detail) != (wanted.goldens, set(wanted.records), wanted.detail)
 
 
-def _write(session: Session, entity: EntityType, wanted: Sequence[Wanted], *, only_weighed: bool) -> dict[str, UUID]:
+def _write(session: Session, entity: EntityType, wanted: Sequence[Finding], *, only_weighed: bool) -> dict[str, UUID]:
     rows = [
         {
             "id": new_id(),
-            "k": w.dedupe_key,
+            "k": w.key,
             "kind": w.kind,
             "goldens": w.goldens,
             "records": w.records,

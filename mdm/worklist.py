@@ -21,7 +21,6 @@ from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.reading import Reader, read_golden
 
 ROWS = 50
-BULK_MAX = 10_000
 SORTS = ("impact", "due", "age")
 DUES = ("late", "today", "week", "later")
 WAITS = ("time", "change", "answer", "approval")

@@ -55,7 +55,7 @@ def tasks() -> Page:
         dues=DUES,
         sorts=SORTS,
         waits=WAITS,
-        most=worklist.BULK_MAX,
+        most=batches.TASKS_MAX,
         decided=tag_only(request.args.get("decided", "")),
         may_decide=policy.can(actor(), Verb.DECIDE),
     )
@@ -104,7 +104,7 @@ def selected() -> Response:
 
     def work(session: Session) -> batches.Batch:
         chosen = [uuid_of(each) for each in request.form.getlist("task")]
-        wanted = worklist.matching(session, actor(), filters, worklist.BULK_MAX) if request.form.get("all") == "yes" else chosen
+        wanted = worklist.matching(session, actor(), filters, batches.TASKS_MAX) if request.form.get("all") == "yes" else chosen
         mine = worklist.decidable(session, actor(), wanted)
         if act == "defer":
             return batches.start(session, actor(), "defer", request.form.get("until", "2"), mine)

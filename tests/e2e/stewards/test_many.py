@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from mdm.batches import step
+from mdm.batches import TASKS_MAX, step
 from mdm.db import execute, fetch
-from mdm.worklist import BULK_MAX
 from tests.e2e.stewards.conftest import until
 from tests.e2e.stewards.scenes import IDENTITY, payer_pairs
 
@@ -48,7 +47,7 @@ def test_a_long_list_opens_and_filters_in_time_and_all_of_it_is_one_act(many, pe
     assert filtered <= 300 * SLACK
     page.goto("/tasks")
     page.keyboard.press("*")
-    most = min(many, BULK_MAX)
+    most = min(many, TASKS_MAX)
     assert page.text_content("[data-selected]") == (f"{many:,} selected" if many == most else f"The first {most:,} of {many:,} selected")
     page.keyboard.press("i")
     page.wait_for_selector("#progress")
