@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-ui-full screenshots check bench fmt lock
+.PHONY: help demo test pure test-ui-full screenshots check types style bench fmt lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,9 +20,13 @@ help:
 demo: .venv/ready
 	@exec $(BIN)/mdm demo
 
-test: check browser
-	$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE)
+test: .venv/ready browser
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target check pure
 	$(BIN)/pytest -q -n 2 --dist worksteal $(addprefix --ignore=,$(PURE))
+
+# The tests that need no database
+pure: .venv/ready
+	$(BIN)/pytest -q -n 2 $(UNUSED) $(PURE)
 
 # The acceptance checks of the pages at their whole sizes, one after the other, without slack; prints its figures (docs/measured.md)
 STEWARDS := tests/e2e/stewards
@@ -45,10 +49,14 @@ browser:
 	  && { apt-get install -qy --no-install-recommends chromium || { apt-get -q update && apt-get install -qy --no-install-recommends chromium; }; } >/dev/null; } \
 	  || echo "NO BROWSER: the tests of the pages will be skipped"
 
-check: .venv/ready
+check: types style
+
+types: .venv/ready
+	$(BIN)/mypy
+
+style: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python .ci/code_metrics.py $(CODE)
 

@@ -5,6 +5,7 @@ user who may set session_replication_role: nobody else can empty tables whose hi
 `clean_database`, which is emptied first. `session` is a transaction that is rolled back.
 """
 
+import gc
 import os
 import secrets
 import time
@@ -32,6 +33,12 @@ _SEQUENCES_BACK = (
     "select setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) from pg_sequences"
     " where schemaname = 'public' and last_value is not null and sequencename not like 'identifier_system%';"
 )
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays till the end: looking through it again for garbage took a twentieth of all the time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -84,14 +91,25 @@ class NewDatabase:
     def __init__(self, url: str) -> None:
         self._url = url
         self._made: list[tuple[str, Database]] = []
+        self._migrated: Database | None = None
 
-    def __call__(self) -> Database:
+    def __call__(self, like: Database | None = None) -> Database:
+        """An empty one; or a copy of another, to which nobody may be connected then."""
         name = f"test_{secrets.token_hex(6)}"
+        template = "template1" if like is None else _name_of(like.url)
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template)))
         database = Database(_with_name(self._url, name))
         self._made.append((name, database))
         return database
+
+    def migrated(self) -> Database:
+        """One with the newest schema: a copy, because the way through all migrations takes ten times as long."""
+        if self._migrated is None:
+            self._migrated = self()
+            migrate(self._migrated)
+            self._migrated.close()
+        return self(self._migrated)
 
     def close(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
@@ -102,6 +120,10 @@ class NewDatabase:
                 connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
+def _name_of(url: str) -> str:
+    return url.partition("?")[0].rsplit("/", 1)[1]
+
+
 def _with_name(url: str, name: str) -> str:
     head, _, query = url.partition("?")
     return head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
@@ -109,8 +131,7 @@ def _with_name(url: str, name: str) -> str:
 
 @pytest.fixture(scope="session")
 def database(new_database: NewDatabase) -> Database:
-    made = new_database()
-    migrate(made)
+    made = new_database.migrated()
     register_systems(made)
     return made
 

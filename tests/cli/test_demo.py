@@ -147,8 +147,7 @@ def test_a_killed_demo_takes_its_servers_along_and_starts_again(settings):
 
 
 def test_lost_credentials_are_made_anew(new_database, tmp_path):
-    database, settings = new_database(), Settings.from_env({"MDM_HOME": str(tmp_path)})
-    migrate(database)
+    database, settings = new_database.migrated(), Settings.from_env({"MDM_HOME": str(tmp_path)})
     first = demo.credentials(database, settings)
     demo.write_credentials(settings, first)
     assert demo.credentials(database, settings) == first
@@ -159,8 +158,7 @@ def test_lost_credentials_are_made_anew(new_database, tmp_path):
 
 
 def test_credentials_of_another_database_are_not_shown(new_database, tmp_path):
-    database, settings = new_database(), Settings.from_env({"MDM_HOME": str(tmp_path)})
-    migrate(database)
+    database, settings = new_database.migrated(), Settings.from_env({"MDM_HOME": str(tmp_path)})
     stale = demo.credentials(database, settings)
     demo.write_credentials(settings, stale)
     database.run(lambda session: execute(session, "update api_key set revoked_at = now()"))

@@ -14,7 +14,6 @@ from mdm.consult import Asker, consult, verify
 from mdm.db import Database, execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
-from mdm.migrate import migrate
 from mdm.question import Question
 from mdm.relate import Author, relate
 from mdm.settings import Settings
@@ -89,8 +88,7 @@ def crosswalk_settings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def world(new_database):
-    database = new_database()
-    migrate(database)
+    database = new_database.migrated()
     with database.unit_of_work() as session:
         for code, kind in SYSTEMS:
             put_system(session, code, name=code, kind=kind, organization="Northfield", aliases=[("hl7", code.upper())])

@@ -14,7 +14,6 @@ import pytest
 
 from mdm import demo, serving
 from mdm.embedded.process import wait_until
-from mdm.migrate import migrate
 from mdm.settings import Settings
 from seed.load import load_world
 from seed.world import build_world
@@ -50,8 +49,7 @@ def is_named(delivery):
 def place(new_database, tmp_path_factory):
     """A folder as the reader stands in: `.mdm/demo.json` names a service that runs."""
     folder = tmp_path_factory.mktemp("reader")
-    database = new_database()
-    migrate(database)
+    database = new_database.migrated()
     assert load_world(database, small_world(), lambda _: None) == 0
     variables = {"MDM_HOME": str(folder / ".mdm"), "MDM_DATABASE_URL": database.url, "MDM_BROKER_URL": "none", "MDM_PORT": str(free_port())}
     settings = Settings.from_env(variables)

@@ -4,7 +4,6 @@ import pytest
 
 from mdm import embedded
 from mdm.db import execute
-from mdm.migrate import migrate
 from mdm.settings import Settings
 from tests.faults.kit.crew import Crew
 from tests.faults.kit.work import LEDGER
@@ -19,8 +18,7 @@ def broker(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ledger_database(new_database):
-    made = new_database()
-    migrate(made)
+    made = new_database.migrated()
     made.run(lambda session: execute(session, LEDGER))
     return made
 

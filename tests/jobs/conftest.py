@@ -4,15 +4,12 @@ import pytest
 
 from mdm import jobs
 from mdm.db import execute, fetch
-from mdm.migrate import migrate
 from mdm.running import Hand
 
 
 @pytest.fixture(scope="session")
 def work_database(new_database):
-    made = new_database()
-    migrate(made)
-    return made
+    return new_database.migrated()
 
 
 @pytest.fixture

@@ -70,11 +70,9 @@ def test_a_load_gives_the_partition_of_deliveries(people, loader, new_database_o
 
 @pytest.fixture
 def new_database_of_people(new_database):
-    from mdm.migrate import migrate
     from tests.conftest import register_systems
 
-    made = new_database()
-    migrate(made)
+    made = new_database.migrated()
     register_systems(made)
     deliver(made, [delivered(number) for number in range(200)])
     return made

@@ -22,7 +22,6 @@ from mdm.access import PHI, NewPrincipal, Role, create_client
 from mdm.db import Database
 from mdm.embedded.process import wait_until
 from mdm.ids import new_id
-from mdm.migrate import migrate
 from mdm.settings import Settings
 from tests.conftest import empty, register_systems
 from tests.ports import free_port
@@ -89,8 +88,7 @@ def at_once(*calls: Any) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def served(new_database: Any, tmp_path_factory: Any) -> Any:
-    database = new_database()
-    migrate(database)
+    database = new_database.migrated()
     register_systems(database)
     variables = {
         "MDM_HOME": str(tmp_path_factory.mktemp("home")),

@@ -23,7 +23,6 @@ from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
 from mdm.ingest import deliver_all
 from mdm.load_jobs import load_handlers
-from mdm.migrate import migrate
 from mdm.running import Hand
 from mdm.standardise import Delivery
 from tests.conftest import empty, register_systems
@@ -50,8 +49,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def world(new_database):
     """A database of these tests' own, which the server reads."""
-    made = new_database()
-    migrate(made)
+    made = new_database.migrated()
     register_systems(made)
     return made
 
