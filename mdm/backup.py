@@ -12,12 +12,14 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import file_digest
+from itertools import islice
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import IO, LiteralString, cast
 
 import psycopg
 from alembic.script import ScriptDirectory
@@ -37,6 +39,7 @@ from mdm.seal import break_off
 
 FORMAT = 1
 DUMP, MANIFEST, FILES = "database.dump", "manifest.json", "home"
+_TOO_NEW, _HEAD_LINES = b"SET transaction_timeout = 0;\n", 40  # stands among the first lines of what pg_restore 17 and later write
 _SERVICES = frozenset({"postgres", "valkey", "services.lock", "demo.json"})  # what runs there, not what is known there
 
 
@@ -119,7 +122,7 @@ def restore(database: Database, home: Path, place: Path, seal_key: Callable[[], 
     manifest = check(place)
     _check_empty(database)
     _check_home(home, place / FILES)
-    _run("pg_restore", database.url, "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(place / DUMP))
+    _refill(database.url, place / DUMP)
     with psycopg.connect(database.url) as connection:
         if (restored := _count(connection)) != manifest.rows:
             wrong = sorted(name for name in manifest.rows if restored.get(name) != manifest.rows[name])
@@ -190,21 +193,53 @@ def _count(connection: psycopg.Connection[tuple[object, ...]]) -> dict[str, int]
     return counts
 
 
+def _refill(url: str, dump: Path) -> None:
+    """The dump as statements, carried out in one transaction. pg_restore alone would set a parameter that servers before 17 do not know."""
+    wanted = [_tool("pg_restore"), "--file=-", "--no-owner", "--no-privileges", str(dump)]
+    told = [_tool("psql"), "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--no-password", "--file=-"]
+    target, environ = conninfo_to_dict(url)["dbname"], _environ(url)
+    with (
+        subprocess.Popen(wanted, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader,  # noqa: S603
+        subprocess.Popen(  # noqa: S603
+            [*told, f"--dbname={target}"], env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as writer,
+    ):
+        _carry(cast("IO[bytes]", reader.stdout), stdin := cast("IO[bytes]", writer.stdin))
+        if reader.wait() != 0:
+            writer.kill()  # before it has read an end: the transaction is never committed
+        with suppress(BrokenPipeError):
+            stdin.close()
+        for program, process in (("pg_restore", reader), ("psql", writer)):
+            _check_ended(program, process.wait(), cast("IO[bytes]", process.stderr).read().decode(errors="replace"))
+
+
+def _carry(read: IO[bytes], write: IO[bytes]) -> None:
+    """From one to the other, without the one setting; when the one that writes has ended, what it said tells why."""
+    with suppress(BrokenPipeError), read:
+        for line in islice(read, _HEAD_LINES):
+            if line != _TOO_NEW:
+                write.write(line)
+        shutil.copyfileobj(read, write, 1 << 20)
+        write.flush()
+
+
 def _run(program: LiteralString, url: str, *options: str) -> None:
-    """A tool of PostgreSQL's; where the database is stands in its environment, because anybody may read what it was called with."""
+    done = subprocess.run(  # noqa: S603  (a program of PostgreSQL's, and a folder that the operator named)
+        [_tool(program), "--no-password", *options], env=_environ(url), capture_output=True, text=True, check=False
+    )
+    _check_ended(program, done.returncode, done.stderr)
+
+
+def _check_ended(program: str, status: int, said: str) -> None:
+    if status != 0:
+        raise ServiceError(f"{program} failed: {(said.strip().splitlines() or ['without a word'])[0]}")
+
+
+def _environ(url: str) -> dict[str, str]:
+    """Where the database is, for a tool of PostgreSQL's: in its environment, because anybody may read what it was called with."""
     known = conninfo_to_dict(url)
     names = {option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
-    environ = {names[key]: str(value) for key, value in known.items() if key in names}
-    target: Sequence[str] = [f"--dbname={known['dbname']}"] if program == "pg_restore" else []
-    done = subprocess.run(  # noqa: S603  (one of two programs, and a folder that the operator named)
-        [_tool(program), "--no-password", *target, *options],
-        env={"PATH": os.defpath, "LC_ALL": "C", **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise ServiceError(f"{program} failed: {(done.stderr.strip().splitlines() or ['without a word'])[0]}")
+    return {"PATH": os.defpath, "LC_ALL": "C", **{names[key]: str(value) for key, value in known.items() if key in names}}
 
 
 def _tool(program: str) -> str:

@@ -1,6 +1,7 @@
 """A backup brought back is what was there, in a new epoch; what is damaged, or would overwrite, is refused and changes nothing."""
 
 import json
+from hashlib import sha256
 
 import pytest
 
@@ -81,6 +82,17 @@ def test_a_damaged_backup_is_refused_before_anything_is_done(backup, into, file)
     path.write_bytes(path.read_bytes()[:-1])
     said = into(backup)
     assert (said.status, file in said.err) == (2, True)
+    assert (tables(into.database), into.home.exists()) == (0, False)
+
+
+def test_a_dump_that_ends_early_leaves_nothing_behind(backup, into):
+    dump, manifest = backup / "database.dump", backup / "manifest.json"
+    dump.write_bytes(dump.read_bytes()[:-2000])
+    told = json.loads(manifest.read_text())
+    told["files"]["database.dump"] = [dump.stat().st_size, sha256(dump.read_bytes()).hexdigest()]
+    manifest.write_text(json.dumps(told))
+    said = into(backup)
+    assert (said.status, "pg_restore failed" in said.err) == (1, True)
     assert (tables(into.database), into.home.exists()) == (0, False)
 
 

@@ -16,6 +16,8 @@ class Receiver:
         self.headers = []
         self.raw = []
         self.url = ""
+        self.slow_seconds = 3.0
+        self.released = threading.Event()  # a slow one answers at once
 
     @property
     def versions(self):
@@ -46,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _slow(self):
-        time.sleep(3)
+        self.receiver.released.wait(self.receiver.slow_seconds)
         self.close_connection = True
 
     def _dripping(self):
