@@ -152,7 +152,7 @@ class Identity(RuleBasedStateMachine):
         """Every promise of `mdm doctor --recompute`; and who is together as before has the id of before."""
         with self.database.unit_of_work() as session:
             assert violations(session, deep=True) == []
-            assert misplaced_after(session, PATIENT) == (set(), None)
+            assert misplaced_after(session, self.entity) == (set(), None)
             rows = fetch(session, "select golden_id, array_agg(record_id) from link where recorded_to is null group by golden_id")
         now = {frozenset(records): golden for golden, records in rows}
         assert {golden for members, golden in now.items() if self.before.get(members, golden) != golden} == set()
