@@ -89,6 +89,7 @@ def blueprint() -> Any:
         also=((HTTPStatus.CREATED, ConsumerViewSchema),),
         refusals=(412, 428),
         docs={"parameters": [if_match_parameter("the consumer", required=False)]},
+        once=True,
     )
     one = Operation(name="get_consumer", summary="A consumer, with its version as ETag", access=read, answer=ConsumerViewSchema)
     listing = Operation(name="list_consumers", summary="The consumers; a client's own", access=read, answer=ConsumersSchema)

@@ -4,191 +4,47 @@ Every act can be rehearsed (`dry_run`): it is done, its effect is read, and all 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields, validate
+from flask import Response
+from marshmallow import Schema
 from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
+from api.identity_schemas import (
+    DecisionSchema,
+    DecisionsSchema,
+    LinksSchema,
+    MergeSchema,
+    MoveSchema,
+    PinSchema,
+    ReasonQuery,
+    SplitSchema,
+    UndoneSchema,
+    acted,
+)
 from api.preconditions import if_match, if_match_given, if_match_parameter
+from api.proposals import ProposalSchema, undecided
 from api.routing import Answer, Operation, add, new_blueprint
-from api.schemas import DomainSchemas, Values, text
-from mdm import audit, decisions, golden, identity, pins, policy, tiers, verdicts
+from api.schemas import DomainSchemas
+from mdm import asking, audit, decisions, golden, identity, pins, policy, tiers, verdicts
 from mdm.access import Verb
+from mdm.db import rehearsed
+from mdm.desk import MERGE, MOVE
 from mdm.effects import Effect, effect
 from mdm.entity import EntityType
 from mdm.errors import Invalid
-from mdm.identity import RECORDS_MAX, Act, Done
+from mdm.identity import Act, Done
 from mdm.reading import Reader
+from mdm.requests import LINK_ONLY
+from mdm.resolve import Move
 from mdm.tiers import Tier
 from mdm.undo import Undone, undo
-
-REASON_MAX = 2000
-_OTHERS_MAX = 20
-_PIN_MAX = 500
-
-
-class _Act(Schema):
-    reason = text(REASON_MAX, load_default="", metadata={"description": "Why; kept for ever, so name no patient."})
-    dry_run = fields.Boolean(load_default=False, metadata={"description": "Say what it would do, and do nothing."})
-
-
-class MergeSchema(_Act):
-    """Golden records that are the one in the path."""
-
-    others = fields.List(
-        fields.UUID(), required=True, data_key="from", validate=validate.Length(min=1, max=_OTHERS_MAX), metadata={"title": "From"}
-    )
-
-
-class LinksSchema(MergeSchema):
-    """Golden records that are the one in the path, although a source system keeps several records of it."""
-
-
-class SplitSchema(_Act):
-    """Groups of source records, each of which becomes a golden record; those that no group names stay together."""
-
-    groups = fields.List(
-        fields.List(fields.UUID(), validate=validate.Length(max=RECORDS_MAX)),
-        required=True,
-        validate=validate.Length(min=1, max=RECORDS_MAX),
-    )
-
-
-class MoveSchema(_Act):
-    """Source records that belong to another golden record."""
-
-    records = fields.List(fields.UUID(), required=True, validate=validate.Length(min=1, max=RECORDS_MAX))
-    to = fields.UUID(required=True)
-
-
-class PinSchema(_Act):
-    """The value of an attribute, whatever the sources say, until it is taken back or runs out."""
-
-    value = Values(_PIN_MAX, required=True)
-    expires_at = fields.AwareDateTime(load_default=None, allow_none=True)
-
-
-class ReasonQuery(Schema):
-    """Why it is taken back; or only what taking back would do."""
-
-    reason = text(REASON_MAX, load_default="")
-    dry_run = fields.Boolean(load_default=False)
-
-
-class RecordMoveSchema(Schema):
-    """A source record that went from one golden record to another."""
-
-    record_id = fields.UUID(required=True)
-    left = fields.UUID(required=True)
-    joined = fields.UUID(required=True)
-
-
-class TaskChangeSchema(Schema):
-    """A task that the act opened, changed or closed."""
-
-    id = fields.UUID(required=True)
-    kind = fields.String(required=True)
-    status = fields.String(required=True)
-
-
-class EdgeChangeSchema(Schema):
-    """A relationship that the act ended, or that it began."""
-
-    type = fields.String(required=True)
-    tree = fields.String(required=True)
-    subject_id = fields.UUID(required=True)
-    target_id = fields.UUID(required=True)
-    valid_from = fields.Date(required=True, allow_none=True)
-    valid_to = fields.Date(required=True, allow_none=True)
-    ended = fields.Boolean(required=True)
-
-
-class AffectedSchema(Schema):
-    """A consumer that knows these golden records, and by how many identifiers of each of its systems."""
-
-    code = fields.String(required=True)
-    name = fields.String(required=True)
-    contact = fields.String(required=True)
-    identifiers = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-
-
-class KeptSchema(Schema):
-    """A record that could not be brought back, and the decisions that stand against it; without any: the evidence."""
-
-    record_id = fields.UUID(required=True)
-    golden_id = fields.UUID(required=True)
-    decisions = fields.List(fields.UUID(), required=True)
-
-
-class DecisionSchema(Schema):
-    """A decision, without the evidence it was made on."""
-
-    id = fields.UUID(required=True)
-    domain = fields.String(required=True)
-    kind = fields.String(required=True)
-    records = fields.List(fields.UUID(), required=True)
-    actor = fields.String(required=True)
-    reason = fields.String(required=True)
-    model_version = fields.String(required=True)
-    created_at = fields.AwareDateTime(required=True)
-    revokes = fields.UUID(required=True, allow_none=True)
-    revoked_by = fields.UUID(required=True, allow_none=True)
-
-
-class DecisionsSchema(Schema):
-    """Decisions, the newest first."""
-
-    items = fields.List(fields.Nested(DecisionSchema), required=True)
-
-
-class _ActedSchema(Schema):
-    """What was done, or, of a rehearsal, what would be: `effect` is only told of rehearsals."""
-
-    decision_id = fields.UUID(required=True)
-    golden_id = fields.UUID(
-        required=True, allow_none=True, metadata={"description": "The golden record that was acted on, as it answers now"}
-    )
-    golden_ids = fields.List(fields.UUID(), required=True)
-    moves = fields.List(fields.Nested(RecordMoveSchema), required=True)
-    dry_run = fields.Boolean(required=True)
-
-
-def _acted(entity: EntityType, schemas: DomainSchemas) -> Schema:
-    name = "".join(part.capitalize() for part in entity.name.split("_"))
-    view = fields.Nested(schemas.golden, allow_none=True)
-    quiet = {"Meta": type("Meta", (), {"register": False})}
-    changed = type(
-        f"{name}Changed",
-        (Schema,),
-        {"id": fields.UUID(), "before": view, "after": view, "merged_into": fields.UUID(allow_none=True), **quiet},
-    )
-    told = type(
-        f"{name}Effect",
-        (Schema,),
-        {
-            "golden_records": fields.List(fields.Nested(changed)),
-            "tasks": fields.List(fields.Nested(TaskChangeSchema)),
-            "relationships": fields.List(fields.Nested(EdgeChangeSchema)),
-            "consumers": fields.List(fields.Nested(AffectedSchema)),
-            **quiet,
-        },
-    )
-    made: Schema = type(f"{name}Acted", (_ActedSchema,), {"effect": fields.Nested(told, allow_none=True), **quiet})()
-    return made
-
-
-class UndoneSchema(Schema):
-    """The decision that took another back, and what it could not bring back: later decisions stand."""
-
-    decision_id = fields.UUID(required=True)
-    golden_ids = fields.List(fields.UUID(), required=True, attribute="goldens")
-    kept = fields.List(fields.Nested(KeptSchema), required=True)
-    task_id = fields.UUID(required=True, allow_none=True)
-    dry_run = fields.Boolean(required=True)
 
 
 def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> None:
@@ -207,7 +63,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
         ("move_records", "POST", "/moves", "Move source records to another golden record", MoveSchema, move),
         ("pin_value", "PUT", "/pins/<attribute>", "Pin the value of an attribute", PinSchema, pin),
     )
-    answer = _acted(entity, schemas)
+    answer = acted(entity, schemas)
     decide, refusals = Access(Verb.DECIDE, entity.name), (409, 412, 428)
     for name, method, rule, summary, body, handler in acts:
         operation = Operation(
@@ -216,6 +72,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
             access=decide,
             body=body,
             answer=answer,
+            also=() if handler is pin else ((HTTPStatus.ACCEPTED, ProposalSchema),),
             refusals=refusals,
             docs={"parameters": [if_match_parameter("the golden record; a rehearsal needs none", required=False)]},
             once=True,
@@ -251,26 +108,26 @@ def blueprint() -> Any:
 
 def merge(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, others = uuid_of(golden_id), body["others"]
-    return _do(entity, body, [wanted, *others], lambda session, act: identity.merge(session, entity, wanted, others, act), tiers.of_merge)
+    asked = asking.Asked(kind=MERGE, goldens=[wanted, *others], verdict="same")
+    return _do(entity, body, _Grave(asked, tiers.of_merge), lambda session, act: identity.merge(session, entity, wanted, others, act))
 
 
 def link_only(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
     wanted, others = uuid_of(golden_id), body["others"]
-    return _do(
-        entity, body, [wanted, *others], lambda session, act: identity.link_only(session, entity, wanted, others, act), tiers.of_merge
-    )
+    asked = asking.Asked(kind=MERGE, goldens=[wanted, *others], verdict=LINK_ONLY)
+    return _do(entity, body, _Grave(asked, tiers.of_merge), lambda session, act: identity.link_only(session, entity, wanted, others, act))
 
 
 def split(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
-    wanted = uuid_of(golden_id)
-    return _do(entity, body, [wanted], lambda session, act: identity.split(session, entity, wanted, body["groups"], act), tiers.of_split)
+    wanted, groups = uuid_of(golden_id), tuple(map(tuple, body["groups"]))
+    asked = asking.Asked(kind="split", goldens=[wanted], verdict="split", groups=groups)
+    return _do(entity, body, _Grave(asked, tiers.of_split), lambda session, act: identity.split(session, entity, wanted, groups, act))
 
 
 def move(entity: EntityType, body: Mapping[str, Any], *, golden_id: str) -> Answer:
-    wanted, to = uuid_of(golden_id), body["to"]
-    return _do(
-        entity, body, [wanted, to], lambda session, act: identity.move(session, entity, wanted, body["records"], to, act), tiers.of_move
-    )
+    wanted, records, to = uuid_of(golden_id), body["records"], body["to"]
+    asked = asking.Asked(kind=MOVE, goldens=[wanted, to], verdict="move", records=records)
+    return _do(entity, body, _Grave(asked, tiers.of_move), lambda session, act: identity.move(session, entity, wanted, records, to, act))
 
 
 def pin(entity: EntityType, body: Mapping[str, Any], *, golden_id: str, attribute: str) -> Answer:
@@ -278,40 +135,65 @@ def pin(entity: EntityType, body: Mapping[str, Any], *, golden_id: str, attribut
     return _do(entity, body, [wanted], lambda session, act: pins.pin(session, entity, wanted, new, act))
 
 
-TierOf = Callable[[Session, EntityType, Sequence[UUID]], Tier]
+@dataclass(frozen=True, slots=True)
+class _Grave:
+    """An act that may take a reason or a second person: how it is asked then, and what says so."""
+
+    asked: asking.Asked
+    tier_of: Callable[[Session, EntityType, Sequence[UUID]], Tier]
 
 
-def _do(
-    entity: EntityType,
-    body: Mapping[str, Any],
-    goldens: Sequence[UUID],
-    what: Callable[[Session, Act], Done],
-    tier_of: TierOf | None = None,
-) -> Answer:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an act did, where its golden record answers now, and, of a rehearsal, its effect."""
+
+    decision_id: UUID
+    golden_id: UUID
+    golden_ids: Sequence[UUID]
+    moves: Sequence[Move]
+    dry_run: bool
+    effect: Effect | None
+
+
+def _do(entity: EntityType, body: Mapping[str, Any], about: _Grave | Sequence[UUID], what: Callable[[Session, Act], Done]) -> Answer:
     """One act, for good or as a rehearsal, on golden records that exist for whoever asks, under the tiers of the stewards' pages."""
     dry_run: bool = body["dry_run"]
+    goldens = about.asked.goldens if isinstance(about, _Grave) else about
     act = Act(actor=actor(), reason=body["reason"], request_id=request_id(), if_match=if_match_given() if dry_run else if_match())
 
-    def work(session: Session) -> tuple[Done, Effect | None, UUID]:
+    def work(session: Session) -> _Told | Response:
         policy.check_visible(session, actor(), goldens)
-        found = None if tier_of is None or dry_run else tier_of(session, entity, goldens)  # as it is before the act
-        done = what(session, act)
-        if found is not None:
-            tiers.check_act(found, act.reason)
+        if isinstance(about, _Grave) and not dry_run:
+            found = about.tier_of(session, entity, goldens)  # as it is before the act
+            if found.level == 3:
+                return _ask_another(session, entity, about.asked, act, what)
+            done = what(session, act)  # what cannot be done wants no reason
+            tiers.check_reason(found, act.reason)
+        else:
+            done = what(session, act)
         told = effect(session, entity, Reader(actor(), request_id()), done.goldens, done.began) if dry_run else None
-        return done, told, golden.locate(session, entity, goldens[0])[0]
+        now = golden.locate(session, entity, goldens[0])[0]
+        return _Told(done.decision_id, now, done.goldens, done.moves, dry_run, told)
 
-    done, told, now = database().rehearse(work) if dry_run else database().run(work)
-    if dry_run:
-        _note_rehearsal(entity, done.goldens)
-    return {
-        "decision_id": done.decision_id,
-        "golden_id": now,
-        "golden_ids": done.goldens,
-        "moves": done.moves,
-        "dry_run": dry_run,
-        "effect": told,
-    }
+    told = database().rehearse(work) if dry_run else database().run(work)
+    if dry_run and isinstance(told, _Told):
+        _note_rehearsal(entity, told.golden_ids)
+    return told
+
+
+def _ask_another(
+    session: Session, entity: EntityType, asked: asking.Asked, act: Act, what: Callable[[Session, Act], Done]
+) -> _Told | Response:
+    """Proposed to a second person, unless it cannot be done at all; by whom it is agreed to, it is done."""
+    rehearsed(session, lambda: what(session, act))
+    told = asking.propose(session, entity, asked, act)
+    waits = undecided(told)
+    if waits is not None:
+        return waits
+    done = decisions.get(session, UUID(told["decision"]))
+    moves = [Move(*map(UUID, each)) for each in done.detail["moves"]]
+    touched = {*golden.homes(session, done.records), *(g for move in moves for g in (move.left, move.joined))}
+    return _Told(done.id, golden.locate(session, entity, asked.goldens[0])[0], sorted(touched), moves, dry_run=False, effect=None)
 
 
 def _note_rehearsal(entity: EntityType, goldens: Sequence[UUID]) -> None:

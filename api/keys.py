@@ -65,7 +65,11 @@ class IssuedKeySchema(Schema):
     id = fields.UUID(required=True)
     name = fields.String(required=True)
     role = fields.String(required=True)
-    key = fields.String(required=True)
+    key = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where it was told before, under the same Idempotency-Key: revoke it and make another."},
+    )
 
 
 def blueprint() -> Any:
@@ -79,6 +83,8 @@ def blueprint() -> Any:
         answer=IssuedKeySchema,
         status=HTTPStatus.CREATED,
         refusals=(404, 409),
+        once=True,
+        withheld="key",
     )
     listing = Operation(name="list_keys", summary="All keys, without their text", access=access, answer=KeysSchema)
     revoke = Operation(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from api import budget
 from api.auth import Access
 from api.context import actor, database, request_id
 from api.routing import Answer, Operation, add
@@ -21,6 +22,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
         access=Access(Verb.MATCH, entity.name),
         body=schemas.match,
         answer=MatchAnswerSchema,
+        refusals=(429,) if entity.phi else (),
     )
     searching = Operation(
         name="search",
@@ -34,6 +36,7 @@ def add_routes(blueprint: Any, entity: EntityType, schemas: DomainSchemas) -> No
 
 
 def match(entity: EntityType, body: Mapping[str, Any]) -> Answer:
+    budget.take(entity, 1)
     reader = Reader(actor(), request_id())
     identifiers = [(held["system"], held["value"]) for held in body["identifiers"]]
     return database().run(lambda session: reading.match(session, entity, reader, body["attributes"], identifiers, limit=body["limit"]))

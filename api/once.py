@@ -13,6 +13,7 @@ from api.errors import concord_problem, status_of
 from mdm import idempotency
 from mdm.errors import ConcordError
 from mdm.idempotency import Asked, Told
+from mdm.jsonio import dumps, loads
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 _KEPT_HEADERS = ("Content-Type", "ETag", "Location")
@@ -27,8 +28,11 @@ PARAMETER: Mapping[str, Any] = {
 }
 
 
-def once(view: Callable[..., Any]) -> Callable[..., Any]:
-    """The view, done once per key. A rehearsal does nothing, and its answer is not kept."""
+def once(view: Callable[..., Any], withheld: str | None = None) -> Callable[..., Any]:
+    """The view, done once per key. A rehearsal does nothing, and its answer is not kept.
+
+    `withheld`: a member of the answer that is told once and never kept: whoever asks again finds null there.
+    """
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -36,7 +40,7 @@ def once(view: Callable[..., Any]) -> Callable[..., Any]:
         if key is None or any(isinstance(each, Mapping) and each.get("dry_run") for each in args):
             return view(*args, **kwargs)
         wanted = idempotency.asked(actor().id, key, f"{request.method} {request.full_path}", _said())
-        return database().run(partial(_once, wanted=wanted, view=partial(view, *args, **kwargs)))
+        return database().run(partial(_once, wanted=wanted, view=partial(view, *args, **kwargs), withheld=withheld))
 
     return guarded
 
@@ -45,7 +49,7 @@ def _said() -> bytes:
     return request.headers.get("If-Match", "").encode() + b"\0" + request.get_data()
 
 
-def _once(session: Session, wanted: Asked, view: Callable[[], Any]) -> Response:
+def _once(session: Session, wanted: Asked, view: Callable[[], Any], withheld: str | None) -> Response:
     before = idempotency.told_before(session, wanted)
     if before is not None:
         return Response(before.body, before.status, {**before.headers, REPLAYED: "true"})
@@ -57,5 +61,10 @@ def _once(session: Session, wanted: Asked, view: Callable[[], Any]) -> Response:
             raise
         response = concord_problem(error)
     headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
-    idempotency.keep(session, wanted, Told(response.status_code, headers, response.get_data(as_text=True)))
+    idempotency.keep(session, wanted, Told(response.status_code, headers, _without(response.get_data(as_text=True), withheld)))
     return response
+
+
+def _without(body: str, withheld: str | None) -> str:
+    told = loads(body) if withheld is not None else None
+    return dumps({**told, withheld: None}).decode() if isinstance(told, dict) and withheld in told else body

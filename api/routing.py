@@ -34,7 +34,8 @@ class Operation:
     also: tuple[tuple[int, Shape], ...] = ()
     refusals: tuple[int, ...] = ()
     docs: Mapping[str, Any] = field(default_factory=dict)
-    once: bool = False  # honours Idempotency-Key; the answer then holds no value of a person's and no secret, for it is kept
+    once: bool = False  # honours Idempotency-Key; the answer then holds no value of a person's, for it is kept
+    withheld: str | None = None  # a secret member of the answer: told once, never kept
 
 
 def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], operation: Operation) -> None:
@@ -53,7 +54,7 @@ def add(blueprint: Any, method: str, rule: str, handler: Callable[..., Answer], 
     else:
         wrapped = blueprint.response(operation.status, operation.answer)(wrapped)
     if operation.once:
-        wrapped = once(wrapped)
+        wrapped = once(wrapped, operation.withheld)
     if operation.body is not None:
         wrapped = blueprint.arguments(operation.body)(wrapped)
     if operation.query is not None:

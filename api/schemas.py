@@ -135,7 +135,7 @@ class MatchResultSchema(Schema):
     """A golden record that may be the same entity."""
 
     golden_id = fields.UUID(required=True)
-    weight = fields.Float(required=True)
+    weight = fields.Float(required=True, allow_none=True, metadata={"description": "In bits; null where comparisons are withheld."})
     grade = fields.String(required=True)
     evidence = fields.List(fields.Nested(EvidenceSchema), required=True)
     vetoes = fields.List(fields.String(), required=True)
@@ -147,6 +147,11 @@ class MatchAnswerSchema(Schema):
 
     results = fields.List(fields.Nested(MatchResultSchema), required=True)
     notes = fields.List(fields.Nested(NoteSchema), required=True)
+    withheld = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "Comparisons of values that you would see masked: of them only the grade tells, and so it ranks."},
+    )
 
 
 class VersionQuery(Schema):

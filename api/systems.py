@@ -86,6 +86,7 @@ def blueprint() -> Any:
         also=((HTTPStatus.CREATED, SystemViewSchema),),
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the system", required=False)]},
+        once=True,
     )
     get = Operation(name="get_system", summary="A source system, with its version as ETag", access=anyone, answer=SystemViewSchema)
     listing = Operation(name="list_systems", summary="The source systems in your scope", access=anyone, answer=SystemsSchema)

@@ -10,13 +10,16 @@ from sqlalchemy.orm import Session
 
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
-from api.identity import UndoneSchema, take_back
+from api.identity import take_back
+from api.identity_schemas import REASON_MAX, UndoneSchema
 from api.preconditions import etag, if_match, if_match_parameter
+from api.proposals import ProposalSchema, undecided
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import CURSOR_MAX, text
-from mdm import audit, policy, tasks, tiers, verdicts, workbench
+from mdm import audit, policy, tasks, verdicts, workbench
 from mdm.access import Verb
 from mdm.errors import Conflict, UnknownDomain
+from mdm.identity import RECORDS_MAX
 from mdm.misswork import KIND
 from mdm.reading import Reader
 
@@ -62,6 +65,8 @@ class TaskPageSchema(Schema):
 class TaskDecisionSchema(Schema):
     """What is true: same, link-only or different for a review, accept or reject for a proposed cut or a quarantined update.
 
+    Of a split: split (into `groups`), together. Of acts that take a second person: the verdicts of a review, or move, stay.
+
     Of a merge request: done (the system has merged its records), declined (it will not).
     Of a shared identifier: same, different, belongs (to the candidate), shared, placeholder. Of an oversize golden record: keep.
     Of drift: accept, restore, exception.
@@ -70,7 +75,13 @@ class TaskDecisionSchema(Schema):
 
     verdict = fields.String(required=True, validate=validate.OneOf(VERDICTS))
     candidate = fields.UUID(metadata={"description": "The golden record that is meant, where several are named."})
-    reason = text(2000, load_default="")
+    reason = text(REASON_MAX, load_default="")
+    groups = fields.List(
+        fields.List(fields.UUID(), validate=validate.Length(max=RECORDS_MAX)),
+        load_default=list,
+        validate=validate.Length(max=RECORDS_MAX),
+        metadata={"description": "Of a split: the records of each part; those that none names are one more."},
+    )
     until = fields.Date(load_default=None, allow_none=True, metadata={"description": "Until when an ignored miss is no work."})
 
 
@@ -85,6 +96,7 @@ def blueprint() -> Any:
         access=Access(Verb.DECIDE),
         body=TaskDecisionSchema,
         answer=TaskSchema,
+        also=((HTTPStatus.ACCEPTED, ProposalSchema),),
         refusals=(409, 412, 428),
         docs={"parameters": [if_match_parameter("the task")]},
         once=True,
@@ -132,18 +144,17 @@ def _shown(session: Session, task_id: UUID) -> tasks.TaskView:
 
 def put_decision(body: Mapping[str, Any], *, task_id: str) -> Answer:
     wanted = uuid_of(task_id)
-    ruling = tasks.Ruling(body["verdict"], if_match(), body.get("candidate"), body["reason"], body["until"])
+    groups = tuple(map(tuple, body["groups"]))
+    ruling = tasks.Ruling(body["verdict"], if_match(), body.get("candidate"), body["reason"], body["until"], groups=groups)
 
-    def work(session: Session) -> tasks.TaskView:
+    def work(session: Session) -> tuple[Mapping[str, Any], tasks.TaskView]:
         task = _read(session, wanted)
         policy.check(actor(), Verb.DECIDE, task.domain)
-        entity = concord().entities[task.domain]
-        verdicts.check_not_proposed(session, verdicts.locked(session, entity, wanted).id)
-        tiers.check_alone(session, entity, task, ruling.candidate)
-        return tasks.decide(session, entity, wanted, actor(), ruling, request_id())
+        told = verdicts.say(session, concord().entities[task.domain], wanted, actor(), verdicts.Form(ruling=ruling), request_id())
+        return told, tasks.get(session, wanted)
 
-    view = database().run(work)
-    return view, HTTPStatus.OK, etag(view.version)
+    told, view = database().run(work)
+    return undecided(told) or (view, HTTPStatus.OK, etag(view.version))
 
 
 def delete_decision(*, task_id: str) -> Answer:

@@ -66,7 +66,11 @@ class WebhookViewSchema(Schema):
 class IssuedWebhookSchema(WebhookViewSchema):
     """A webhook with the secret that signs; shown this once."""
 
-    secret = fields.String(required=True)
+    secret = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where it was told before, under the same Idempotency-Key: take the next one."},
+    )
 
 
 class WebhooksSchema(Schema):
@@ -117,9 +121,17 @@ def blueprint() -> Any:
         body=NewWebhookSchema,
         status=HTTPStatus.CREATED,
         refusals=(404,),
+        once=True,
+        withheld="secret",
     )
     change = operation(
-        "change_webhook", "Change, pause or resume a webhook", WebhookViewSchema, body=WebhookSchema, refusals=(412, 428), docs=match
+        "change_webhook",
+        "Change, pause or resume a webhook",
+        WebhookViewSchema,
+        body=WebhookSchema,
+        refusals=(412, 428),
+        docs=match,
+        once=True,
     )
     rotate = operation(
         "rotate_webhook_secret",
@@ -127,8 +139,12 @@ def blueprint() -> Any:
         IssuedWebhookSchema,
         refusals=(409, 412, 428),
         docs=match,
+        once=True,
+        withheld="secret",
     )
-    replay = operation("replay_webhook", "Send everything after a position again", WebhookViewSchema, body=ReplaySchema, refusals=(410,))
+    replay = operation(
+        "replay_webhook", "Send everything after a position again", WebhookViewSchema, body=ReplaySchema, refusals=(410,), once=True
+    )
     add(made, "POST", "", post, create)
     add(made, "GET", "", get_all, operation("list_webhooks", "All webhooks", WebhooksSchema))
     add(made, "GET", "/<webhook_id>", get_one, operation("get_webhook", "A webhook, with its version as ETag", WebhookViewSchema))

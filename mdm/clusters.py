@@ -6,26 +6,21 @@ A split that a person asks for is a task like any other: it can be looked at, pr
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from mdm import audit, mask, policy
 from mdm.access import Actor, Verb
-from mdm.db import fetch
-from mdm.desk import note
+from mdm.desk import Wanted, want
 from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.golden import locate
-from mdm.ids import new_id
-from mdm.jsonio import dumps
 from mdm.members import Member, members_of
 from mdm.models import scorer
 from mdm.reading import Reader
 
 SHOWN_MAX = 60  # records in one matrix; a larger cluster is looked at here, and parted pair by pair or over /v1
-_IMPACT = 40.0  # a person asks for it now
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +111,8 @@ def ask(session: Session, entity: EntityType, actor: Actor, golden_id: UUID) -> 
     if len(members) < 2:
         raise Conflict("this golden record has one source record: there is nothing to part")
     key = f"split:{entity.name}:{survivor}"
-    detail: dict[str, Any] = {"asked_by": actor.name}
-    rows = fetch(
-        session,
-        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact)"
-        " values (%s, %s, 'split', %s, %s, %s, %s::jsonb, %s)"
-        " on conflict (dedupe_key) where status = 'open' do update set impact = excluded.impact returning id",
-        (new_id(), entity.name, key, [survivor], sorted(m.id for m in members), dumps(detail).decode(), _IMPACT),
-    )
-    note(session, actor, [rows[0][0]], "open", {})
-    task_id: UUID = rows[0][0]
-    return task_id
+    wanted = Wanted(domain=entity.name, kind="split", key=key, goldens=[survivor], records=[m.id for m in members])
+    return want(session, actor, wanted)
 
 
 def _audit(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> None:

@@ -23,7 +23,7 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from mdm.errors import Busy, NoRoom, ServiceError, TooBroad, Unavailable
 from mdm.jsonio import dumps, loads
@@ -278,12 +278,22 @@ def savepoint(session: Session) -> Iterator[None]:
             raise
 
 
+def rehearsed(session: Session, work: Callable[[], T]) -> T:
+    """Do `work` within a transaction and take it back alone: the answer tells what it would do."""
+    _send_waiting(session)
+    with _nested(session) as nested:
+        result = work()
+        session.info.pop(_WAITING, None)
+        nested.rollback()
+    return result
+
+
 @contextmanager
-def _nested(session: Session) -> Iterator[None]:
-    with session.begin_nested():
+def _nested(session: Session) -> Iterator[SessionTransaction]:
+    with session.begin_nested() as nested:
         # SQLAlchemy sets the savepoint when it is asked for the connection, and `_driver`, which remembers it, would never ask.
         session.connection()
-        yield
+        yield nested
 
 
 def give_up_after(session: Session, seconds: int) -> None:

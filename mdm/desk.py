@@ -20,6 +20,8 @@ from mdm.values.kind import clean_text
 
 CLAIM = timedelta(minutes=10)
 BODY_MAX = 2000
+MERGE, MOVE = "merge", "move"  # kinds of task: acts that a person asked for, which take a second one
+WANTED_NOW = 40.0  # the impact of what a person asks for
 DEFERS: Mapping[str, LiteralString] = {
     "1": "now() + interval '1 hour'",
     "2": "date_trunc('day', now()) + interval '1 day 8 hours'",
@@ -61,6 +63,31 @@ def read(session: Session, task_id: UUID) -> Desk:
         (task_id,),
     )
     return Desk(*rows[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A question that a person wants asked: one open task per `key`, about golden records, the first of which is its subject."""
+
+    domain: str
+    kind: str
+    key: str
+    goldens: Sequence[UUID]
+    records: Sequence[UUID]
+
+
+def want(session: Session, actor: Actor, wanted: Wanted) -> UUID:
+    """The task that asks it; the open one, if there is one."""
+    detail = Jsonb({"asked_by": actor.name})
+    rows = fetch(
+        session,
+        "insert into task (id, domain, kind, dedupe_key, goldens, records, detail, impact) values (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (dedupe_key) where status = 'open' do update set impact = excluded.impact returning id",
+        (new_id(), wanted.domain, wanted.kind, wanted.key, list(wanted.goldens), sorted(wanted.records), detail, WANTED_NOW),
+    )
+    task_id: UUID = rows[0][0]
+    note(session, actor, [task_id], "open", {})
+    return task_id
 
 
 def claim(session: Session, actor: Actor, tasks: Sequence[UUID]) -> frozenset[UUID]:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, mask, policy, tasks, tiers
+from mdm import audit, mask, policy, tasks, tiers, verdicts
 from mdm.access import Actor, Verb
 from mdm.db import Row, array, execute, fetch
 from mdm.entity import EntityType
@@ -246,6 +246,7 @@ def apply(session: Session, entity: EntityType, reader: Reader, wanted: Sequence
         ruling = Ruling("map", version, golden_id, reason, hold=HOLD)
         try:
             tiers.check_alone(session, entity, _in_scope(session, reader.actor, entity, task_id), golden_id)
+            verdicts.check_not_proposed(session, task_id)
             tasks.decide(session, entity, task_id, reader.actor, ruling, reader.request_id)
         except Conflict:
             continue

@@ -18,15 +18,19 @@ from mdm.standardise import Delivery, Note, Raw, Standard, standardise
 from mdm.systems import registry
 
 _NOBODY = "concord"
+GRADES = ("certain", "probable", "possible")
 NEAREST_MISS_BITS = 10.0  # how far below `review` an answer still tells of
 
 
 @dataclass(frozen=True, slots=True)
 class MatchResult:
-    """A golden record that may be the one asked for: `certain` would link by itself, `probable` would be reviewed."""
+    """A golden record that may be the one asked for: `certain` would link by itself, `probable` would be reviewed.
+
+    `weight` in bits; None where the reader may not be told.
+    """
 
     golden_id: UUID
-    weight: float
+    weight: float | None
     grade: str
     evidence: tuple[Evidence, ...]
     vetoes: tuple[str, ...]
@@ -35,8 +39,11 @@ class MatchResult:
 
 @dataclass(frozen=True, slots=True)
 class MatchAnswer:
+    """`withheld`: comparisons of which nothing is told, because they look at values that the reader would see masked."""
+
     results: tuple[MatchResult, ...]
     notes: tuple[Note, ...]
+    withheld: tuple[str, ...] = ()
 
 
 class _Asking:
@@ -52,9 +59,9 @@ class _Asking:
 
 
 def match(
-    session: Session, entity: EntityType, attributes: Mapping[str, Raw], identifiers: Sequence[tuple[str, str]], limit: int
+    session: Session, entity: EntityType, attributes: Mapping[str, Raw], identifiers: Sequence[tuple[str, str]], limit: int | None
 ) -> MatchAnswer:
-    """Golden records ranked by their best record's weight (bits).
+    """Golden records ranked by their best record's weight (bits); without a limit all that are near.
 
     Raises InvalidRecord like a delivery, but asks for no required attribute.
     """

@@ -18,8 +18,10 @@ from mdm.access import PHI, Actor, Role, Verb
 from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
+from mdm.guesses import coarse, withheld
 from mdm.match import MatchAnswer
 from mdm.match import match as find_alike
+from mdm.models import scorer
 from mdm.standardise import Raw, local_key
 from mdm.systems import SystemRegistry, registry
 
@@ -221,7 +223,10 @@ def match(
 ) -> MatchAnswer:
     """Golden records that may be the same entity; the recognising line only for those who may read the domain."""
     policy.check(reader.actor, Verb.MATCH, entity.name)
-    answer = find_alike(session, entity, attributes, identifiers, limit)
+    model = scorer(session, entity).model
+    hidden = withheld(registry(session), entity, reader.actor, model, attributes, identifiers)
+    answer = find_alike(session, entity, attributes, identifiers, None if hidden else limit)
+    answer = coarse(answer, hidden, limit) if hidden else answer
     seen = policy.visible(session, reader.actor, [result.golden_id for result in answer.results])
     named = reader.actor.systems is None and _sees_names(entity, reader.actor)
     results = tuple(r if named else replace(r, display="") for r in answer.results if r.golden_id in seen)

@@ -11,6 +11,7 @@ from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Forbidden, NotFound
 from mdm.explain import Asked, Beside, Given, Pair, PairView, Side, Stored
 from mdm.explain import explain as take_apart
+from mdm.guesses import masked_attributes, masked_identifiers
 from mdm.identifier_systems import BY_CODE
 from mdm.reading import Reader, audit_read
 from mdm.systems import SystemRegistry, registry
@@ -46,12 +47,10 @@ def _check_given(systems: SystemRegistry, entity: EntityType, actor: Actor, side
 
 def _guesses(systems: SystemRegistry, entity: EntityType, actor: Actor, where: str, given: Given) -> Iterator[FieldProblem]:
     words = "you see this value masked, so it cannot be compared with a stored one"
-    for name in given.attributes:
-        if not mask.sees_whole(actor, entity.attribute(name)):
-            yield FieldProblem("masked", f"/{where}/attributes/{name}", words)
-    for index, (system, _) in enumerate(given.identifiers):
-        if not mask.sees_identifiers(actor, systems.resolve(system) or system):
-            yield FieldProblem("masked", f"/{where}/identifiers/{index}", words)
+    for name in masked_attributes(entity, actor, given.attributes):
+        yield FieldProblem("masked", f"/{where}/attributes/{name}", words)
+    for index, _ in masked_identifiers(systems, actor, given.identifiers):
+        yield FieldProblem("masked", f"/{where}/identifiers/{index}", words)
 
 
 def _beside(entity: EntityType, actor: Actor, pair: Pair, step: Step) -> Iterator[Beside]:

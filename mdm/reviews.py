@@ -16,6 +16,7 @@ from matching.score import Scorer
 from mdm import drift, findings, requests, shared_identifiers
 from mdm.db import execute, fetch
 from mdm.decide import Cut, Review, reviews
+from mdm.desk import MERGE, MOVE
 from mdm.entity import EntityType
 from mdm.finding import Finding, Known
 from mdm.ids import new_id
@@ -47,7 +48,7 @@ class Outlook:
 def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook) -> dict[UUID, UUID]:
     """Open, change and close the tasks around these golden records; answers record -> the weightiest open task that names it."""
     goldens, merged, model = outlook.goldens, outlook.merged, scorer.model
-    found_open = _open_tasks(session, [*goldens, *merged], (*KINDS, *findings.KINDS))
+    found_open = _open_tasks(session, [*goldens, *merged], (*KINDS, *findings.KINDS, MERGE, MOVE))
     existing = [task for task in found_open if task.kind in KINDS]
     around = _neighbourhood(session, goldens, outlook.edges, existing)
     groups = dict(around.groups)
@@ -59,6 +60,7 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
         _reasons(model, around) | dict.fromkeys(again, "changed"),
     )
     # Only subjects whose every edge is known are judged; the others were judged when they changed.
+    _drop(session, [task for task in found_open if task.kind in {MERGE, MOVE} and not _holds(task, outlook)])
     mine = [r for r in found if any(around.golden_of_name[name] in around.known for name in r.subject)]
     wanted = [_review_task(entity, r, around) for r in mine] + [_cut_task(entity, cut, goldens) for cut in outlook.cuts]
     ids = _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=outlook.only_weighed)
@@ -236,15 +238,26 @@ def _reconcile(
 ) -> dict[str, UUID]:
     keys = {w.key for w in wanted}
     # Every subject of a review was judged again here; a cut or request only where its golden record was settled.
-    stale = [t.id for t in existing if t.dedupe_key not in keys and (t.kind == "review" or t.goldens[0] in settled)]
-    if stale:
-        execute(session, "update task set status = 'obsolete', closed_at = now(), version = version + 1 where id = any(%s)", (stale,))
+    _drop(session, [t for t in existing if t.dedupe_key not in keys and (t.kind == "review" or t.goldens[0] in settled)])
     same = {task.dedupe_key: task for task in existing}
     ids = {task.dedupe_key: task.id for task in existing}
     write = [w for w in wanted if w.key not in same or _differs(same[w.key], w)]
     if write:
         ids.update(_write(session, entity, write, only_weighed=only_weighed))
     return ids
+
+
+def _holds(task: _Open, outlook: Outlook) -> bool:
+    """Whether an act that a person asked for can still be done: nothing was merged away, and what is to move is still there."""
+    there = outlook.goldens.get(task.goldens[0])
+    gone = task.kind == MOVE and there is not None and not {*task.records} <= {m.id for m in there}
+    return not gone and not {*task.goldens} & {*outlook.merged}
+
+
+def _drop(session: Session, tasks: Sequence[_Open]) -> None:
+    if tasks:
+        ids = [task.id for task in tasks]
+        execute(session, "update task set status = 'obsolete', closed_at = now(), version = version + 1 where id = any(%s)", (ids,))
 
 
 def _differs(task: _Open, wanted: Finding) -> bool:

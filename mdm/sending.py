@@ -29,6 +29,7 @@ from mdm.webhooks import WebhookView, get, headers, secrets_of
 SEND_WEBHOOK = "send_webhook"  # payload {webhook}
 PAGE = 100
 TURN_SECONDS = 30.0  # then whoever else waits for a courier comes first
+WAIT_SECONDS, WAIT_SECONDS_MAX = 5.0, 3600.0  # until a failed endpoint is tried again: at first, at last
 CONTENT_TYPE = "application/cloudevents+json"
 _REFUSED = frozenset({400, 413, 422})
 _GONE = 410
@@ -140,11 +141,11 @@ def _post(outlet: Outlet, webhook: WebhookView, line: Line, event_id: str, cloud
 # Not where somebody changed, rotated or replayed it meanwhile: then what was sent will be sent again from where they said.
 _MINE: LiteralString = " where id = %(id)s and version = %(version)s"
 _WELL: LiteralString = "update webhook set position = %(position)s, failures = 0, failing_since = null, last_error = null" + _MINE
-# 5 s, doubled up to an hour, plus up to a quarter; what was delivered in this turn begins the day of failing anew.
+# The first wait, doubled up to the longest, plus up to a quarter; what was delivered in this turn begins the day of failing anew.
 _FAILED: LiteralString = (
     "update webhook set failures = case when position < %(position)s then 1 else failures + 1 end,"
     " failing_since = case when position < %(position)s then now() else coalesce(failing_since, now()) end,"
-    " next_try_at = now() + least(5 * 2 ^ least(case when position < %(position)s then 0 else failures end, 20), 3600)"
+    " next_try_at = now() + least(%(wait)s * 2 ^ least(case when position < %(position)s then 0 else failures end, 20), %(longest)s)"
     " * (1 + random() / 4) * interval '1 s',"
     " state = case when position = %(position)s and failing_since < now() - interval '24 hours' then 'paused' else state end,"
     " position = %(position)s, last_error = %(trouble)s" + _MINE
@@ -156,6 +157,7 @@ def settle(session: Session, webhook: WebhookView, sent: Sent) -> None:
     """Write down how far it is, and when to try again."""
     statement = _ENDED if sent.is_gone else _WELL if sent.trouble is None else _FAILED
     params = {"id": webhook.id, "version": webhook.version, "position": sent.position, "trouble": sent.trouble}
+    params |= {"wait": WAIT_SECONDS, "longest": WAIT_SECONDS_MAX}
     if execute(session, statement, params) and sent.refused:
         dead = [(event.event_id, event.seq, status) for event, status in sent.refused]
         execute(

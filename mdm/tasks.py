@@ -1,6 +1,6 @@
 """The stewards' work: list it, look at it, settle it. Settling appends a decision and derives identity again, in one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from mdm.access import Actor, Verb
 from mdm.assertions import Said, checked_candidate, settle_miss
 from mdm.db import Row, execute, fetch
 from mdm.decisions import DIFFERENT, said
+from mdm.desk import MERGE, MOVE
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, Stale
 from mdm.golden import locate
@@ -34,6 +35,8 @@ VERDICTS: Mapping[str, tuple[str, ...]] = {
     findings.OVERSIZE: ("keep", "split"),
     shared_identifiers.KIND: ("same", "different", "belongs", "placeholder", "shared"),
     drift.KIND: ("accept", "restore", "exception"),
+    MERGE: ("same", "different", "link-only"),
+    MOVE: ("move", "stay"),
 }
 
 
@@ -224,16 +227,14 @@ def _judge_review(session: Session, entity: EntityType, case: _Case) -> UUID:
     if ruling.verdict in {"same", LINK_ONLY} and ruling.candidate is None and len(candidates) > 1:
         raise Invalid(problems=(FieldProblem("required", "/candidate", "say which candidate it is"),))
     judged = [ruling.candidate] if ruling.candidate is not None else candidates
+    if ruling.verdict == "different":
+        return _say_apart(session, entity, case, subject, judged)
     members = identity.taken_together(session, entity, [subject, *judged], None)
     act = case.act(case.task.detail)
     if ruling.verdict == "same":
         # The oldest survives, as when the machine joins
         return identity.say(session, entity, identity.merging(session, min(members), members, "same", over=True), act).decision_id
-    if ruling.verdict == LINK_ONLY:
-        return identity.say(session, entity, identity.linking(session, min(members), members, over=True), act).decision_id
-    pairs = [(a.id, b.id) for a in members[subject] for golden in judged for b in members[golden]]
-    records = [m.id for found in members.values() for m in found]
-    return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id
+    return identity.say(session, entity, identity.linking(session, min(members), members, over=True), act).decision_id
 
 
 def _judge_cut(session: Session, entity: EntityType, case: _Case) -> UUID:
@@ -253,6 +254,36 @@ def _judge_split(session: Session, entity: EntityType, case: _Case) -> UUID:
         return identity.split(session, entity, golden_id, case.ruling.groups, act).decision_id
     members = identity.taken_together(session, entity, [golden_id], None)
     return identity.say(session, entity, identity.merging(session, golden_id, members, "same"), act).decision_id
+
+
+def _judge_merge(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Somebody wants these golden records to be one: they are, they are and a system keeps several, or none of the others is the first."""
+    (subject, *others), act = case.task.goldens, case.act({})
+    if case.ruling.verdict == "same":
+        return identity.merge(session, entity, subject, others, act).decision_id
+    if case.ruling.verdict == LINK_ONLY:
+        return identity.link_only(session, entity, subject, others, act).decision_id
+    return _say_apart(session, entity, case, subject, others)
+
+
+def _judge_move(session: Session, entity: EntityType, case: _Case) -> UUID:
+    """Somebody wants records to belong to another golden record: they do, or they are not of that one."""
+    left, joined = case.task.goldens
+    if case.ruling.verdict == "move":
+        return identity.move(session, entity, left, case.task.records, joined, case.act({})).decision_id
+    members = identity.taken_together(session, entity, [left, joined], None)
+    pairs = [(record, m.id) for record in case.task.records for m in members[joined]]
+    records = [*case.task.records, *(m.id for m in members[joined])]
+    return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), case.act({})).decision_id
+
+
+def _say_apart(session: Session, entity: EntityType, case: _Case, subject: UUID, others: Sequence[UUID]) -> UUID:
+    """The subject is none of the others; of these among themselves nothing is said."""
+    members = identity.taken_together(session, entity, [subject, *others], None)
+    pairs = [(a.id, b.id) for a in members[subject] for golden in others for b in members[golden]]
+    records = [m.id for found in members.values() for m in found]
+    act = case.act(case.task.detail)
+    return identity.say(session, entity, identity.Saying("different", records, said(DIFFERENT, pairs)), act).decision_id
 
 
 def _judge_undo(session: Session, entity: EntityType, case: _Case) -> UUID:
@@ -317,6 +348,8 @@ _ACTS: Mapping[str, Callable[[Session, EntityType, _Case], UUID]] = {
     "review": _judge_review,
     "cut": _judge_cut,
     "split": _judge_split,
+    MERGE: _judge_merge,
+    MOVE: _judge_move,
     "overlay": _judge_overlay,
     "undo": _judge_undo,
     "request": _judge_request,

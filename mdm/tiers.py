@@ -18,7 +18,8 @@ from mdm.models import scorer
 from mdm.tasks import TaskView
 
 LINKS_MAX = 25  # downstream identifiers and relationships from which on a second person decides
-JOINING, PARTING = frozenset({"review", "shared_identifier"}), frozenset({"cut", "split"})  # kinds of task, by what deciding them may do
+# Kinds of task, by what deciding them may do
+JOINING, PARTING = frozenset({"review", "shared_identifier", "merge", "move"}), frozenset({"cut", "split", "move"})
 _OTHERS_MAX = 5  # of those who carry one identifier: how many are looked at for what speaks against their being one
 REASONS: Mapping[str, str] = {
     "1": "I compared with the source system",
@@ -102,6 +103,11 @@ def check_act(found: Tier, reason: str) -> None:
     """Raise SecondPerson where one person alone may not do it, ReasonWanted where something speaks against it and no reason is given."""
     if found.level == 3:
         raise SecondPerson(f"a second person decides this too: {'; '.join(found.reasons)}")
+    check_reason(found, reason)
+
+
+def check_reason(found: Tier, reason: str) -> None:
+    """Raise ReasonWanted where something speaks against it and no reason is given."""
     if found.level == 2 and not reason.strip():
         raise ReasonWanted("; ".join(found.reasons) + ". Give a reason.")
 

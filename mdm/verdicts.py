@@ -25,7 +25,7 @@ from mdm.ids import new_id
 from mdm.tasks import Ruling, TaskView
 from mdm.undo import HOLD, UNDOABLE
 
-JOINING = frozenset({"same", "accept", "link-only", "map"})  # what a reason is wanted for, where something speaks against it
+JOINING = frozenset({"same", "accept", "link-only", "map", "move"})  # what a reason is wanted for, where something speaks against it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Form:
     `propose`: the steward wants a second person although the tier does not.
     """
 
-    key: str
     ruling: Ruling
+    key: str = ""
     picks: Mapping[str, UUID] = field(default_factory=dict)
     digit: str = ""
     propose: bool = False
@@ -45,10 +45,12 @@ class Form:
 def settle(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> Answer:
     """Take a steward's word. Raises as `tasks.decide`; ReasonWanted at T2; Unguarded without a key; Forbidden for one's own proposal."""
     request = f"{task_id} {form.ruling.verdict} {form.ruling.candidate} {form.ruling.if_match}"
-    return answers.once(session, actor, form.key, request, lambda: _settled(session, entity, task_id, actor, form, request_id))
+    held = replace(form, ruling=replace(form.ruling, hold=HOLD))
+    return answers.once(session, actor, form.key, request, lambda: say(session, entity, task_id, actor, held, request_id))
 
 
-def _settled(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
+def say(session: Session, entity: EntityType, task_id: UUID, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
+    """The same for a word that comes with no key of a form; what it came to as ids and codes."""
     task = locked(session, entity, task_id)
     if task.version != form.ruling.if_match:
         raise Stale(f"this task is now at version {task.version}")
@@ -82,7 +84,7 @@ def locked(session: Session, entity: EntityType, task_id: UUID) -> TaskView:
 
 def _decide(session: Session, entity: EntityType, task: TaskView, actor: Actor, form: Form, request_id: str) -> dict[str, Any]:
     picked = pins.picked(session, task.goldens, form.picks)
-    done = tasks.decide(session, entity, task.id, actor, replace(form.ruling, hold=HOLD), request_id)
+    done = tasks.decide(session, entity, task.id, actor, form.ruling, request_id)
     for name, value in picked.items():
         golden = locate(session, entity, task.goldens[0])[0]
         act = Act(actor=actor, reason="picked while deciding", request_id=request_id, task=task.id)
@@ -116,7 +118,7 @@ def _proposal(session: Session, task_id: UUID) -> Proposed | None:
 
 
 def check_not_proposed(session: Session, task_id: UUID) -> None:
-    """Raise SecondPerson while a proposal waits: it is answered on its page, by somebody who does not know what it says."""
+    """Raise SecondPerson while a proposal waits: it is answered by itself, by somebody who does not know what it says."""
     if proposer(session, task_id) is not None:
         raise tiers.SecondPerson
 
@@ -158,10 +160,11 @@ class OwnProposal(Forbidden):
 
 def _compared(session: Session, task: TaskView, actor: Actor, form: Form, proposed: Proposed) -> dict[str, Any]:
     """The second person's own word. Where both say the same it is decided; where they differ, both see both and talk."""
-    if proposed.proposer == actor.name:
+    if proposed.proposer == actor.name or _one_person(session, actor, proposed.proposer):
         raise OwnProposal
     mine = (form.ruling.verdict, form.ruling.candidate and str(form.ruling.candidate))
-    agreed = mine == (proposed.verdict, proposed.candidate) and _parts(form.ruling.groups) == _parts(proposed.groups)
+    parts = [_parts(groups, task.records) for groups in (form.ruling.groups, proposed.groups)]
+    agreed = mine == (proposed.verdict, proposed.candidate) and parts[0] == parts[1]
     said = {"verdict": mine[0], "candidate": mine[1], "reason": form.ruling.reason}
     execute(
         session,
@@ -176,8 +179,17 @@ def _compared(session: Session, task: TaskView, actor: Actor, form: Form, propos
     return {"outcome": "agreed" if agreed else "disagreed", **told}
 
 
-def _parts(groups: Sequence[Sequence[object]]) -> set[frozenset[str]]:
-    return {frozenset(str(record) for record in group) for group in groups}
+def _one_person(session: Session, actor: Actor, proposer: str) -> bool:
+    """Whether one of the two holds a key that the other made for themselves: nobody is two people."""
+    made = "select 1 from api_key k join principal p on p.id = k.principal_id where (p.name, k.created_by) in ((%s, %s), (%s, %s)) limit 1"
+    return bool(fetch(session, made, (actor.name, proposer, proposer, actor.name)))
+
+
+def _parts(groups: Sequence[Sequence[object]], records: Sequence[UUID]) -> set[frozenset[str]]:
+    """The groups as sets; the records that none of them names are one more."""
+    named = {frozenset(str(record) for record in group) for group in groups}
+    rest = frozenset(str(record) for record in records) - frozenset().union(*named)
+    return named | {rest} if named and rest else named
 
 
 def _as_proposed(form: Form, proposed: Proposed) -> Form:

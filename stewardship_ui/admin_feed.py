@@ -127,7 +127,7 @@ def create_webhook() -> Page:
     policy.check(actor(), Verb.CONFIGURE)
     try:
         body = forms.checked(webhooks_api.NewWebhookSchema(), {**_body(), "consumer": forms.text("consumer")})
-        issued: Any = webhooks_api.post(body)
+        issued: Any = forms.once(lambda: webhooks_api.post(body))
     except (Invalid, Conflict, Forbidden) as error:
         return all_webhooks(forms.words(error), HTTPStatus.UNPROCESSABLE_ENTITY)
     return all_webhooks(secret=issued[0]["secret"])

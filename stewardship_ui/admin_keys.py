@@ -54,7 +54,8 @@ def create() -> Page:
         "grants": forms.chosen("grants") or [],
     }
     try:
-        issued = keys_api.make(forms.checked(keys_api.NewKeySchema(), said), forms.text("reason"))
+        wanted, reason = forms.checked(keys_api.NewKeySchema(), said), forms.text("reason")
+        issued = forms.once(lambda: keys_api.make(wanted, reason))
     except (Invalid, Conflict) as error:
         return keys(forms.words(error), HTTPStatus.UNPROCESSABLE_ENTITY)
     return keys(issued=issued)

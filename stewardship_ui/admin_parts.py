@@ -1,5 +1,6 @@
 """What the administrators' pages share: their tabs, each with the verb that opens it, and the choices of scopes."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -43,7 +44,8 @@ TABS = (
 def show(name: str, tab: str, status: int = HTTPStatus.OK, **context: Any) -> Page:
     """A page of administration under one of the tabs that this person can open."""
     tabs = [each for each in TABS if policy.can(actor(), each.verb)]
-    return show_page(f"admin/{name}", status, section="ui.admin", tabs=tabs, tab=tab, **context)
+    form_key = secrets.token_urlsafe(18)  # of what is made here and shown once: a page that is loaded again makes nothing
+    return show_page(f"admin/{name}", status, section="ui.admin", tabs=tabs, tab=tab, form_key=form_key, **context)
 
 
 @dataclass(frozen=True, slots=True)

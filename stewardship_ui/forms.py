@@ -1,18 +1,26 @@
 """Forms into what services take: checked by the same schemas as the API's bodies, refused in words that stand beside the form."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from hashlib import sha256
+from typing import Any, TypeVar
 
 from flask import redirect, request
 from marshmallow import Schema, ValidationError
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from api.context import actor, database
 from api.errors import status_of
+from mdm import answers
+from mdm.answers import Answer
 from mdm.errors import ConcordError, Conflict, FieldProblem, Forbidden, Invalid
+from mdm.jsonio import dumps
 from mdm.values.kind import clean_text
 from stewardship_ui.rendering import Page
 
+T = TypeVar("T")
 SEE_OTHER = 303
+_OF_THE_PAGE = frozenset({"csrf", "idempotency_key", "step_up_proof"})
 
 
 def text(name: str) -> str:
@@ -80,6 +88,25 @@ def words(error: ConcordError) -> str:
 def _field(pointer: str) -> str:
     name = pointer.strip("/").partition("/")[0].replace("_", " ")
     return f"{name}: " if name else ""
+
+
+def once(work: Callable[[], T]) -> T:
+    """Make something whose secret is shown once and kept nowhere. Raises Unguarded without the form's key, Conflict the second time."""
+    made: list[T] = []
+    said = sorted((name, value) for name, value in request.form.items(multi=True) if name not in _OF_THE_PAGE)
+    told = sha256(dumps([request.path, *said])).hexdigest()
+
+    def act(session: Session) -> Answer:
+        def make() -> Mapping[str, Any]:
+            made.append(database().joining(session, work))
+            return {}
+
+        made.clear()
+        return answers.once(session, actor(), text("idempotency_key"), told, make)
+
+    if database().run(act).repeated:
+        raise Conflict("this was made when the form was sent first, and shown that once; nothing was made again")
+    return made[0]
 
 
 def done(act: Callable[[], object], then: str, refused: Callable[[str, int], Page]) -> Response | Page:

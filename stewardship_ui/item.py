@@ -13,7 +13,7 @@ from api.context import actor, concord, request_id
 from mdm import casework, clusters, desk, finding_cases, policy, tasks, tiers, verdicts, workbench
 from mdm.access import Verb
 from mdm.db import Row, fetch
-from mdm.desk import Desk, Said
+from mdm.desk import MERGE, MOVE, Desk, Said
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.glass import unmasked
@@ -114,6 +114,12 @@ def _pair(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -
     return casework.pair(session, entity, reader, asked.task.goldens[0], asked.candidate, fixed=g.prefs.rows == "fixed")
 
 
+def _joined(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
+    """A pair is compared; of more, the golden records are listed."""
+    goldens = asked.task.goldens
+    return casework.pair(session, entity, reader, goldens[0], goldens[1], fixed=g.prefs.rows == "fixed") if len(goldens) == 2 else {}
+
+
 def _cluster(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
     return clusters.read(session, entity, reader, asked.task.goldens[0], asked.task.detail.get("parts", ()))
 
@@ -124,9 +130,18 @@ def _versions(session: Session, entity: EntityType, reader: Reader, asked: _Aske
 
 def _kept(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
     """What taking a decision back could not bring back: the records, beside those that they are with."""
-    found = clusters.read(session, entity, reader, asked.task.goldens[0], [[each["record_id"] for each in asked.task.detail["kept"]]])
-    kept = {each["record_id"] for each in asked.task.detail["kept"]}
-    return replace(found, records=tuple(replace(each, group=2 if str(each.id) in kept else 1) for each in found.records))
+    return _beside(session, entity, reader, asked, [each["record_id"] for each in asked.task.detail["kept"]])
+
+
+def _leaving(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
+    """What is to move, beside the records that it would leave."""
+    return _beside(session, entity, reader, asked, [str(record) for record in asked.task.records])
+
+
+def _beside(session: Session, entity: EntityType, reader: Reader, asked: _Asked, second: list[str]) -> object:
+    """The subject's records in two groups."""
+    found = clusters.read(session, entity, reader, asked.task.goldens[0], [second])
+    return replace(found, records=tuple(replace(each, group=2 if str(each.id) in second else 1) for each in found.records))
 
 
 def _miss(session: Session, entity: EntityType, reader: Reader, asked: _Asked) -> object:
@@ -153,6 +168,8 @@ BODIES: Mapping[str, Body] = {
     "split": _cluster,
     "overlay": _versions,
     "undo": _kept,
+    MERGE: _joined,
+    MOVE: _leaving,
     MAPPING: _miss,
     "oversize": _cluster,
     "shared_identifier": _carriers,

@@ -42,6 +42,7 @@ class Kind:
 
 
 _TOGETHER = "The records stay one golden record, whatever their weights say."
+_ASKED = "40: somebody asked for it"
 KINDS: Mapping[str, Kind] = {
     "review": Kind(
         "Possible match",
@@ -76,8 +77,28 @@ KINDS: Mapping[str, Kind] = {
             "split": Verdict("Enter", "Split", "Each group becomes a golden record; one keeps the present id.", "Split", "split"),
             "together": Verdict("n", "Keep together", _TOGETHER, "Kept together", "link"),
         },
-        "40: somebody asked for it",
+        _ASKED,
         parts=True,
+    ),
+    "merge": Kind(
+        "Merge asked for",
+        "Same entity?",
+        {
+            "same": Verdict("m", "Merge", "One golden record: the first survives, the others redirect to it.", "Merged", "git-merge"),
+            "different": Verdict("n", "Not a match", "The others are kept apart from the first for good.", "Kept apart", "x"),
+            "link-only": Verdict("l", "Link only", "One golden record; the system that keeps several is asked to merge.", "Linked", "link"),
+        },
+        _ASKED,
+        can_split=True,
+    ),
+    "move": Kind(
+        "Move asked for",
+        "Do these records belong to the other golden record?",
+        {
+            "move": Verdict("m", "Move them", "The records of group 2 belong to the other golden record.", "Moved", "git-merge"),
+            "stay": Verdict("n", "Leave them", "They are not of the other golden record, for good.", "Left", "x"),
+        },
+        _ASKED,
     ),
     "overlay": Kind(
         "Suspected overlay",

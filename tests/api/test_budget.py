@@ -48,6 +48,14 @@ def test_a_walk_is_told_once_and_ends(walker, database):
     assert walker(0, 10_000, "payer").status_code == 200
 
 
+def test_asking_who_somebody_may_be_counts_too(clean_database, settings, key, monkeypatch):
+    monkeypatch.setattr("api.budget.VALUES_MAX", 2)
+    client = create_app(clean_database, dataclasses.replace(settings, lookup_budget=2, web_workers=1)).test_client()
+    asked = {"json": {"attributes": {"family_name": "Rivera", "birth_date": "1980-02-29"}}, "headers": key("integration")}
+    assert [client.post("/v1/patients/match", **asked).status_code for _ in range(3)] == [200, 200, 429]
+    assert client.post("/v1/payers/match", **{**asked, "json": {"attributes": {"name": "Blue"}}}).status_code == 200
+
+
 def test_an_hour_later_it_begins_anew(monkeypatch):
     spent, holder = Budget(10), new_id()
     spent.take(holder, 10)

@@ -127,3 +127,47 @@ def test_a_double_click_is_one_decision(clean_database, app, people, merging):
 def test_what_is_no_key_is_refused(client, people, merging, bad):
     answer = merge(client, {**merging, "Idempotency-Key": bad}, people)
     assert (answer.status_code, answer.json["errors"][0]["code"]) == (422, "bad_idempotency_key")
+
+
+CLIENT = {"name": "Ledger flow", "role": "integration"}
+CONSUMER = {"name": "Ledger", "contact": "ledger team", "systems": ["erp-north"], "domains": ["cost_center"]}
+HOOK = {"url": "https://8.8.8.8/events", "domains": ["cost_center"], "consumer": "ledger"}
+SYSTEM = {"name": "Ledger", "kind": "erp", "organization": "north"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "secret", "table"),
+    [
+        ("POST", "/v1/keys", CLIENT, "key", "api_key"),
+        ("POST", "/v1/webhooks", HOOK, "secret", "webhook"),
+        ("PUT", "/v1/consumers/payroll", CONSUMER, None, "consumer"),
+        ("PUT", "/v1/systems/erp-south", SYSTEM, None, "system"),
+    ],
+)
+def test_what_is_set_up_is_set_up_once_and_no_secret_is_kept(clean_database, client, key, method, path, body, secret, table):
+    admin = key("admin")
+    assert client.put("/v1/consumers/ledger", json=CONSUMER, headers=admin).status_code == 201
+    before = count(clean_database, table)
+    first, second = (client.open(path, method=method, json=body, headers={**admin, **KEY}) for _ in range(2))
+    assert (first.status_code, second.status_code, second.headers[REPLAYED]) == (201, 201, "true"), first.json
+    assert count(clean_database, table) == before + 1
+    assert second.json == first.json | ({secret: None} if secret else {})
+    if secret:
+        with clean_database.unit_of_work() as session:
+            assert first.json[secret] not in str(fetch(session, "select body from idempotency"))
+
+
+def count(database, table):
+    with database.unit_of_work() as session:
+        return fetch(session, f"select count(*) from {table}")[0][0]
+
+
+def test_the_next_secret_is_made_once(clean_database, client, key):
+    admin = key("admin")
+    client.put("/v1/consumers/ledger", json=CONSUMER, headers=admin)
+    made = client.post("/v1/webhooks", json=HOOK, headers=admin)
+    headers = {**admin, **KEY, "If-Match": made.headers["ETag"]}
+    first, second = (client.post(f"/v1/webhooks/{made.json['id']}/secret", headers=headers) for _ in range(2))
+    assert (first.status_code, second.status_code, second.json["secret"]) == (200, 200, None)
+    assert first.json["secret"] != made.json["secret"]
+    assert client.get(f"/v1/webhooks/{made.json['id']}", headers=admin).json["version"] == first.json["version"]

@@ -114,6 +114,35 @@ def test_match_shows_a_client_without_the_grant_no_line(client, key, maria):
     assert blind[0]["evidence"]
 
 
+NEAR = [{**MARIA, "birth_date": f"19{year}-02-{day}"} for year in (79, 80) for day in (27, 28, 29) if (year, day) != (79, 29)]
+
+
+def test_a_guess_at_a_masked_value_is_told_the_grade_alone(client, key, maria, deliver):
+    """One who guesses birth dates, and lays a record of their own beside the true one, learns from answers of one grade nothing at all."""
+    own = deliver("patients/sources/ehr-north/OWN-1", {**MARIA, "birth_date": "1980-02-28", "address_line": "4 Elm Street"})
+    for role in ("integration", "steward"):
+        headers = key(role)
+        answers = [client.post("/v1/patients/match", json={"attributes": guess, "limit": 1}, headers=headers).json for guess in NEAR]
+        assert all("birth date" in answer["withheld"] for answer in answers)
+        told = [result for answer in answers for result in answer["results"]]
+        assert {result["weight"] for result in told} == {None}
+        assert {each["comparison"] for result in told for each in result["evidence"]}.isdisjoint(answers[0]["withheld"])
+        by_grade = {}
+        for result in told:
+            by_grade.setdefault(result["grade"], set()).add(str({**result, "display": ""}))
+        assert all(len(found) == 1 for found in by_grade.values()), (own, by_grade)
+
+
+def test_who_sees_the_values_is_told_the_weights(client, key, maria):
+    asked = {"attributes": MARIA, "identifiers": [{"system": "us-ssn", "value": "219-09-9999"}]}
+    seeing = client.post("/v1/patients/match", json=asked, headers=key("integration", grants=["phi", "unmask"])).json
+    assert (seeing["withheld"], seeing["results"][0]["weight"] > 0) == ([], True)
+    half = client.post("/v1/patients/match", json=asked, headers=key("integration", grants=["phi"])).json
+    assert (half["withheld"], half["results"][0]["weight"]) == (["social security number"], None)
+    open_ones = {"attributes": {"given_name": "Maria", "family_name": "Rivera", "sex": "F"}}
+    assert client.post("/v1/patients/match", json=open_ones, headers=key("steward")).json["withheld"] == []
+
+
 def test_match_writes_nothing_but_the_audit_row(database, client, key, maria):
     def rows():
         with database.unit_of_work() as session:

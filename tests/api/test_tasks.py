@@ -65,14 +65,6 @@ def test_nothing_is_decided_twice(client, task, steward):
     assert (again.status_code, again.json["code"]) == (409, "conflict")
 
 
-def test_nobody_decides_past_a_proposal(clean_database, client, task, steward):
-    version = client.get(f"/v1/tasks/{task}", headers=steward).headers["ETag"]
-    asked = "insert into proposal (id, task_id, task_version, proposer, ruling) select id, id, version, 'ann', '{}' from task where id = %s"
-    clean_database.run(lambda session: execute(session, asked, (task,)))
-    answer = decide(client, task, {**steward, "If-Match": version})
-    assert (answer.status_code, answer.json["code"]) == (409, "second_person")
-
-
 @pytest.mark.parametrize(
     "body", [{"verdict": "maybe"}, {}, {"verdict": "accept"}, {"verdict": "same", "candidate": "7"}, {"verdict": "same", "decision_id": 1}]
 )

@@ -1,6 +1,7 @@
 """Webhooks end to end: signed, in order, again until they arrive, each endpoint by itself."""
 
 import hmac
+import os
 import time
 from base64 import b64decode, b64encode
 from hashlib import sha256
@@ -17,6 +18,9 @@ from mdm.sending import SEND_WEBHOOK, Outlet, Verdict, judge, send_webhook
 from mdm.settings import Settings
 from mdm.webhooks import headers
 from tests.feed.receiver import receiving
+from tests.ports import free_port
+
+FULL_OUTAGE = float(os.environ.get("CONCORD_OUTAGE_SECONDS", "0"))
 
 
 @pytest.fixture
@@ -265,6 +269,40 @@ def test_a_slow_receiver_delays_no_other(hook, tell, clean_database, settings, m
         for each in (slow, other_slow):
             each.released.set()
         couriers.rest()
+
+
+def test_an_outage_loses_nothing_and_delays_no_other(hook, tell, clean_database, settings, monkeypatch):
+    """Real couriers, and nobody listening. CONCORD_OUTAGE_SECONDS=600 takes the whole ten minutes, with the real waits between tries."""
+    if not FULL_OUTAGE:
+        monkeypatch.setattr("mdm.sending.WAIT_SECONDS", 0.02)
+    outlet, stop, port = Outlet.of(settings), Event(), free_port()
+    hand = Hand(clean_database, "hand", stop.is_set, {SEND_WEBHOOK: lambda run: send_webhook(run, outlet)})
+    couriers, told = Couriers(lambda: hand, None), []
+    hook(f"http://127.0.0.1:{port}/")
+    with receiving() as other:
+        hook(other.url)
+        seconds = FULL_OUTAGE or 1.5
+        ends, late = time.monotonic() + seconds, []
+        while time.monotonic() < ends:
+            told.extend(tell(len(told), numbered=False))
+            late.append(_round_until(couriers, lambda: len(other.got) == len(told), 5.0))
+            time.sleep(min(0.05 if not FULL_OUTAGE else 1.0, max(0.0, ends - time.monotonic())))
+        assert max(late) < 2.0
+        with receiving(port) as back:
+            recovered = _round_until(couriers, lambda: len(back.got) == len(told), 2 * seconds + 10)
+            assert [event["id"] for event in back.got] == [event["id"] for event in other.got] == [str(each) for each in told]
+            assert recovered < 1.3 * seconds + 5  # the wait that was running when it came back, a quarter more at most
+            stop.set()
+            couriers.rest()
+
+
+def _round_until(couriers, is_there, seconds):
+    """Rounds as a worker goes them until it is so; how long that took."""
+    began = time.monotonic()
+    while not is_there() and time.monotonic() - began < seconds:
+        couriers.round()
+        time.sleep(0.01)
+    return time.monotonic() - began
 
 
 def test_a_new_webhook_gets_what_happens_from_now_on_and_a_replay_all(receiver, hook, tell, send, client, admin):

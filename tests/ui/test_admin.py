@@ -70,6 +70,12 @@ def second(sign_in):
     return sign_in("admin", grants=["phi"])
 
 
+def make(browser, path, **fields):
+    """Send the form of a page that makes something, with the page's key."""
+    key = re.search(r'name="idempotency_key" value="([^"]+)"', browser.get(path).text)[1]
+    return browser.post(path, **{"idempotency_key": key, **fields})
+
+
 def ask(database, statement, params=()):
     with database.unit_of_work() as session:
         return fetch(session, statement, params)
@@ -190,7 +196,7 @@ def test_rights_that_changed_meanwhile_are_not_overwritten(admin, second, databa
 def test_nobody_hands_out_more_than_they_hold(sign_in, database):
     poor = sign_in("admin")
     assert poor.post("/admin/people", name="Eve", role="admin", grants="phi", reason="x").status_code == 403
-    assert poor.post("/admin/keys", name="eve", role="integration", grants="unmask").status_code == 403
+    assert make(poor, "/admin/keys", name="eve", role="integration", grants="unmask").status_code == 403
     assert ask(database, "select count(*) from principal where name in ('Eve', 'eve')") == [(0,)]
 
 
@@ -210,7 +216,7 @@ def test_disabling_ends_sessions_at_once_and_nobody_disables_themselves(admin, s
 
 
 def test_a_key_is_shown_once_and_revoked(admin, database):
-    answer = admin.post("/admin/keys", name="ward-app", role="integration", domains="payer")
+    answer = make(admin, "/admin/keys", name="ward-app", role="integration", domains="payer")
     token = re.search(r'class="secret">([^<]+)<', answer.text)[1]
     assert access.is_well_formed(token)
     page = admin.get("/admin/keys").text
@@ -221,10 +227,31 @@ def test_a_key_is_shown_once_and_revoked(admin, database):
     assert ask(database, "select revoked_at is not null from api_key") == [(True,)]
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "table"),
+    [
+        ("/admin/keys", {"name": "ward-app", "role": "integration", "domains": "payer"}, "api_key"),
+        ("/admin/webhooks", {"consumer": "warehouse", "url": "https://93.184.216.34/in", "domains": "payer"}, "webhook"),
+    ],
+)
+def test_a_page_that_is_loaded_again_makes_nothing_again(admin, database, path, form, table):
+    admin.post("/admin/consumers", code="warehouse", name="Warehouse", contact="x", domains="payer")
+    sent = {**form, "idempotency_key": "of-this-page"}
+    first, again = admin.post(path, **sent), admin.post(path, **sent)
+    assert (first.status_code, 'class="secret"' in first.text) == (200, True)
+    assert ("nothing was made again" in again.text, 'class="secret"' in again.text) == (True, False)
+    assert ask(database, f"select count(*) from {table}") == [(1,)]
+    other = admin.post(path, **{**sent, "domains": "item"})
+    assert "this key stood for another form" in other.text
+    assert admin.post(path, **form).status_code == 428
+    assert make(admin, path, **form).status_code == 200
+    assert ask(database, f"select count(*) from {table}") == [(2,)]
+
+
 def test_a_key_that_settles_works_once_a_second_administrator_agrees(admin, second, database):
     form = {"name": "night-desk", "role": "steward", "domains": "payer"}
-    assert admin.post("/admin/keys", **form).status_code == 422
-    answer = admin.post("/admin/keys", **form, reason="settles at night")
+    assert make(admin, "/admin/keys", **form).status_code == 422
+    answer = make(admin, "/admin/keys", **form, reason="settles at night")
     token = re.search(r'class="secret">([^<]+)<', answer.text)[1]
 
     def status():
@@ -239,7 +266,7 @@ def test_a_key_that_settles_works_once_a_second_administrator_agrees(admin, seco
 
 
 def test_a_refused_key_never_works(admin, second, database):
-    admin.post("/admin/keys", name="night-desk", role="steward", reason="x")
+    make(admin, "/admin/keys", name="night-desk", role="steward", reason="x")
     second.post(f"/admin/changes/{change_of(database, 'key')}", answer="refuse")
     assert ask(database, "select waiting, revoked_at is not null from api_key") == [(True, True)]
 
@@ -293,7 +320,7 @@ def test_a_consumer_is_registered_and_somebody_elses_not_overwritten(admin, data
 def test_a_webhook_is_made_with_its_secret_shown_once(admin, database):
     admin.post("/admin/consumers", code="warehouse", name="Warehouse", contact="x", domains="payer")
     form = {"consumer": "warehouse", "url": "https://93.184.216.34/in", "domains": "payer"}
-    answer = admin.post("/admin/webhooks", **form)
+    answer = make(admin, "/admin/webhooks", **form)
     secret = re.search(r'class="secret">(whsec_[^<]+)<', answer.text)[1]
     hook = ask(database, "select id from webhook")[0][0]
     page = admin.get(f"/admin/webhooks/{hook}")
@@ -303,7 +330,7 @@ def test_a_webhook_is_made_with_its_secret_shown_once(admin, database):
     assert "whsec_" in admin.post(f"/admin/webhooks/{hook}/secret", version="2").text
     assert admin.post(f"/admin/webhooks/{hook}/secret", version="3").status_code == 409
     assert ask(database, "select state from webhook") == [("paused",)]
-    assert admin.post("/admin/webhooks", **{**form, "url": "http://127.0.0.1/"}).status_code == 422
+    assert make(admin, "/admin/webhooks", **{**form, "url": "http://127.0.0.1/"}).status_code == 422
 
 
 def test_jobs_are_cancelled_and_tried_again(admin, database):
