@@ -217,6 +217,21 @@ def test_undo_gives_back_values_that_the_load_made_over_shared(people, loader):
     assert sound(people)
 
 
+def test_undo_takes_back_the_cut_that_a_row_asked_for(people, loader):
+    """Two records of one person, and a row about as close to one of them that may not join the other: which two are one?"""
+    senior = mercy(new=[1_000], again=())[0]
+    plain = {**senior.attributes, "email": "j.q.public@example.org"}
+    one = replace(senior, system="ehr-north", key="plain", attributes=plain)
+    junior = replace(senior, system="billing-north", key="junior", attributes={**plain, "suffix": "Jr"})
+    deliver(people, [one, junior])
+    before = state(people)
+    view = loader.load(as_csv([replace(senior, attributes={**plain, "suffix": "Sr"})]))
+    assert rows(people, "select count(*) from task where kind = 'cut' and status = 'open'") == [(1,)]
+    loader.undo(view)
+    assert state(people) == before
+    assert sound(people)
+
+
 def test_few_rows_are_planned_as_all_would_be(people, loader, monkeypatch):
     monkeypatch.setattr("mdm.load_compare.FEW_MAX", 0)
     content = as_csv(mercy(again=range(60)))
