@@ -54,6 +54,18 @@ def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatc
     assert again.plan["report"]["difference"]["rows"] == []
 
 
+def test_the_plan_comes_true_of_rows_that_are_rivals_far_apart_in_the_file(people, loader):
+    """Two rows that may not be one, each about as close to a stored record: whichever came first would have joined it."""
+    stored = replace(mercy(new=[1_000], again=())[0], system="ehr-north", key="plain")
+    deliver(people, [stored])
+    junior, senior = (replace(stored, key=suffix, attributes={**stored.attributes, "suffix": suffix}) for suffix in ("JR", "SR"))
+    planned = loader.plan(as_csv([junior, *mercy(new=(), again=range(45)), senior]))
+    applied = loader.apply(planned)
+    assert {**planned.counts, "waiting": 0} == applied.applied
+    assert rows(people, "select became from load_row where key in ('JR', 'SR')") == [("review",), ("review",)]
+    assert sound(people)
+
+
 def test_counts_equal_what_is_stored(people, loader):
     before = rows(people, "select count(*) from golden_record where status = 'active'")[0][0]
     applied = loader.load(as_csv(mercy())).applied
