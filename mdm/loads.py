@@ -212,7 +212,10 @@ def same_load(session: Session, load_id: UUID) -> UUID | None:
         "select o.id from load l join load o on o.domain = l.domain and o.system = l.system and o.sha256 = l.sha256"
         " and o.options = l.options"
         " and o.id <> l.id and o.status = 'applied' and o.same_as is null where l.id = %s and not exists (select 1 from source_record r"
-        " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) order by o.applied_at desc limit 1",
+        " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) and not exists (select 1 from task t"
+        " join source_record r on r.id = t.records[1] join source_record_version v on v.record_id = r.id and v.state = 'quarantined'"
+        " where t.domain = l.domain and t.kind = 'overlay' and t.status = 'open' and r.system = l.system and v.recorded_at > o.applied_at)"
+        " order by o.applied_at desc limit 1",
         (load_id,),
     )
     return rows[0][0] if rows else None
