@@ -11,6 +11,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import field_problems
+from api.identity import REASON_MAX
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
 from mdm import load_undo, loads
@@ -112,6 +113,11 @@ class ApplySchema(Schema):
         keys=text(), values=text(), load_default=None, metadata={"description": "Only rows with these values; the others wait."}
     )
     despite = fields.List(text(), load_default=list)
+    reason = text(
+        REASON_MAX,
+        load_default="",
+        metadata={"description": "Why; wanted where a guard rail is hit or a second person agrees. Kept for ever, so name no patient."},
+    )
 
 
 class EmptySchema(Schema):
@@ -251,7 +257,7 @@ def post_plan(_: Mapping[str, Any], *, load_id: str) -> Answer:
 
 def post_apply(body: Mapping[str, Any], *, load_id: str) -> Answer:
     wanted, rows = uuid_of(load_id), concord().settings.load_approval_rows
-    how = loads.Applying(rows, body["wave"], tuple(body["despite"]))
+    how = loads.Applying(rows, body["wave"], tuple(body["despite"]), body["reason"])
     view = database().run(lambda session: loads.ask_apply_of(session, actor(), wanted, body.get("plan_id"), how, request_id()))
     return loads.seen(view, actor()), HTTPStatus.ACCEPTED
 

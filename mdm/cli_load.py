@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
 
 RAIL, STALE, SECOND = 3, 4, 5
 REQUEST_ID = "cli"
+REASON = "from the command line"
 Command = Callable[[Settings, Namespace], int | None]
 
 
@@ -38,6 +39,7 @@ def add_parser(commands: Any) -> None:
     apply = _command(below, "apply", _apply, "PLAN", "apply a plan")
     apply.add_argument("--wave", metavar="ATTRIBUTE=VALUE", action="append", default=[], help="only rows with this value; the others wait")
     apply.add_argument("--despite", metavar="CODE", action="append", default=[], help="a guard rail that you have looked at")
+    apply.add_argument("--reason", metavar="TEXT", default=REASON, help=f"why, for the audit; name no patient ({REASON})")
     apply.add_argument("--second", metavar="NAME", help="who agrees as the second person, where one is needed")
     undo = _command(below, "undo", _undo, "LOAD", "take a load back")
     undo.add_argument("--preview", action="store_true", help="say what would revert and what would stay, and change nothing")
@@ -174,7 +176,7 @@ def _apply(settings: Settings, asked: Namespace) -> int:
     from mdm.errors import PlanStale
 
     plan_id, wave = _id(asked.what, "PLAN"), _wave(asked.wave)
-    how = loads.Applying(settings.load_approval_rows, wave, tuple(asked.despite))
+    how = loads.Applying(settings.load_approval_rows, wave, tuple(asked.despite), asked.reason)
     with current_database(settings) as database:
         try:
             view = _asked_by_two(database, asked, lambda session, actor: loads.ask_apply(session, actor, plan_id, how, REQUEST_ID))

@@ -229,13 +229,21 @@ def _write_down(session: Session, work: Work, done: Sequence[_Done]) -> None:
     ]
     execute(
         session,
-        "update load_row x set became = d.became, way = d.way, record_id = d.record, wrote = r.version, before = (select max(v.version)"
+        "update load_row x set became = d.became, way = d.way, record_id = d.record, wrote = case when d.became = 'review' and not x.is_new"
+        " then " + _HELD + " else r.version end, before = (select max(v.version)"
         " from source_record_version v where v.record_id = d.record and v.state = 'applied' and v.version < r.version),"
         " detail = case when d.problems is null then x.detail else jsonb_build_object('problems', d.problems, 'cells', '[]'::jsonb) end"
         " from jsonb_to_recordset(%s::jsonb) as d(no int, record uuid, became text, way text, problems jsonb)"
         " left join source_record r on r.id = d.record where x.plan_id = %s and x.no = d.no",
         (dumps(rows).decode(), work.plan_id),
     )
+
+
+# Of an update that waits for a person: its version, unless it waited before the load said the same.
+_HELD: LiteralString = (
+    "(select max(v.version) from source_record_version v join load_plan p on p.id = x.plan_id where v.record_id = d.record"
+    " and v.state = 'quarantined' and v.recorded_at > p.created_at)"
+)
 
 
 def _problem(problem: FieldProblem) -> dict[str, str]:

@@ -37,10 +37,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a row. `unit`: rows of one number become, or join, one golden record. `alone`: nothing stored is near it."""
+    """What becomes of a row. `unit`: rows of one number become, or join, one golden record. `alone`: nothing stored is near it.
+
+    `part`: rows of one number are joined by pairs of `link` and more, vetoed or not, or by golden records: each has a say about the others.
+    """
 
     outcome: str
     unit: int
+    part: int
     golden_id: UUID | None
     weight: float | None
     alone: bool
@@ -87,8 +91,17 @@ def match(model: Model, others: Others, entries: Sequence[Entry], exclusive: Seq
     with compare(world) as pairs:
         weighed = pairs.weigh(model, model.thresholds.review)
         told = _told(world, others.judged)
-        units = _units(pairs, model, world, weighed, told)
-    return _matched(world, weighed, told, units, exclusive)
+        parts = _parts(world, weighed, told, model)
+        units = _units(pairs, model, world, _near(world, weighed, parts), told)
+    return _matched(world, weighed, told, _Grouped(units, parts), exclusive)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grouped:
+    """Of every record and row: which golden record, and which part, it belongs to."""
+
+    units: Rows
+    parts: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,29 +165,32 @@ def _told(world: World, judged: Sequence[StoredPair]) -> _Told:
     return _Told(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), np.array(same, dtype=np.bool_))
 
 
-def _units(compared: Pairs, model: Model, world: World, weighed: Weighed, told: _Told) -> Rows:
-    """One number per row, the same for rows that share a golden record in the end."""
-    near = _near(world, weighed, told, model)
-    same, different = told.of(near, world.size)
-    weights = np.where(same, model.clip, near.weights)
-    vetoed = (near.vetoed & ~same) | different
-    pairs = _with_said(replace(near, weights=weights, vetoed=vetoed), told, world, model.clip)
-    groups = cluster_all(world.size, pairs, limits_of(model), partial(compared.score, model)).groups
-    return _published(world, groups, told)
-
-
-def _near(world: World, weighed: Weighed, told: _Told, model: Model) -> Weighed:
-    """The pairs of those components that a row of the file belongs to; the others are as they were."""
+def _parts(world: World, weighed: Weighed, told: _Told, model: Model) -> Rows:
+    """One number per row, the same for rows that a pair of `link` and more, a person's *same* or a golden record joins, by any steps."""
     link = weighed.weights >= model.thresholds.link
     first_of_golden = np.full(len(world.golden_ids) + 1, NOBODY, dtype=np.int64)
     held = np.flatnonzero(world.goldens >= 0)
     first_of_golden[world.goldens[held][::-1]] = held[::-1]
     left = np.concatenate([weighed.left[link], told.left[told.same], held])
     right = np.concatenate([weighed.right[link], told.right[told.same], first_of_golden[world.goldens[held]]])
-    part = components(left, right, world.size)
-    mine = np.zeros(int(part.max(initial=-1)) + 1, dtype=np.bool_)
-    mine[part[world.places]] = True
-    return weighed.where(mine[part[weighed.left]] & mine[part[weighed.right]])
+    return components(left, right, world.size)
+
+
+def _near(world: World, weighed: Weighed, parts: Rows) -> Weighed:
+    """The pairs of those parts that a row of the file belongs to; the others are as they were."""
+    mine = np.zeros(int(parts.max(initial=-1)) + 1, dtype=np.bool_)
+    mine[parts[world.places]] = True
+    return weighed.where(mine[parts[weighed.left]] & mine[parts[weighed.right]])
+
+
+def _units(compared: Pairs, model: Model, world: World, near: Weighed, told: _Told) -> Rows:
+    """One number per row, the same for rows that share a golden record in the end."""
+    same, different = told.of(near, world.size)
+    weights = np.where(same, model.clip, near.weights)
+    vetoed = (near.vetoed & ~same) | different
+    pairs = _with_said(replace(near, weights=weights, vetoed=vetoed), told, world, model.clip)
+    groups = cluster_all(world.size, pairs, limits_of(model), partial(compared.score, model)).groups
+    return _published(world, groups, told)
 
 
 def _with_said(pairs: Weighed, told: _Told, world: World, clip: float) -> Weighed:
@@ -208,7 +224,8 @@ def _published(world: World, groups: Rows, told: _Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(world: World, weighed: Weighed, told: _Told, units: Rows, exclusive: Sequence[str]) -> Matched:
+def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped, exclusive: Sequence[str]) -> Matched:
+    units = grouped.units
     count = int(units.max(initial=-1)) + 1
     keeps = _keeps(world, units, count)
     is_open = _open(weighed, told, units, count)
@@ -228,7 +245,7 @@ def _matched(world: World, weighed: Weighed, told: _Told, units: Rows, exclusive
             founded.add(unit)
             outcome = "review" if is_open[unit] else "new"
         alone = golden is None and entry.stands_for is None and not crowded[unit] and not entry.stripped
-        verdicts[entry.no] = Verdict(outcome, unit, golden, weight, alone)
+        verdicts[entry.no] = Verdict(outcome, unit, int(grouped.parts[place]), golden, weight, alone)
     fresh = [place for entry, place in zip(world.entries, world.places.tolist(), strict=True) if entry.golden_id is None]
     mine = np.isin(units[weighed.left], units[world.places]) & (units[weighed.left] == units[weighed.right])
     false_links = float((1 / (1 + np.exp2(weighed.weights[mine]))).sum())

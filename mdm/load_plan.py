@@ -108,22 +108,31 @@ class _Group:
 Piece = tuple[str, int, Packed]  # way, number, content
 
 
+def _place(verdict: Verdict) -> tuple[bool, int]:
+    """What the row stays together with: its unit, if nobody is near that, else its part."""
+    return (True, verdict.unit) if verdict.alone else (False, verdict.part)
+
+
 @dataclass(slots=True)
 class Arranging:
-    """Where the rows go. A unit's rows stay together; an online piece keeps within the locks of one transaction."""
+    """Where the rows go: a unit's that nobody is near, and a part's that are delivered, stay together.
+
+    Delivered one after the other, two rows that may not be one would each see the other too late: the first has joined by then. An online
+    piece keeps within the locks of one transaction.
+    """
 
     system: str
     verdicts: Outcomes
     online_max: int = CHUNK_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    _sizes: Counter[int] = field(default_factory=Counter)
-    _waiting: dict[int, _Group] = field(default_factory=dict)
+    _sizes: Counter[tuple[bool, int]] = field(default_factory=Counter)  # of units, and of the parts of all other rows
+    _waiting: dict[tuple[bool, int], _Group] = field(default_factory=dict)
     _open: dict[str, _Group] = field(default_factory=lambda: {"bulk": _Group(), "online": _Group()})
     _locks: int = 0
     _numbers: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._sizes.update(verdict.unit for verdict in self.verdicts.values() if verdict.alone)
+        self._sizes.update(_place(verdict) for verdict in self.verdicts.values())
 
     def take(self, facts: Sequence[Fact], lines: Sequence[bytes]) -> list[Piece]:
         """Add the rows of a staged piece; what is full thereby."""
@@ -156,24 +165,29 @@ class Arranging:
 
     def _add(self, no: int, text: bytes) -> Iterator[Piece]:
         verdict = self.verdicts.get(no)
-        if verdict is None or not verdict.alone or self._sizes[verdict.unit] > CHUNK_MAX:
-            yield from self._add_online(no, text)
+        place = None if verdict is None else _place(verdict)
+        if verdict is None or place is None or self._sizes[place] > CHUNK_MAX:
+            yield from self._add_online(_Group([text], [no]))
             return
-        group = self._waiting.setdefault(verdict.unit, _Group())
+        group = self._waiting.setdefault(place, _Group())
         group.add(text, no)
-        if len(group.lines) == self._sizes[verdict.unit]:
-            if len(self._open["bulk"].lines) + len(group.lines) > ROWS_MAX:
-                yield self._closed("bulk")
-            self._open["bulk"].add_all(self._waiting.pop(verdict.unit))
+        if len(group.lines) < self._sizes[place]:
+            return
+        yield from (self._add_bulk if verdict.alone else self._add_online)(self._waiting.pop(place))
 
-    def _add_online(self, no: int, text: bytes) -> Iterator[Piece]:
-        row = read(self.system, text)
-        wanted = len(row.keys) + len(row.standard.relationships or ())
+    def _add_bulk(self, group: _Group) -> Iterator[Piece]:
+        if len(self._open["bulk"].lines) + len(group.lines) > ROWS_MAX:
+            yield self._closed("bulk")
+        self._open["bulk"].add_all(group)
+
+    def _add_online(self, group: _Group) -> Iterator[Piece]:
+        rows = [read(self.system, text) for text in group.lines]
+        wanted = sum(len(row.keys) + len(row.standard.relationships or ()) for row in rows)
         waiting = self._open["online"].lines
-        if waiting and (len(waiting) == self.online_max or self._locks + wanted > LOCKS_MAX // 2):
+        if waiting and (len(waiting) + len(rows) > self.online_max or self._locks + wanted > LOCKS_MAX // 2):
             yield self._closed("online")
             self._locks = 0
-        self._open["online"].add_all(_Group([text], [no]))
+        self._open["online"].add_all(group)
         self._locks += wanted
 
     def _closed(self, way: str) -> Piece:

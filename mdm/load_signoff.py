@@ -72,10 +72,11 @@ def _sample(view: LoadView, outcome: str, sample: dict[str, Any]) -> ReportSampl
 def _acts(session: Session, view: LoadView) -> tuple[ReportAct, ...]:
     rows = fetch(
         session,
-        "select action, principal, at from audit where action like 'load:%%' and detail ->> 'load' = %s order by n",
+        "select action, principal, at, coalesce(detail ->> 'reason', '') from audit where action like 'load:%%'"
+        " and detail ->> 'load' = %s order by n",
         (str(view.id),),
     )
-    return tuple(ReportAct(action.partition(":")[2], who, at) for action, who, at in rows)
+    return tuple(ReportAct(action.partition(":")[2], who, at, why) for action, who, at, why in rows)
 
 
 def _open_reviews(session: Session, view: LoadView) -> int:

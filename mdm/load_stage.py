@@ -237,7 +237,9 @@ _UNCHANGED: LiteralString = (
     " from unnest(%(numbers)s::int[], %(keys)s::text[], %(hashes)s::text[]) w(no, key, hash)"
     " cross join lateral (select id, hash, version from source_record where domain = %(domain)s and system = %(system)s and key = w.key"
     " offset 0) r left join lateral (select golden_id from link where record_id = r.id and recorded_to is null offset 0) l on true"
-    " where r.hash = w.hash returning no"
+    # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
+    " where r.hash = w.hash and not exists (select 1 from task t where t.dedupe_key = 'overlay:' || %(domain)s || ':' || r.id"
+    " and t.status = 'open') returning no"
 )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from mdm import audit, loads
 from mdm.access import Actor, Role
 from mdm.chunks import Tally, do_chunks, plan_anew
-from mdm.db import LOCKS_MAX, execute, fetch, lock
+from mdm.db import LOCKS_MAX, Row, execute, fetch, lock
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import NotFound
@@ -24,7 +24,7 @@ from mdm.jsonio import dumps
 from mdm.overlay import supersede
 from mdm.regain import REGAINED_MAX, regain
 from mdm.running import Run
-from mdm.updates import apply_version
+from mdm.updates import apply_version, hold_again
 from mdm.withdraw import withdraw
 
 KEPT_LISTED = 200
@@ -63,7 +63,9 @@ _CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'r
 _REASONS: LiteralString = (
     "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
     " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
-    " then 'decided' when r.version is distinct from x.wrote or (x.is_new or x.became <> 'review') and exists (select 1"
+    " then 'decided' when not x.is_new and x.became = 'review' then case when r.version = x.wrote then 'decided' when exists (select 1"
+    " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote) then 'delivered again' end"
+    " when r.version is distinct from x.wrote or exists (select 1"
     " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'quarantined')"
     " then 'delivered again' end"
     " from load_row x join load_plan p on p.id = x.plan_id"
@@ -174,7 +176,7 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
     lock(session, f"block:{work.entity.name}", sorted({key for (held,) in keys for key in held})[:LOCKS_MAX])
     rows = fetch(
         session,
-        "select x.no, x.record_id, x.is_new, x.before, x.became from load_row x join link l on l.record_id = x.record_id"
+        "select x.no, x.record_id, x.is_new, x.became, x.before, x.wrote from load_row x join link l on l.record_id = x.record_id"
         " and l.recorded_to is null where l.golden_id = any(%(goldens)s) and " + _CHANGED + " order by x.no",
         {"goldens": list(goldens), "plan": work.plan_id},
     )
@@ -189,25 +191,33 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
     fresh = [row[1] for row in going if row[2]]
     if fresh or places:
         withdraw(session, work.entity, fresh, places)
-    for _, record, is_new, before, became in going:
+    for _, record, is_new, became, before, wrote in going:
         if not is_new:
-            _revert(session, work.entity, record, before, was_held=became == "review")
+            _revert(session, work.entity, record, (before, wrote), was_held=became == "review")
     _write_down(session, work, rows, reasons)
     return Tally(len(goldens))
 
 
-def _revert(session: Session, entity: EntityType, record: UUID, before: int | None, *, was_held: bool) -> None:
-    """The former version once more; of an update that was held back, only the question goes."""
+def _revert(session: Session, entity: EntityType, record: UUID, versions: tuple[int, int | None], *, was_held: bool) -> None:
+    """The former version once more; of an update that was held back, only the question goes. What waited before the load waits again."""
+    before, wrote = versions
+    if wrote is None:  # it waited already when the load said the same
+        return
     if was_held:
         supersede(session, entity, [record])
-        return
+    else:
+        apply_version(session, entity, _version(session, record, before), versioned=False)
+    hold_again(session, entity, record, wrote)
+
+
+def _version(session: Session, record: UUID, version: int) -> Row:
     rows = fetch(
         session,
         "select r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from source_record r join source_record_version v"
         " on v.record_id = r.id and v.version = %s where r.id = %s",
-        (before, record),
+        (version, record),
     )
-    apply_version(session, entity, rows[0], versioned=False)
+    return rows[0]
 
 
 def _write_down(session: Session, work: Work, rows: Sequence[Sequence[Any]], reasons: Mapping[int, str | None]) -> None:

@@ -20,6 +20,7 @@ from mdm.loads import Applying, LoadView
 from mdm.settings import Settings
 
 REQUEST_ID = "watch"
+REASON = "dropped into a watched folder"
 _FOLDERS = ("done", "rejects", "stopped")
 
 
@@ -116,7 +117,7 @@ def _loaded(database: Database, settings: Settings, asked: Watch, path: Path) ->
     view = _done(database, settings, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, load_id, REQUEST_ID)))
     if view.same_as is not None or view.plan_id is None or _stopped(view) is not None:
         return view
-    plan_id, how = view.plan_id, Applying(settings.load_approval_rows)
+    plan_id, how = view.plan_id, Applying(settings.load_approval_rows, reason=REASON)
     return _done(database, settings, database.run(lambda session: loads.ask_apply(session, SYSTEM_ACTOR, plan_id, how, REQUEST_ID)))
 
 

@@ -18,10 +18,11 @@ from mdm.access import Actor, Verb
 from mdm.db import Row, execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
-from mdm.errors import Conflict, FieldProblem, Invalid, NotFound, PlanStale
+from mdm.errors import Conflict, FieldProblem, NotFound, PlanStale
 from mdm.ids import new_id
 from mdm.jobs import enqueue
 from mdm.jsonio import dumps
+from mdm.load_checks import check_rails, check_reason, check_wave
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
 from mdm.load_targets import required
@@ -116,7 +117,7 @@ def create(session: Session, entity: EntityType, actor: Actor, new: NewLoad, req
             actor.name,
         ),
     )
-    _audit(session, actor, "load:upload", entity.name, new.id, request_id)
+    _audit(session, actor, "load:upload", new.id, request_id)
     return get(session, actor, new.id)
 
 
@@ -211,7 +212,10 @@ def same_load(session: Session, load_id: UUID) -> UUID | None:
         "select o.id from load l join load o on o.domain = l.domain and o.system = l.system and o.sha256 = l.sha256"
         " and o.options = l.options"
         " and o.id <> l.id and o.status = 'applied' and o.same_as is null where l.id = %s and not exists (select 1 from source_record r"
-        " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) order by o.applied_at desc limit 1",
+        " where r.domain = l.domain and r.system = l.system and r.updated_at > o.applied_at) and not exists (select 1 from task t"
+        " join source_record r on r.id = t.records[1] join source_record_version v on v.record_id = r.id and v.state = 'quarantined'"
+        " where t.domain = l.domain and t.kind = 'overlay' and t.status = 'open' and r.system = l.system and v.recorded_at > o.applied_at)"
+        " order by o.applied_at desc limit 1",
         (load_id,),
     )
     return rows[0][0] if rows else None
@@ -230,13 +234,14 @@ def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> 
     if not live:
         execute(session, "insert into load_plan (id, load_id) values (%s, %s)", (plan_id, load_id))
     _start(session, actor, PLAN, load_id, {"load": str(load_id), "plan": str(plan_id)}, request_id)
+    _audit(session, actor, "load:plan", load_id, request_id)
     return get(session, actor, load_id)
 
 
 def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", request_id: str) -> LoadView:
     """Apply a plan, or agree to it as the second person.
 
-    Raises PlanStale, Conflict for a plan that cannot be applied, or Invalid for a wave by something that the domain has not.
+    Raises PlanStale, Conflict for a plan that cannot be applied, Invalid for a wave by something that the domain has not, or ReasonWanted.
     """
     load_id = of_plan(session, plan_id)
     view = get(session, actor, load_id, lock=True)
@@ -250,10 +255,13 @@ def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", re
         raise Conflict(f"this load is {view.status}")
     if how.wave is not None:
         check_wave(ENTITY_TYPES[view.domain], how.wave)
-    check_rails(view, how.despite)
+    rails = (view.plan or {}).get("report", {}).get("guard_rails", ())
+    check_rails(rails, how.despite)
+    check_reason(rails, how.reason, takes_two=_takes_two(view, how.approval_rows))
     if view.status == "planned":
         check_fresh(session, view)
     if not _agreed(session, actor, view, how.approval_rows):
+        _audit(session, actor, "load:ask", load_id, request_id, reason=how.reason)
         return get(session, actor, load_id)
     execute(session, "update load set status = 'applying' where id = %s", (load_id,))
     payload = {"load": str(load_id), "plan": str(plan_id)}
@@ -264,6 +272,7 @@ def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", re
             (dumps(dict(how.wave)).decode(), plan_id),
         )
     _start(session, actor, APPLY, load_id, payload, request_id)
+    _audit(session, actor, "load:apply", load_id, request_id, reason=how.reason)
     return get(session, actor, load_id)
 
 
@@ -277,19 +286,15 @@ def ask_apply_of(session: Session, actor: Actor, load_id: UUID, plan_id: UUID | 
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """How a plan is applied. `wave`: only rows whose attributes have these values; `despite`: guard rails that somebody has looked at."""
+    """How a plan is applied. `wave`: only rows whose attributes have these values; `despite`: guard rails that somebody has looked at.
+
+    `reason`: why; it stands in the audit, and is wanted as of any grave decision: where a guard rail is hit, or a second person agrees.
+    """
 
     approval_rows: int
     wave: Mapping[str, str] | None = None
     despite: Sequence[str] = ()
-
-
-def check_rails(view: LoadView, despite: Sequence[str]) -> None:
-    """Raise Conflict while the plan hits a guard rail that nobody has named."""
-    hit = [rail for rail in (view.plan or {}).get("report", {}).get("guard_rails", ()) if rail["code"] not in despite]
-    if hit:
-        problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
-        raise Conflict("the plan hits a guard rail; name its code to apply it all the same", problems)
+    reason: str = ""
 
 
 def check_fresh(session: Session, view: LoadView) -> None:
@@ -326,11 +331,13 @@ _CHANGED_SINCE: LiteralString = (
 )
 
 
+def _takes_two(view: LoadView, approval_rows: int) -> bool:
+    return sum((view.counts or {}).get(name, 0) for name in ("new", "linked", "review", "updated")) > approval_rows
+
+
 def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) -> bool:
     """Whether enough people want it: above so many rows a second one has to ask for the same."""
-    counts = view.counts or {}
-    changing = sum(counts.get(name, 0) for name in ("new", "linked", "review", "updated"))
-    if changing <= approval_rows or view.approved_by is not None:
+    if not _takes_two(view, approval_rows) or view.approved_by is not None:
         return True
     if view.asked_by is None or view.asked_by == actor.name:
         execute(session, "update load set asked_by = %s where id = %s", (actor.name, view.id))
@@ -351,6 +358,7 @@ def ask_undo(session: Session, actor: Actor, load_id: UUID, approval_rows: int, 
             return get(session, actor, load_id)
     execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
     _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
+    _audit(session, actor, "load:undo", load_id, request_id)
     return get(session, actor, load_id)
 
 
@@ -367,20 +375,12 @@ def _start(session: Session, actor: Actor, kind: str, load_id: UUID, payload: Ma
     if live != kind:
         raise Conflict(f"a {live.replace('_', ' ')} of this load is under way")
     execute(session, "update load set job_id = %s where id = %s", (job_id, load_id))
-    view = fetch(session, "select domain from load where id = %s", (load_id,))
-    _audit(session, actor, kind.replace("_", ":"), view[0][0], load_id, request_id)
 
 
 def _key(load_id: UUID) -> str:
     return f"load:{load_id}"
 
 
-def _audit(session: Session, actor: Actor, action: str, domain: str, load_id: UUID, request_id: str) -> None:
-    audit.record(session, actor, action, domain=domain, request_id=request_id, detail={"load": str(load_id)})
-
-
-def check_wave(entity: EntityType, wave: Mapping[str, str]) -> None:
-    """Raise Invalid for a wave by something that the domain has not."""
-    unknown = sorted(set(wave) - {a.name for a in entity.attributes})
-    if unknown:
-        raise Invalid.at("unknown_attribute", f"/wave/{unknown[0]}", f"{entity.label} has no such attribute")
+def _audit(session: Session, actor: Actor, action: str, load_id: UUID, request_id: str, **said: str) -> None:
+    domain = fetch(session, "select domain from load where id = %s", (load_id,))[0][0]
+    audit.record(session, actor, action, domain=domain, request_id=request_id, detail={"load": str(load_id), **said})

@@ -102,7 +102,8 @@ class LoadRow(Base):
     """A row of the file: what the plan says of it, and what became of it.
 
     `record_id`: the known record, or the one that it is to become, if `is_new`. `golden_id`: as planned, of a known golden record.
-    `before`: the version of the record that the load replaced, by version `wrote`. `way`: how it was applied. `undone`: taken back, or
+    `before`: the version of the record that the load replaced, by version `wrote` (of an update that
+    waits, that one's; none where it waited already). `way`: how it was applied. `undone`: taken back, or
     (false) kept when the load was. `detail`: of a rejected row, what was wrong and the row itself.
     """
 

@@ -104,6 +104,22 @@ def apply_version(session: Session, entity: EntityType, row: Row, *, versioned: 
     publish(session, entity.name, settled.happenings)
 
 
+def hold_again(session: Session, entity: EntityType, record_id: UUID, version: int) -> None:
+    """A version that took the place of one that waited, undecided, is taken back: what waited waits again."""
+    rows = fetch(session, _SUPERSEDED, {"record": record_id, "version": version})
+    if rows:
+        _hold(session, entity, rows[0])
+
+
+_SUPERSEDED: LiteralString = (
+    f"select r.system, r.key, {_FROM_VERSION} from source_record_version v join source_record r on r.id = v.record_id"
+    " where v.record_id = %(record)s and v.state = 'rejected' and v.version < %(version)s and v.version > (select max(a.version)"
+    " from source_record_version a where a.record_id = v.record_id and a.state = 'applied' and a.version < %(version)s) and not exists ("
+    " select 1 from decision d where d.records @> array[v.record_id] and d.kind = 'reject' and (d.detail ->> 'version')::int = v.version"
+    " and not exists (select 1 from decision u where u.revokes = d.id)) order by v.version desc limit 1"
+)
+
+
 def _hold(session: Session, entity: EntityType, row: Row) -> None:
     """Quarantine it once more. What the guard would let pass today is applied, as it would be if it were delivered today."""
     applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), [_incoming(session, entity, row)])

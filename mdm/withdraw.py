@@ -34,14 +34,15 @@ def withdraw(session: Session, entity: EntityType, records: Sequence[UUID], plac
     left = {golden: [m for m in members if m.id not in gone] for golden, members in before.items()}
     emptied = sorted(golden for golden, members in left.items() if not members)
     closed = _close(session, records, emptied)
+    beside = _forget_edges(session, gone)
     happenings = _retire(session, emptied)
     end_claims(session, _claims(session, records))
     moved = Moved(entity.name, goldens, (), [(m.system, m.key) for m in leaving], frozenset(emptied))
     rederive(session, systems, moved, gone=frozenset(emptied))
     staying = [m.id for members in left.values() for m in members]
-    if staying:
+    if staying or beside:
         homes = {m.id: places.get(m.id, golden) for golden, members in left.items() for m in members}
-        settled = settle(session, entity, model, systems, Change(frozenset(staying), placed=homes))
+        settled = settle(session, entity, model, systems, Change(frozenset(staying), placed=homes, beside=beside))
         happenings += settled.happenings
     settle_contests(session, entity, set(closed))
     refresh_reviews(session, entity, model, Outlook({}, (), (), emptied))
@@ -62,7 +63,7 @@ def _goldens(session: Session, records: Sequence[UUID]) -> list[UUID]:
 
 
 def _close(session: Session, records: Sequence[UUID], emptied: Sequence[UUID]) -> list[tuple[int, str]]:
-    """Close links, keys, edges and crosswalk rows; the identifiers that nobody may hold any more."""
+    """Close links, keys and crosswalk rows; the identifiers that nobody may hold any more."""
     gone = array(records)
     for statement in _CLOSING:
         execute(session, statement, {"records": gone})
@@ -78,9 +79,19 @@ def _close(session: Session, records: Sequence[UUID], emptied: Sequence[UUID]) -
 _CLOSING: tuple[LiteralString, ...] = (
     "update link set recorded_to = clock_timestamp() where record_id = any(%(records)s) and recorded_to is null",
     "delete from match_key m using source_record r, unnest(r.keys) k where r.id = any(%(records)s) and m.key = k and m.record_id = r.id",
-    "delete from edge where verdict is null and (low = any(%(records)s::uuid[]) or high = any(%(records)s::uuid[]))",
     "update source_record set status = 'inactive', hash = '', keys = '{}', updated_at = now() where id = any(%(records)s)",
 )
+
+
+def _forget_edges(session: Session, gone: frozenset[UUID]) -> frozenset[UUID]:
+    """The records at the other ends: what goes may have kept them apart, as their rival, so that a cut of their golden record was asked."""
+    rows = fetch(
+        session,
+        "delete from edge where verdict is null and (low = any(%(records)s::uuid[]) or high = any(%(records)s::uuid[]))"
+        " returning low, high",
+        {"records": array(gone)},
+    )
+    return frozenset(record for row in rows for record in row) - gone
 
 
 def _retire(session: Session, emptied: Sequence[UUID]) -> list[Happening]:

@@ -22,6 +22,7 @@ from mdm.oversight import cancel
 from mdm.systems import list_systems
 from stewardship_ui import forms
 from stewardship_ui.guard import check_fresh
+from stewardship_ui.record_acts import reason
 from stewardship_ui.rendering import Page
 from stewardship_ui.rendering import show as show_page
 from stewardship_ui.words import tag
@@ -231,7 +232,7 @@ def ask_apply(load_id: str) -> Response | Page:
 
     def act() -> None:
         said = uuid_of(forms.text("plan"))
-        how = loads.Applying(concord().settings.load_approval_rows, None, tuple(request.form.getlist("despite")))
+        how = loads.Applying(concord().settings.load_approval_rows, None, tuple(request.form.getlist("despite")), reason("reason"))
         database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
 
     return forms.done(act, url_for("ui.load_apply", load_id=view.id), lambda said, status: apply(load_id, said, status))

@@ -7,6 +7,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import http_problem
 from api.loads import UPLOAD_BYTES_MAX
+from mdm.db import fetch
 from mdm.load_jobs import load_handlers
 from mdm.running import Hand
 
@@ -24,7 +25,10 @@ def send(client, headers, content=PEOPLE, name="suppliers.csv", **fields):
     return client.post("/v1/loads", data=form, headers=headers, content_type="multipart/form-data")
 
 
-def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work):
+_REASONS = "select detail ->> 'reason' from audit where action = 'load:apply'"
+
+
+def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work, clean_database):
     headers = key("loader")
     made = send(client, headers)
     assert made.status_code == 201
@@ -35,7 +39,11 @@ def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work):
     assert planned["counts"] == {"new": 2, "linked": 0, "review": 0, "updated": 0, "unchanged": 0, "rejected": 1, "absent": 0}
     refused = client.post(f"{address}/apply", json={}, headers=headers)
     assert (refused.status_code, refused.json["errors"][0]["code"]) == (409, "many_rejects")
-    assert client.post(f"{address}/apply", json={"despite": ["many_rejects"]}, headers=headers).status_code == 202
+    looked_at = {"despite": ["many_rejects"]}
+    refused = client.post(f"{address}/apply", json=looked_at, headers=headers)
+    assert (refused.status_code, refused.json["code"]) == (422, "reason_wanted")
+    assert client.post(f"{address}/apply", json={**looked_at, "reason": "known of Mercy"}, headers=headers).status_code == 202
+    assert clean_database.run(lambda session: fetch(session, _REASONS)) == [("known of Mercy",)]
     work()
     applied = client.get(address, headers=headers).json
     assert (applied["status"], applied["applied"]["new"]) == ("applied", 2)

@@ -65,7 +65,7 @@ def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
     figures["plan"] = _job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, view.id, "bench")))
     planned = _look(database, view.id)
     figures["planned"] = planned.counts
-    how = loads.Applying(10**9, despite=("many_rejects", "volume_off"))
+    how = loads.Applying(10**9, despite=("many_rejects", "volume_off"), reason="bench")
     figures["apply"] = _job(
         database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or view.id, how, "bench"))
     )

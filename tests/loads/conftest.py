@@ -60,7 +60,7 @@ class Loader:
         return self.done(view)
 
     def apply(self, view, *, wave=None, despite=(), actor=SYSTEM_ACTOR, approval_rows=1_000_000):
-        how = loads.Applying(approval_rows, wave, despite)
+        how = loads.Applying(approval_rows, wave, despite, "test")
         return self.done(self.database.run(lambda session: loads.ask_apply(session, actor, view.plan_id, how, "test")))
 
     def undo(self, view, *, actor=SYSTEM_ACTOR, approval_rows=1_000_000):

@@ -54,6 +54,18 @@ def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatc
     assert again.plan["report"]["difference"]["rows"] == []
 
 
+def test_the_plan_comes_true_of_rows_that_are_rivals_far_apart_in_the_file(people, loader):
+    """Two rows that may not be one, each about as close to a stored record: whichever came first would have joined it."""
+    stored = replace(mercy(new=[1_000], again=())[0], system="ehr-north", key="plain")
+    deliver(people, [stored])
+    junior, senior = (replace(stored, key=suffix, attributes={**stored.attributes, "suffix": suffix}) for suffix in ("JR", "SR"))
+    planned = loader.plan(as_csv([junior, *mercy(new=(), again=range(45)), senior]))
+    applied = loader.apply(planned)
+    assert {**planned.counts, "waiting": 0} == applied.applied
+    assert rows(people, "select became from load_row where key in ('JR', 'SR')") == [("review",), ("review",)]
+    assert sound(people)
+
+
 def test_counts_equal_what_is_stored(people, loader):
     before = rows(people, "select count(*) from golden_record where status = 'active'")[0][0]
     applied = loader.load(as_csv(mercy())).applied
@@ -211,6 +223,21 @@ def test_undo_gives_back_values_that_the_load_made_over_shared(people, loader):
     assert rows(people, held) == [(0,)]
     loader.undo(view)
     assert rows(people, held) == [(limit - 1,)]
+    assert state(people) == before
+    assert sound(people)
+
+
+def test_undo_takes_back_the_cut_that_a_row_asked_for(people, loader):
+    """Two records of one person, and a row about as close to one of them that may not join the other: which two are one?"""
+    senior = mercy(new=[1_000], again=())[0]
+    plain = {**senior.attributes, "email": "j.q.public@example.org"}
+    one = replace(senior, system="ehr-north", key="plain", attributes=plain)
+    junior = replace(senior, system="billing-north", key="junior", attributes={**plain, "suffix": "Jr"})
+    deliver(people, [one, junior])
+    before = state(people)
+    view = loader.load(as_csv([replace(senior, attributes={**plain, "suffix": "Sr"})]))
+    assert rows(people, "select count(*) from task where kind = 'cut' and status = 'open'") == [(1,)]
+    loader.undo(view)
     assert state(people) == before
     assert sound(people)
 

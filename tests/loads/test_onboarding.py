@@ -72,6 +72,7 @@ def test_the_tutorial_does_what_it_says(shell, clean_database, tmp_path):
     report = (tmp_path / "report.html").read_text()
     assert names["LOAD"] in report
     assert "duplicate_key" in report
+    assert "the second V-1003 is known" in report
     assert partition(clean_database, "supplier") == set()
 
 

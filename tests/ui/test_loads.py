@@ -99,7 +99,8 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     assert answer.status_code == 409  # guard rails: a key that stands twice, many rejects
     assert "guard rail" in answer.text
     rails = [row[0] for row in ask(database, "select jsonb_path_query(report, '$.guard_rails[*].code') #>> '{}' from load_plan")]
-    assert post(loader, f"{at}/apply", plan=str(plan), despite=rails).status_code == 303
+    assert post(loader, f"{at}/apply", plan=str(plan), despite=rails).status_code == 422  # and nobody has said why
+    assert post(loader, f"{at}/apply", plan=str(plan), despite=rails, reason="both are known").status_code == 303
     work()
     assert ask(database, "select count(*) from source_record where status = 'active'") == [(2,)]
     page = loader.get(f"{at}/apply").text
@@ -242,13 +243,16 @@ def test_many_rows_take_two_people(app, loader, enter, work, database, monkeypat
     )
     plan = str(ask(database, "select plan_id from load")[0][0])
     assert "take two people" in loader.get(f"{at}/apply").text
-    assert post(loader, f"{at}/apply", plan=plan).status_code == 303
-    assert post(loader, f"{at}/apply", plan=plan).status_code == 303
+    assert post(loader, f"{at}/apply", plan=plan).status_code == 422  # so many rows want a reason
+    assert post(loader, f"{at}/apply", plan=plan, reason="cutover").status_code == 303
+    assert post(loader, f"{at}/apply", plan=plan, reason="cutover").status_code == 303
     assert ask(database, "select status, asked_by, approved_by from load") == [("planned", loader.name, None)]
     assert "Waits for a second person" in loader.get(f"{at}/apply").text
     second = enter()
     assert "You would be the second person" in second.get(f"{at}/apply").text
-    assert post(second, f"{at}/apply", plan=plan).status_code == 303
+    assert post(second, f"{at}/apply", plan=plan, reason="agreed").status_code == 303
+    said = ask(database, "select action, principal, detail ->> 'reason' from audit where action in ('load:ask', 'load:apply') order by n")
+    assert said == [("load:ask", loader.name, "cutover"), ("load:ask", loader.name, "cutover"), ("load:apply", second.name, "agreed")]
     assert ask(database, "select status, approved_by from load") == [("applying", second.name)]
 
 

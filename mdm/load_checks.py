@@ -1,0 +1,32 @@
+"""What has to be said before a plan is applied: which guard rails somebody has looked at, of which rows, and why."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mdm.entity import EntityType
+from mdm.errors import Conflict, FieldProblem, Invalid
+from mdm.tiers import ReasonWanted
+
+Rails = Sequence[Mapping[str, Any]]  # those that a plan hits: code, message, count
+
+
+def check_rails(rails: Rails, despite: Sequence[str]) -> None:
+    """Raise Conflict while the plan hits a guard rail that nobody has named."""
+    hit = [rail for rail in rails if rail["code"] not in despite]
+    if hit:
+        problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
+        raise Conflict("the plan hits a guard rail; name its code to apply it all the same", problems)
+
+
+def check_reason(rails: Rails, reason: str, *, takes_two: bool) -> None:
+    """Raise ReasonWanted where a load is as grave as a decision that has to say why: a guard rail is hit, or it takes two people."""
+    against = [rail["message"] for rail in rails] + (["a second person decides this too"] if takes_two else [])
+    if against and not reason.strip():
+        raise ReasonWanted("; ".join(against) + ". Give a reason.", (FieldProblem("reason_wanted", "/reason", "say why it is applied"),))
+
+
+def check_wave(entity: EntityType, wave: Mapping[str, str]) -> None:
+    """Raise Invalid for a wave by something that the domain has not."""
+    unknown = sorted(set(wave) - {a.name for a in entity.attributes})
+    if unknown:
+        raise Invalid.at("unknown_attribute", f"/wave/{unknown[0]}", f"{entity.label} has no such attribute")
