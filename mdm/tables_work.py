@@ -59,7 +59,16 @@ class Task(Base):
         Index("ix_task_decision_id", "decision_id"),
         Index("ix_task_worklist", "impact", "id", postgresql_where=text("status = 'open'")),
         Index("ix_task_due", "due_at", "id", postgresql_where=text("status = 'open'")),
-        Index("ix_task_facets", "domain", "kind", "assigned_to", "due_at", "waits_for", "impact", postgresql_where=text("status = 'open'")),
+        Index(
+            "ix_task_facets",
+            "domain",
+            "kind",
+            "assigned_to",
+            "due_at",
+            "waits_until",
+            "waits_for",
+            postgresql_where=text("status = 'open'"),
+        ),
     )
 
 

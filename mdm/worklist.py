@@ -247,17 +247,28 @@ def _counts(session: Session, actor: Actor, filters: Filters) -> _Counts:
     """How many tasks there are of each sort: one pass over all that are open, cut in memory, so that every facet knows the others."""
     wide = replace(filters, domain=None)
     where = _where(actor, wide, facets=False)
-    rows = fetch(
-        session,
-        "select kind, domain, coalesce(assigned_to, '-'), case when due_at < now() then 'late' when due_at < now() + interval '1 day'"
-        " then 'today' when due_at < now() + interval '7 days' then 'week' else 'later' end, count(*) from task where "
-        + where
-        + " group by 1, 2, 3, 4",
-        _params(actor, wide),
-    )
+    rows = _by_due(fetch(session, _TALLY + where + " group by domain, kind, assigned_to", _params(actor, wide)))
     chosen = (filters.kind, filters.domain, actor.name if filters.owner == "me" else filters.owner, filters.due)
     facets = {name: _facet(rows, chosen, place) for place, name in enumerate(("kind", "domain", "owner", "due"))}
     return _Counts(sum(row[4] for row in rows if _fits(row, chosen, None)), facets)
+
+
+# The bounds stand in selects of their own, worked out once and not for each of a hundred thousand rows; grouped as `ix_task_facets` is
+# ordered, the rows come out of it counted, unsorted and without their tasks being looked at.
+_TALLY: LiteralString = (
+    "select kind, domain, coalesce(assigned_to, '-'), count(*) filter (where due_at < (select now())),"
+    " count(*) filter (where due_at < (select now() + interval '1 day')),"
+    " count(*) filter (where due_at < (select now() + interval '7 days')), count(*) from task where "
+)
+
+
+def _by_due(tallies: Sequence[Row]) -> list[Row]:
+    """(kind, domain, owner, due, count) out of how many are due by each bound."""
+    found: list[Row] = []
+    for *sort, late, today, week, every in tallies:
+        counts = (late, today - late, week - today, every - week)
+        found += [(*sort, due, count) for due, count in zip(DUES, counts, strict=True) if count]
+    return found
 
 
 def _fits(row: Row, chosen: Sequence[str | None], but: int | None) -> bool:

@@ -1,9 +1,11 @@
 """A long list: quick to open and to filter, everything that matches at once, one undo. A cluster parted by keys alone."""
 
 import os
+import statistics
 import sys
 import time
 
+import psycopg
 import pytest
 
 from mdm.batches import TASKS_MAX, step
@@ -27,7 +29,10 @@ def many(deliver, world):
             " from task, generate_series(1, %s) n",
             (TASKS // 4,),
         )
-        return fetch(session, "select count(*) from task")[0][0]
+        found = fetch(session, "select count(*) from task")[0][0]
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        connection.execute("vacuum analyze task")  # as the server itself does within a minute of so many
+    return found
 
 
 def test_a_long_list_opens_and_filters_in_time_and_all_of_it_is_one_act(many, person, browse, count, world):
@@ -38,10 +43,8 @@ def test_a_long_list_opens_and_filters_in_time_and_all_of_it_is_one_act(many, pe
     page.wait_for_selector(".tasks tbody tr")
     first = (time.monotonic() - began) * 1000
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
-    began = time.monotonic()
-    page.click(".facet a:has-text('Late')")
-    until(page, "location.search.includes('due=late')")
-    filtered = (time.monotonic() - began) * 1000
+    filtered = statistics.median(_filtered(page, each) for each in ("Late", "Late", "nobody", "Payer", "Late"))
+    assert page.url.endswith("/tasks?domain=payer&owner=-&due=late")
     sys.stdout.write(f"\n{many:,} tasks: first paint {painted:.0f} ms, rows {first:.0f} ms, filter {filtered:.0f} ms\n")
     assert painted <= 500 * SLACK
     assert filtered <= 300 * SLACK
@@ -60,6 +63,29 @@ def test_a_long_list_opens_and_filters_in_time_and_all_of_it_is_one_act(many, pe
     page.keyboard.press("z")
     page.wait_for_selector("text=taken back")
     assert count("select count(*) from task where assigned_to = 'ann'") == 0
+
+
+PAINTED = """
+window.painted = null;
+addEventListener('keydown', () => {
+  const began = performance.now();
+  document.addEventListener('htmx:afterSwap', () => requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => (window.painted = performance.now() - began);
+    channel.port2.postMessage(0);
+  }), {once: true});
+}, {capture: true, once: true});
+"""
+
+
+def _filtered(page, label):
+    """Milliseconds from the key on a facet to the list that it leaves, painted."""
+    page.evaluate(PAINTED)
+    page.focus(f".facet a:has(span:text-is('{label}'))")
+    page.keyboard.press("Enter")
+    until(page, "window.painted !== null")
+    page.wait_for_timeout(100)  # the address follows the list
+    return page.evaluate("window.painted")
 
 
 def test_coming_back_finds_the_row_again(many, person, browse):
