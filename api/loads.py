@@ -11,7 +11,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import field_problems
-from api.identity import REASON_MAX
+from api.identity_schemas import REASON_MAX
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
 from mdm import load_undo, loads
