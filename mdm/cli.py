@@ -106,11 +106,16 @@ def _add_keys(parser: ArgumentParser) -> None:
 
 
 def _add_users(parser: ArgumentParser) -> None:
-    create = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("create", help="print the new person's password, this once")
+    below = parser.add_subparsers(required=True, metavar="COMMAND")
+    create = below.add_parser("create", help="print the new person's password, this once")
     create.add_argument("name", metavar="NAME")
     create.add_argument("--role", required=True, choices=ROLES)
     _add_scope(create)
     create.set_defaults(command=_create_user)
+    reset = below.add_parser("reset", help="who lost what they sign in with: no second factor any more; print a new password, this once")
+    reset.add_argument("name", metavar="NAME")
+    reset.add_argument("--keep-password", action="store_true", help="only the second factor goes")
+    reset.set_defaults(command=_reset_user)
 
 
 def _add_scope(parser: ArgumentParser) -> None:
@@ -243,6 +248,18 @@ def _create_user(settings: Settings, asked: Namespace) -> None:
     with current_database(settings) as found:
         found.run(work)
     print(password)
+
+
+def _reset_user(settings: Settings, asked: Namespace) -> None:
+    from mdm import people
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.authentication import new_password
+
+    password = None if asked.keep_password else new_password()
+    with current_database(settings) as found:
+        found.run(lambda session: people.reset(session, SYSTEM_ACTOR, asked.name, password))
+    if password is not None:
+        print(password)
 
 
 def _principal(session: "Session", asked: Namespace) -> "NewPrincipal":
