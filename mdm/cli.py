@@ -81,6 +81,8 @@ def _parser() -> ArgumentParser:
     doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
     doctor.add_argument("--recompute", action="store_true", help="also work out anew who is who, from records and decisions")
     doctor.set_defaults(command=_doctor)
+    repair = commands.add_parser("repair", help="what the doctor names a remedy for").add_subparsers(required=True, metavar="WHAT")
+    repair.add_parser("keys", help="records of before keys were kept without outer blanks").set_defaults(command=_repair_keys)
     cli_jobs.add_parser(commands)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
@@ -216,6 +218,14 @@ def _doctor(settings: Settings, asked: Namespace) -> int:
     if asked.json:
         _say(json.dumps({"ok": ok, "checks": [asdict(finding) for finding in findings]}, indent=2))
     return 0 if ok else 1
+
+
+def _repair_keys(settings: Settings, _: Namespace) -> None:
+    from mdm import old_keys
+
+    with current_database(settings) as found:
+        done = old_keys.repair(found)
+    _say(f"{done.renamed} renamed, {done.withdrawn} withdrawn: their system has delivered the key anew since")
 
 
 def _create_key(settings: Settings, asked: Namespace) -> None:

@@ -23,6 +23,7 @@ from mdm.invariants import violations
 from mdm.mapping_reports import PROMISES as MAPPING_PROMISES
 from mdm.members import Member, members_of
 from mdm.migrate import is_current
+from mdm.old_keys import COUNT, REMEDY
 from mdm.oversight import PROMISES
 from mdm.recompute import misplaced
 from mdm.serving import THREADS_PER_WEB_WORKER
@@ -86,6 +87,7 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
     yield database.run(_canaries)
     for name, statement in (*_BROKEN.items(), *PROMISES.items()):
         yield _counted(name, database.run(partial(_count, statement)))
+    yield database.run(_old_keys)
     yield _counted("xref equals what links and records derive", _sum(database, _wrong_xref))
     if deep:
         yield _counted("golden values equal survivorship", _sum(database, _wrong_values))
@@ -120,6 +122,11 @@ def _canaries(session: Session) -> Finding:
     old = {queue: age for queue, age in ages(session).items() if age > STALE_SECONDS}
     named = ", ".join(f"{queue} for {age:,.0f} s" for queue, age in old.items())
     return Finding("queues", not old, f"no worker has served {named}" if old else "every queue that workers know is served")
+
+
+def _old_keys(session: Session) -> Finding:
+    old = _count(COUNT, session)
+    return Finding("keys are in normal form", old == 0, "holds" if old == 0 else f"{old} have blanks too many: {REMEDY}")
 
 
 def _count(statement: LiteralString, session: Session) -> int:
