@@ -83,6 +83,7 @@ def _parser() -> ArgumentParser:
     doctor.set_defaults(command=_doctor)
     repair = commands.add_parser("repair", help="what the doctor names a remedy for").add_subparsers(required=True, metavar="WHAT")
     repair.add_parser("keys", help="records of before keys were kept without outer blanks").set_defaults(command=_repair_keys)
+    repair.add_parser("words", help="words of searches, after another attribute is searchable").set_defaults(command=_repair_words)
     cli_jobs.add_parser(commands)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
@@ -226,6 +227,13 @@ def _repair_keys(settings: Settings, _: Namespace) -> None:
     with current_database(settings) as found:
         done = old_keys.repair(found)
     _say(f"{done.renamed} renamed, {done.withdrawn} withdrawn: their system has delivered the key anew since")
+
+
+def _repair_words(settings: Settings, _: Namespace) -> None:
+    from mdm import old_words
+
+    with current_database(settings) as found:
+        _say(f"{old_words.repair(found)} golden records are found by other words now")
 
 
 def _create_key(settings: Settings, asked: Namespace) -> None:

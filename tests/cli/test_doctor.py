@@ -36,6 +36,7 @@ DAMAGE = {
         SET + "insert into mapping_release (id, set_code, number, set_version, rules, note, made_by)"
         " values (gen_random_uuid(), 's', 2, 1, '{}', '', 'a')"
     ),
+    "searches find golden values": "update golden_version set words = '' where recorded_to is null",
     "golden values equal survivorship": 'update golden_version set values = \'{"name": "somebody else"}\' where recorded_to is null',
 }
 
