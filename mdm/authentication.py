@@ -15,6 +15,7 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.orm import Session
+from zxcvbn import zxcvbn
 
 from mdm.access import Actor, NewPrincipal, actor_of, check_grants, insert_principal
 from mdm.db import execute, fetch
@@ -24,6 +25,7 @@ PASSWORD_CHARACTERS = range(15, 129)
 _PASSWORD_BYTES = 18
 _FAILED_LOGINS_MAX = 10
 _STEP_SECONDS = 30  # how long a code of a second factor holds
+_ESTIMATED_CHARACTERS, _SCORE_MIN = 72, 3  # of zxcvbn: what it looks at, and from where on 10^8 guesses are too few
 _HASHER = PasswordHasher()
 
 
@@ -49,13 +51,16 @@ def hashed(password: str) -> str:
 
 
 def change_password(session: Session, principal_id: UUID, present: str, wanted: str) -> bool:
-    """One's own. False for a wrong present one, which the caller commits: it is counted. Raises Invalid for the same again."""
+    """One's own. False for a wrong present one, which the caller commits: it is counted. Raises Invalid for the same or a common one."""
     if present == wanted:
         raise Invalid(problems=(FieldProblem("bad_password", "/password", "another than the present one"),))
     kept = hashed(wanted)
     rows = fetch(
-        session, "select password_hash, coalesce(locked_until > now(), false) from principal where id = %s for update", (principal_id,)
+        session,
+        "select password_hash, coalesce(locked_until > now(), false), name from principal where id = %s for update",
+        (principal_id,),
     )
+    check_guessed_late(wanted, rows[0][2])
     if rows[0][1]:
         return False
     right = _password_is_right(rows[0][0], present)
@@ -63,6 +68,13 @@ def change_password(session: Session, principal_id: UUID, present: str, wanted: 
     if right:
         execute(session, "update principal set password_hash = %s, password_due = false where id = %s", (kept, principal_id))
     return right
+
+
+def check_guessed_late(password: str, name: str) -> None:
+    """Raise Invalid for one that is guessed among the first: words and names that many take, repeated or put in a row, one's own name."""
+    if zxcvbn(password[:_ESTIMATED_CHARACTERS], ["concord", name])["score"] < _SCORE_MIN:
+        words = "one that is not guessed among the first: no common words alone, nothing repeated"
+        raise Invalid(problems=(FieldProblem("common_password", "/password", words),))
 
 
 def reset_password(session: Session, principal_id: UUID, kept: str) -> None:

@@ -17,6 +17,7 @@ from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.records import Incoming, evidence_json, row_of
 from mdm.systems import SystemRegistry
+from mdm.words import as_tsvector, lexemes
 
 # In the order in which references allow it
 COLUMNS: Mapping[str, LiteralString] = {
@@ -25,7 +26,7 @@ COLUMNS: Mapping[str, LiteralString] = {
     "match_key": "key, record_id",
     "golden_record": "id, domain, status",
     "link": "record_id, golden_id, cause, recorded_from",
-    "golden_version": "golden_id, version, values, provenance, status, recorded_from",
+    "golden_version": "golden_id, version, values, provenance, status, recorded_from, words",
     "xref": "domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from",
     "edge": "low, high, weight, evidence, model_version",
 }
@@ -81,10 +82,10 @@ def _add_record(of: dict[str, list[str]], entity: EntityType, incoming: Incoming
 def _add_golden(found: Lines, entity: EntityType, registry: SystemRegistry, each: Golden, moment: str) -> None:
     golden_id, of = str(each.id), found.of
     values, provenance = as_json(golden_values(entity, each.members, registry))
-    status = "active" if any(member.status == "active" for member in each.members) else "retired"
+    status, words = "active" if any(m.status == "active" for m in each.members) else "retired", as_tsvector(lexemes(entity, values))
     cause = "new" if len(each.rows) == 1 else "edge"
     of["golden_record"].append(f"{golden_id}\t{entity.name}\t{status}")
-    of["golden_version"].append(f"{golden_id}\t1\t{_json(values)}\t{_json(provenance)}\t{status}\t{moment}")
+    of["golden_version"].append(f"{golden_id}\t1\t{_json(values)}\t{_json(provenance)}\t{status}\t{moment}\t{words}")
     of["link"] += [f"{row.record_id}\t{golden_id}\t{cause}\t{moment}" for row in each.rows]
     found.happenings.append(Happening("golden.created", each.id, {"version": 1}))
 

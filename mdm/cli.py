@@ -81,6 +81,9 @@ def _parser() -> ArgumentParser:
     doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
     doctor.add_argument("--recompute", action="store_true", help="also work out anew who is who, from records and decisions")
     doctor.set_defaults(command=_doctor)
+    repair = commands.add_parser("repair", help="what the doctor names a remedy for").add_subparsers(required=True, metavar="WHAT")
+    repair.add_parser("keys", help="records of before keys were kept without outer blanks").set_defaults(command=_repair_keys)
+    repair.add_parser("words", help="words of searches, after another attribute is searchable").set_defaults(command=_repair_words)
     cli_jobs.add_parser(commands)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
@@ -106,11 +109,16 @@ def _add_keys(parser: ArgumentParser) -> None:
 
 
 def _add_users(parser: ArgumentParser) -> None:
-    create = parser.add_subparsers(required=True, metavar="COMMAND").add_parser("create", help="print the new person's password, this once")
+    below = parser.add_subparsers(required=True, metavar="COMMAND")
+    create = below.add_parser("create", help="print the new person's password, this once")
     create.add_argument("name", metavar="NAME")
     create.add_argument("--role", required=True, choices=ROLES)
     _add_scope(create)
     create.set_defaults(command=_create_user)
+    reset = below.add_parser("reset", help="who lost what they sign in with: no second factor any more; print a new password, this once")
+    reset.add_argument("name", metavar="NAME")
+    reset.add_argument("--keep-password", action="store_true", help="only the second factor goes")
+    reset.set_defaults(command=_reset_user)
 
 
 def _add_scope(parser: ArgumentParser) -> None:
@@ -213,6 +221,21 @@ def _doctor(settings: Settings, asked: Namespace) -> int:
     return 0 if ok else 1
 
 
+def _repair_keys(settings: Settings, _: Namespace) -> None:
+    from mdm import old_keys
+
+    with current_database(settings) as found:
+        done = old_keys.repair(found)
+    _say(f"{done.renamed} renamed, {done.withdrawn} withdrawn: their system has delivered the key anew since")
+
+
+def _repair_words(settings: Settings, _: Namespace) -> None:
+    from mdm import old_words
+
+    with current_database(settings) as found:
+        _say(f"{old_words.repair(found)} golden records are found by other words now")
+
+
 def _create_key(settings: Settings, asked: Namespace) -> None:
     from mdm import audit
     from mdm.access import SYSTEM_ACTOR, create_client
@@ -243,6 +266,18 @@ def _create_user(settings: Settings, asked: Namespace) -> None:
     with current_database(settings) as found:
         found.run(work)
     print(password)
+
+
+def _reset_user(settings: Settings, asked: Namespace) -> None:
+    from mdm import people
+    from mdm.access import SYSTEM_ACTOR
+    from mdm.authentication import new_password
+
+    password = None if asked.keep_password else new_password()
+    with current_database(settings) as found:
+        found.run(lambda session: people.reset(session, SYSTEM_ACTOR, asked.name, password))
+    if password is not None:
+        print(password)
 
 
 def _principal(session: "Session", asked: Namespace) -> "NewPrincipal":

@@ -20,6 +20,7 @@ from mdm.misswork import resolved_by
 from mdm.standardise import compared_identifier, local_key
 from mdm.survive import Contribution, Pin, Survivor, survive
 from mdm.systems import SystemRegistry
+from mdm.words import lexemes
 
 Place = tuple[UUID, int, str]  # golden record, identifier system, value
 
@@ -75,10 +76,10 @@ def derive(
 
 
 _INSERT_VERSIONS = (
-    'insert into golden_version (golden_id, version, "values", provenance, status, recorded_from)'
-    ' select x.golden_id, x.version, x."values", x.provenance, x.status, coalesce(x.at, statement_timestamp())'
+    'insert into golden_version (golden_id, version, "values", provenance, status, recorded_from, words)'
+    ' select x.golden_id, x.version, x."values", x.provenance, x.status, coalesce(x.at, statement_timestamp()), array_to_tsvector(x.words)'
     " from jsonb_to_recordset(%s::jsonb)"
-    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, status text, at timestamptz)'
+    ' as x(golden_id uuid, version int, "values" jsonb, provenance jsonb, status text, at timestamptz, words text[])'
 )
 _INSERT_XREF = (
     "insert into xref (domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from)"
@@ -112,6 +113,7 @@ def _close_versions(
         if (values, provenance, status) == (old_values, old_provenance, old_status) and golden_id not in about.touched:
             continue
         row = {"golden_id": golden_id, "version": version + 1, "values": values, "provenance": provenance, "status": status}
+        row["words"] = lexemes(entity, values)
         (changed if version else fresh).append(row)
         what = "golden.created" if golden_id in about.new else "golden.retired" if status == "retired" != old_status else "golden.updated"
         happened.append(Happening(what, golden_id, {"version": version + 1, **({"before": version} if version else {})}))

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm import old_keys, old_words
 from mdm.canary import STALE_SECONDS, ages
 from mdm.db import LOCKS_MAX, Database, execute, fetch, safe_address
 from mdm.derive import golden_values, holdings
@@ -28,6 +29,7 @@ from mdm.recompute import misplaced
 from mdm.serving import THREADS_PER_WEB_WORKER
 from mdm.settings import NO_BROKER, Settings
 from mdm.systems import SystemRegistry, registry
+from mdm.words import lexemes
 
 BATCH = 500
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
@@ -86,9 +88,12 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
     yield database.run(_canaries)
     for name, statement in (*_BROKEN.items(), *PROMISES.items()):
         yield _counted(name, database.run(partial(_count, statement)))
+    yield database.run(_old_keys)
     yield _counted("xref equals what links and records derive", _sum(database, _wrong_xref))
     if deep:
         yield _counted("golden values equal survivorship", _sum(database, _wrong_values))
+        wrong = _sum(database, _wrong_words)
+        yield Finding("searches find golden values", wrong == 0, "holds" if wrong == 0 else f"broken {wrong} times: {old_words.REMEDY}")
         for name, statement in MAPPING_PROMISES.items():
             yield _counted(name, database.run(partial(_count, statement)))
 
@@ -120,6 +125,11 @@ def _canaries(session: Session) -> Finding:
     old = {queue: age for queue, age in ages(session).items() if age > STALE_SECONDS}
     named = ", ".join(f"{queue} for {age:,.0f} s" for queue, age in old.items())
     return Finding("queues", not old, f"no worker has served {named}" if old else "every queue that workers know is served")
+
+
+def _old_keys(session: Session) -> Finding:
+    old = _count(old_keys.COUNT, session)
+    return Finding("keys are in normal form", old == 0, "holds" if old == 0 else f"{old} have blanks too many: {old_keys.REMEDY}")
 
 
 def _count(statement: LiteralString, session: Session) -> int:
@@ -198,6 +208,13 @@ def _wrong_values(session: Session, entity: EntityType, systems: SystemRegistry,
     )
     stored = {row[0]: row[1] for row in rows}
     return sum(stored.get(golden_id) != _values(entity, members, systems) for golden_id, members in goldens.items() if members)
+
+
+def _wrong_words(session: Session, entity: EntityType, systems: SystemRegistry, goldens: Goldens) -> int:
+    """Golden records whose values some search would miss; words too many harm nobody."""
+    del systems
+    statement = 'select "values", tsvector_to_array(words) from golden_version where golden_id = any(%s) and recorded_to is null'
+    return sum(not {*lexemes(entity, values)} <= {*held} for values, held in fetch(session, statement, (list(goldens),)))
 
 
 def _values(entity: EntityType, members: Sequence[Member], systems: SystemRegistry) -> dict[str, object]:

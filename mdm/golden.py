@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -13,11 +13,11 @@ from mdm.decisions import pins_then
 from mdm.derive import as_json, pins
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid, NotFound
-from mdm.jsonio import dumps
 from mdm.question import SURVIVORS_THEN
 from mdm.standardise import Note, local_key
 from mdm.survive import Contribution, survive
 from mdm.systems import SystemRegistry, registry
+from mdm.words import as_tsquery
 
 SEARCH_SECONDS = 8
 
@@ -303,7 +303,9 @@ def search(
     limit: int = 50,
     cursor: str | None = None,
 ) -> SearchPage:
-    """Golden records whose searchable values contain the text, and the given values in the given attributes; in order of id.
+    """Golden records of whose searchable values some word begins with each word of the text, and likewise by attribute; in order of id.
+
+    It may find more than answers the question; `mdm.words.answers` says of one.
 
     Raises Invalid for an attribute that cannot be searched, TooBroad for a search that goes on for longer than SEARCH_SECONDS.
     """
@@ -314,24 +316,18 @@ def search(
         pointers = [f"/attributes/{name}" for name in refused] or ["/text"]
         raise Invalid(problems=tuple(FieldProblem("not_searchable", p, f"searchable: {', '.join(searchable)}") for p in pointers))
     give_up_after(session, SEARCH_SECONDS)
-    rows = fetch(
-        session,
-        "select g.id, v.values from golden_record g join golden_version v on v.golden_id = g.id and v.recorded_to is null"
-        " where g.domain = %(domain)s and g.status <> 'merged' and (%(after)s::uuid is null or g.id > %(after)s::uuid)"
-        " and (%(text)s::text is null or exists (select 1 from unnest(%(names)s::text[]) n where v.values ->> n ilike %(text)s))"
-        " and not exists (select 1 from jsonb_each_text(%(wanted)s::jsonb) w where (v.values ->> w.key ilike w.value) is not true)"
-        " order by g.id limit %(limit)s",
-        {
-            "domain": entity.name,
-            "after": _cursor(cursor),
-            "text": f"%{_literal(text.strip())}%" if text and text.strip() else None,
-            "names": searchable,
-            "wanted": _json({name: f"%{_literal(value.strip())}%" for name, value in wanted.items()}),
-            "limit": limit + 1,
-        },
-    )
+    query = as_tsquery(entity, (text or "").strip(), {name: value.strip() for name, value in wanted.items()})
+    params = {"domain": entity.name, "after": _cursor(cursor), "query": query, "limit": limit + 1}
+    rows = fetch(session, _FOUND, params) if query else []
     hits = tuple(SearchHit(row[0], display(entity, row[1]), row[1]) for row in rows[:limit])
     return SearchPage(hits, str(hits[-1].id) if len(rows) > limit else None)
+
+
+_FOUND: LiteralString = (
+    "select v.golden_id, v.values from golden_version v join golden_record g on g.id = v.golden_id and g.domain = %(domain)s"
+    " and g.status <> 'merged' where v.recorded_to is null and v.words @@ %(query)s::tsquery"
+    " and (%(after)s::uuid is null or v.golden_id > %(after)s::uuid) order by v.golden_id limit %(limit)s"
+)
 
 
 def _cursor(cursor: str | None) -> UUID | None:
@@ -341,14 +337,6 @@ def _cursor(cursor: str | None) -> UUID | None:
         return UUID(cursor)
     except ValueError:
         raise Invalid(problems=(FieldProblem("bad_cursor", "/cursor", "pass `next` of the page before, unchanged"),)) from None
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _json(value: Mapping[str, str]) -> str:
-    return dumps(dict(value)).decode()
 
 
 def displays(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> dict[UUID, str]:

@@ -24,6 +24,7 @@ from mdm.match import match as find_alike
 from mdm.models import scorer
 from mdm.standardise import Raw, local_key
 from mdm.systems import SystemRegistry, registry
+from mdm.words import answers
 
 Shown = dict[str, Any]
 
@@ -341,23 +342,10 @@ def _hit(entity: EntityType, actor: Actor, asked: Question, hit: golden.SearchHi
     """The hit as this reader may see it, or nothing when only what they may not see answers the question."""
     plain = {name: cut for name, value in hit.values.items() if (cut := _cut(value, own, name))}
     shown = mask.values(entity, actor, plain)
-    if not _answers(entity, asked, plain, shown):
+    wanted = {name: value.strip() for name, value in asked.attributes.items() if value.strip()}
+    if not answers(entity, ((asked.text or "").strip(), wanted), plain, shown):
         return []
     return [replace(hit, values=shown, display=mask.line(entity, shown))]
-
-
-def _answers(entity: EntityType, asked: Question, plain: Shown, shown: Shown) -> bool:
-    """A part finds what the reader sees; what is masked is found by the whole value only, or parts would give it away bit by bit."""
-    wanted = {name: value.strip() for name, value in asked.attributes.items() if value.strip()}
-    if not all(_finds(value, plain.get(name), shown.get(name)) for name, value in wanted.items()):
-        return False
-    text = (asked.text or "").strip()
-    return not text or any(_finds(text, plain.get(a.name), shown.get(a.name)) for a in entity.attributes if a.searchable)
-
-
-def _finds(wanted: str, plain: object, shown: object) -> bool:
-    part = wanted.casefold()
-    return any(part in text.casefold() for text in _texts(shown)) or any(part == text.casefold() for text in _texts(plain))
 
 
 def _texts(value: object) -> list[str]:

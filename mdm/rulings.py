@@ -87,16 +87,16 @@ def _rule(session: Session, entity: EntityType, saying: Saying, ruling: Ruling, 
     place, what, of, changed = ruling
     lock_records(session, entity, saying.records)
     identifier_rulings.add(session, saying.id, (entity.name, *place), what, of)
-    return say(session, entity, replace(saying, beside=_read_anew(session, entity, changed)), act).decision_id
+    return say(session, entity, replace(saying, beside=read_anew(session, entity, changed)), act).decision_id
 
 
 def take_back(session: Session, entity: EntityType, decision: DecisionView) -> frozenset[UUID]:
     """What a decision ruled of identifiers holds no longer; the records whose company may have depended on it."""
     records = identifier_rulings.end(session, decision.id)
-    return _read_anew(session, entity, records if len(records) <= RECORDS_MAX else ())
+    return read_anew(session, entity, records if len(records) <= RECORDS_MAX else ())
 
 
-def _read_anew(session: Session, entity: EntityType, records: Sequence[UUID]) -> frozenset[UUID]:
+def read_anew(session: Session, entity: EntityType, records: Sequence[UUID]) -> frozenset[UUID]:
     """These records as their sources delivered them last, with the rulings that stand; the records at their former and present edges."""
     model = active_scorer(session, entity)
     changed = _as_delivered(session, entity, model, records) if records else []

@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Json = dict[str, Any]
@@ -199,7 +199,18 @@ class GoldenVersion(Base):
     status: Mapped[str] = mapped_column(CheckConstraint("status in ('active', 'retired')", "status"), server_default="active")
     recorded_from: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     recorded_to: Mapped[datetime | None]
-    __table_args__ = (Index("uq_golden_version_open", "golden_id", unique=True, postgresql_where=text("recorded_to is null")),)
+    words: Mapped[str] = mapped_column(TSVECTOR, server_default=text("''"))  # by which it is searched: `mdm/words.py`
+    __table_args__ = (
+        Index("uq_golden_version_open", "golden_id", unique=True, postgresql_where=text("recorded_to is null")),
+        # Written at once: a list of pending entries would be read whole by every search, and now and then one delivery would pay for it
+        Index(
+            "ix_golden_version_words",
+            "words",
+            postgresql_using="gin",
+            postgresql_where=text("recorded_to is null"),
+            postgresql_with={"fastupdate": "off"},
+        ),
+    )
 
 
 class Link(Base):

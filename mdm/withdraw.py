@@ -105,9 +105,9 @@ def _retire(session: Session, emptied: Sequence[UUID]) -> list[Happening]:
 _RETIRE: LiteralString = (
     "with g as (update golden_record set status = 'retired', version = version + 1, updated_at = now() where id = any(%s)"
     " returning id, version), closed as (update golden_version v set recorded_to = statement_timestamp() from g where v.golden_id = g.id"
-    ' and v.recorded_to is null returning v.golden_id, v."values", v.provenance), opened as ('
-    ' insert into golden_version (golden_id, version, "values", provenance, status, recorded_from)'
-    " select g.id, g.version, closed.\"values\", closed.provenance, 'retired', statement_timestamp() from g join closed"
+    ' and v.recorded_to is null returning v.golden_id, v."values", v.provenance, v.words), opened as ('
+    ' insert into golden_version (golden_id, version, "values", provenance, status, recorded_from, words)'
+    " select g.id, g.version, closed.\"values\", closed.provenance, 'retired', statement_timestamp(), closed.words from g join closed"
     " on closed.golden_id = g.id) select id, version from g"
 )
 

@@ -30,6 +30,7 @@ from mdm.records import Incoming, row_of
 from mdm.settings import Settings
 from mdm.standardise import Delivery, standardise
 from mdm.systems import SystemRegistry, put_system, read_registry
+from mdm.words import as_tsvector, lexemes
 from tests.bench.people import ELSEWHERE, HOME, delivered
 from tests.bench.world import Bench
 
@@ -40,7 +41,7 @@ COLUMNS = {
     "source_record": "id, domain, system, key, status, version, hash, clean, columns, keys",
     "source_record_version": "record_id, version, state, raw, clean, notes, hash, status",
     "golden_record": "id, domain, status",
-    "golden_version": "golden_id, version, values, provenance",
+    "golden_version": "golden_id, version, values, provenance, words",
     "link": "record_id, golden_id, cause",
     "xref": "domain, system_id, value, golden_id, status, own, exclusive, pending",
 }
@@ -175,7 +176,7 @@ def _golden_rows(member: Member, systems: SystemRegistry) -> Iterator[tuple[str,
     golden = str(golden_id)
     values, provenance = as_json(golden_values(PATIENT, [member], systems))
     yield "golden_record", (golden, PATIENT.name, "active")
-    yield "golden_version", (golden, "1", _json(values), _json(provenance))
+    yield "golden_version", (golden, "1", _json(values), _json(provenance), as_tsvector(lexemes(PATIENT, values)))
     yield "link", (str(member.id), golden, "new")
     for held in holdings(PATIENT, systems, golden_id, [member]).values():
         flags = ("ft"[held.own], "ft"[held.exclusive], "f")

@@ -1,7 +1,7 @@
 """Keys and people from the command line: what is printed is the secret and nothing else."""
 
 from mdm.access import Keyring, Role, is_well_formed
-from mdm.db import fetch
+from mdm.db import execute, fetch
 from mdm.settings import Settings
 
 
@@ -55,3 +55,30 @@ def test_users_create_prints_a_password_that_works(mdm, sound):
 def test_a_name_is_given_once(mdm):
     assert mdm("users", "create", "eve", "--role", "auditor").status == 0
     assert mdm("users", "create", "eve", "--role", "auditor").is_one_clear_line
+
+
+def test_users_reset_lets_in_who_lost_password_and_second_factor(mdm, sound):
+    import pyotp
+
+    from mdm.authentication import set_second_factor, sign_in
+
+    secret = pyotp.random_base32()
+    first = mdm("users", "create", "last-admin", "--role", "admin").out.strip()
+    person = sound.run(lambda session: fetch(session, "select id from principal where name = 'last-admin'"))[0][0]
+    assert sound.run(lambda session: set_second_factor(session, person, secret, pyotp.TOTP(secret).now()))
+    assert sound.run(lambda session: sign_in(session, "last-admin", first)) is None
+    assert mdm("users", "reset", "last-admin", "--keep-password").out == ""
+    assert sound.run(lambda session: sign_in(session, "last-admin", first)) is not None
+    second = mdm("users", "reset", "last-admin").out.strip()
+    assert sound.run(lambda session: sign_in(session, "last-admin", first)) is None
+    assert sound.run(lambda session: sign_in(session, "last-admin", second)).role is Role.ADMIN
+    rows = sound.run(lambda session: fetch(session, "select principal, detail from audit where action = 'person:reset' order by n"))
+    assert rows == [("system", {"person": str(person), "password": kept}) for kept in (False, True)]
+    assert sound.run(lambda session: fetch(session, "select password_due from principal where id = %s", (person,))) == [(True,)]
+
+
+def test_users_reset_lets_in_nobody_else(mdm, sound):
+    mdm("users", "create", "gone", "--role", "steward")
+    sound.run(lambda session: execute(session, "update principal set disabled = true where name = 'gone'"))
+    assert mdm("users", "reset", "gone").is_one_clear_line
+    assert mdm("users", "reset", "nobody").is_one_clear_line

@@ -27,6 +27,7 @@ DAMAGE = {
     "no job waits for longer than 15 minutes": JOB + "'queued', null, 0, now() - interval '16 minutes')",
     "no job is tried more often than it may be": ("alter table job drop constraint ck_job_attempt; " + JOB + "'queued', null, 6, now())"),
     "no job is quarantined": JOB + "'quarantined', null, 5, now())",
+    "keys are in normal form": "update source_record set key = ' ' || key where id = (select min(id::text)::uuid from source_record)",
     "queues": "insert into canary values ('bulk', now() - interval '5 minutes')",
     "approved mapping rules are in force, and no others": RULE,
     "mapping rules ask and answer what their set is made of": RULE,
@@ -35,6 +36,7 @@ DAMAGE = {
         SET + "insert into mapping_release (id, set_code, number, set_version, rules, note, made_by)"
         " values (gen_random_uuid(), 's', 2, 1, '{}', '', 'a')"
     ),
+    "searches find golden values": "update golden_version set words = '' where recorded_to is null",
     "golden values equal survivorship": 'update golden_version set values = \'{"name": "somebody else"}\' where recorded_to is null',
 }
 

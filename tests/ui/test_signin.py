@@ -8,7 +8,9 @@ import pyotp
 import pytest
 
 from api.app import create_app
+from mdm import authentication
 from mdm.db import execute, fetch
+from mdm.errors import Invalid
 from mdm.settings import SecondFactor, Settings
 from stewardship_ui.sessions import cookie
 from stewardship_ui.site import add_pages
@@ -232,6 +234,18 @@ def test_a_password_that_somebody_else_has_seen_opens_nothing_but_its_change(bro
     assert browser.get("/tasks").status_code == 200
     assert browser.sign_in(name).status_code == 401
     assert browser.sign_in(name, OWN).status_code == 303
+
+
+def test_a_password_that_is_guessed_first_is_not_taken(browser, person):
+    name = person()
+    browser.enter_as(name)
+    answer = browser.post("/me/password", present=PASSWORD, wanted=f"{name}2026", again=f"{name}2026")
+    assert (answer.status_code, "not guessed among the first" in answer.text) == (422, True)
+    for common in ("passwordpassword", "qwertyuiopasdfgh", "123456789012345", "Summer2026Summer2026", "x" * 128):
+        with pytest.raises(Invalid):
+            authentication.check_guessed_late(common, name)
+    for own in (OWN, "ein langer Satz aus Wörtern", authentication.new_password()):
+        authentication.check_guessed_late(own, name)
 
 
 def test_a_changed_password_ends_the_other_sessions(app, browser, person, database):

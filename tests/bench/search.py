@@ -1,0 +1,88 @@
+"""Record search among many patients: rare and common words, several, a date, a phone number, a local key, what nobody has.
+
+python -m tests.bench.search --patients 200000 [--explain]
+"""
+
+import argparse
+import statistics
+import time
+
+from mdm.access import SYSTEM_ACTOR
+from mdm.db import Database, fetch, give_up_after
+from mdm.entities import ENTITY_TYPES
+from mdm.golden import search
+from mdm.reading import Reader
+from mdm.searches import look_up
+from mdm.words import as_tsquery
+from tests.bench.fill import hospital
+
+PATIENT = ENTITY_TYPES["patient"]
+ROUNDS = 15
+
+
+def questions(database: Database) -> dict[str, str]:
+    """Texts about a person who is there, and others."""
+    with database.unit_of_work() as session:
+        rows = fetch(session, "select values, g.id from golden_version v join golden_record g on g.id = v.golden_id offset 1000 limit 1")
+        key = fetch(session, "select key from source_record offset 1000 limit 1")[0][0]
+    values = rows[0][0]
+    name, given = values["family_name"], values["given_name"]
+    return {
+        "family name": name,
+        "family name, three letters": name[:3],
+        "one letter": name[:1],
+        "family and given name": f"{given} {name}",
+        "birth date": values["birth_date"],
+        "a year": values["birth_date"][:4],
+        "local key": key,
+        "nobody": "Zyxwvutsrq",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--patients", type=int, default=200_000)
+    parser.add_argument("--explain", action="store_true")
+    arguments = parser.parse_args()
+    with hospital(arguments.patients) as bench:
+        database = Database(bench.url)
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("analyze")
+        for label, text in questions(database).items():
+            _measure(database, label, text, explain=arguments.explain)
+        with database.unit_of_work() as session:
+            sizes = "select pg_size_pretty(pg_relation_size('ix_golden_version_words')), pg_size_pretty(pg_table_size('golden_version'))"
+            print("index, table:", *fetch(session, sizes)[0])
+        database.close()
+
+
+def _measure(database: Database, label: str, text: str, *, explain: bool) -> None:
+    reader, times = Reader(SYSTEM_ACTOR, "bench"), []
+    for _ in range(ROUNDS):
+        begin = time.perf_counter()
+        hits = database.run(lambda session: search(session, PATIENT, text=text)).items
+        times.append(time.perf_counter() - begin)
+    begin = time.perf_counter()
+    database.run(lambda session: look_up(session, PATIENT, reader, text, 50))
+    whole = time.perf_counter() - begin
+    told = f"p50 {statistics.median(times) * 1000:.1f} ms, worst {max(times) * 1000:.1f} ms; page {whole * 1000:.0f} ms"
+    print(f"{label}: {len(hits)} hits, {told}")
+    if explain:
+        database.run(lambda session: _explain(session, text))
+
+
+def _explain(session, text):
+    give_up_after(session, 8)
+    query = as_tsquery(PATIENT, text, {})
+    rows = fetch(
+        session,
+        "explain (analyze, buffers) select v.golden_id, v.values from golden_version v join golden_record g on g.id = v.golden_id"
+        " and g.domain = 'patient' and g.status <> 'merged' where v.recorded_to is null and v.words @@ %s::tsquery"
+        " order by v.golden_id limit 51",
+        (query,),
+    )
+    print("\n".join("    " + row[0] for row in rows))
+
+
+if __name__ == "__main__":
+    main()
