@@ -20,7 +20,7 @@ class Given:
     def __init__(self, pairs):
         self._pairs = pairs
 
-    def weigh(self, model, floor):
+    def weigh(self, _model, _floor):
         left, right = (np.array(side, dtype=np.int64) for side in zip(*sorted(self._pairs), strict=True))
         return Weighed(left, right, np.array([self._pairs[pair] for pair in sorted(self._pairs)]), np.zeros(len(left), dtype=np.bool_))
 
