@@ -63,7 +63,7 @@ style: .venv/ready
 
 # One after the other: two benchmarks at once measure each other
 bench: .venv/ready
-	@for each in lookup translate mapping delivery merge growth quality bulk jobs feed hierarchy load; do echo "== $$each"; $(BIN)/python -m tests.bench.$$each; done
+	@for each in lookup translate mapping delivery merge growth quality bulk jobs feed hierarchy load load_beside; do echo "== $$each"; $(BIN)/python -m tests.bench.$$each; done
 
 fmt: .venv/ready
 	$(BIN)/ruff check --fix

@@ -69,13 +69,13 @@ def _without(stock: Stock, entries: list[Entry], over: set[tuple[str, str]]) -> 
     """Without the values that too many hold, or that somebody ruled to be nobody's."""
     if not over:
         return stock, entries
-    kept = Stock(stock.ids, [without(columns, over)[0] for columns in stock.columns], stock.golden_ids)
+    kept = replace(stock, columns=[without(columns, over)[0] for columns in stock.columns])
     return kept, [_stripped(entry, over) for entry in entries]
 
 
 def _stripped(entry: Entry, over: set[tuple[str, str]]) -> Entry:
     columns, lost = without(entry.columns, over)
-    return Entry(entry.no, columns, entry.stands_for, entry.golden_id, stripped=True) if lost else entry
+    return replace(entry, columns=columns, stripped=True) if lost else entry
 
 
 def _exclusive(entity: EntityType) -> list[str]:
@@ -101,4 +101,5 @@ def _keyed(run: Run, source: Source, plan_id: UUID) -> Iterator[Keyed]:
             fact = by_number[row.no]
             if fact.planned != "review":  # its stored version stays what it is until a person decides
                 known = row.record_id if fact.before is not None else None
-                yield Keyed(Entry(row.no, row.standard.columns, known, fact.golden_id), row.keys)
+                name = f"{source.system}/{fact.key}"
+                yield Keyed(Entry(row.no, name, row.standard.columns, known, fact.golden_id), row.keys)

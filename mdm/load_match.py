@@ -26,9 +26,13 @@ NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the file as matching sees it; `stands_for`: the stored record whose next version it is, with its golden record."""
+    """A row of the file as matching sees it; `stands_for`: the stored record whose next version it is, with its golden record.
+
+    `name`: system/key, by which ties are broken as in a delivery.
+    """
 
     no: int
+    name: str
     columns: Columns
     stands_for: UUID | None = None
     golden_id: UUID | None = None
@@ -79,7 +83,9 @@ class Pairs(Protocol):
 
     def weigh(self, model: Model, floor: float) -> Weighed: ...
 
-    def score(self, model: Model, left: Rows, right: Rows) -> Weighed: ...
+    def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
+        """Distinct pairs in ascending order, the smaller row left; the answer is in that order."""
+        ...
 
 
 Compare = Callable[["World"], AbstractContextManager[Pairs]]
@@ -114,11 +120,12 @@ class World:
     entries: Sequence[Entry]
     places: Rows
     rows: Mapping[UUID, int]
+    names: Sequence[str]
 
     @classmethod
     def of(cls, stock: Stock, entries: Sequence[Entry]) -> "World":
         """The rows that stand for a stored record in its place, the others behind."""
-        columns, rows = list(stock.columns), dict(stock.rows())
+        columns, rows, names = list(stock.columns), dict(stock.rows()), list(stock.names)
         # Sorted, so that the smallest number is the oldest golden record
         golden_ids = sorted({*stock.golden_ids, *(e.golden_id for e in entries if e.golden_id is not None)})
         number = {golden: n for n, golden in enumerate(golden_ids)}
@@ -129,10 +136,11 @@ class World:
             if place is None:
                 place = len(columns)
                 columns.append(entry.columns)
+                names.append(entry.name)
                 goldens.append(NOBODY if entry.golden_id is None else number[entry.golden_id])
             columns[place] = entry.columns
             places.append(place)
-        return cls(columns, np.array(goldens, dtype=np.int64), golden_ids, entries, np.array(places, dtype=np.int64), rows)
+        return cls(columns, np.array(goldens, dtype=np.int64), golden_ids, entries, np.array(places, dtype=np.int64), rows, names)
 
     @property
     def size(self) -> int:
@@ -189,8 +197,29 @@ def _units(compared: Pairs, model: Model, world: World, near: Weighed, told: _To
     weights = np.where(same, model.clip, near.weights)
     vetoed = (near.vetoed & ~same) | different
     pairs = _with_said(replace(near, weights=weights, vetoed=vetoed), told, world, model.clip)
-    groups = cluster_all(world.size, pairs, limits_of(model), partial(compared.score, model)).groups
-    return _published(world, groups, told)
+    ranked, named = _by_name(world, pairs)
+    score = partial(_score_named, compared, model, named)
+    groups = cluster_all(world.size, replace(pairs, left=ranked[pairs.left], right=ranked[pairs.right]), limits_of(model), score).groups
+    return _published(world, groups[ranked], told)
+
+
+def _by_name(world: World, pairs: Weighed) -> tuple[Rows, Rows]:
+    """Another number for every row that a pair has, so that these stand in the order of their names; and the way back."""
+    met = np.union1d(pairs.left, pairs.right)
+    ranked = np.arange(world.size, dtype=np.int64)
+    named = ranked.copy()
+    named[met] = np.array(sorted(met.tolist(), key=world.names.__getitem__), dtype=np.int64)
+    ranked[named] = np.arange(world.size, dtype=np.int64)
+    return ranked, named
+
+
+def _score_named(compared: Pairs, model: Model, named: Rows, left: Rows, right: Rows) -> Weighed:
+    """Pairs by their other numbers, scored, in the order given."""
+    low, high = np.minimum(named[left], named[right]), np.maximum(named[left], named[right])
+    order = np.lexsort((high, low))
+    found = compared.score(model, low[order], high[order])
+    back = np.argsort(order)
+    return Weighed(left, right, found.weights[back], found.vetoed[back])
 
 
 def _with_said(pairs: Weighed, told: _Told, world: World, clip: float) -> Weighed:

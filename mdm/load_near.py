@@ -92,12 +92,13 @@ _BESIDE: LiteralString = (
 def _stock(session: Session, entity: EntityType, records: Collection[UUID]) -> Stock:
     rows = fetch(
         session,
-        "select r.id, r.columns, l.golden_id from unnest(%s::uuid[]) w(id) cross join lateral (select id, columns from source_record"
+        "select r.id, r.columns, l.golden_id, r.system || '/' || r.key from unnest(%s::uuid[]) w(id)"
+        " cross join lateral (select id, columns, system, key from source_record"
         " where id = w.id and domain = %s and status = 'active' offset 0) r cross join lateral (select golden_id from link"
         " where record_id = r.id and recorded_to is null offset 0) l order by r.id",
         (array(records), entity.name),
     )
-    return Stock([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+    return Stock(*([row[place] for row in rows] for place in range(4)))
 
 
 def _pairs(session: Session, records: Sequence[UUID]) -> list[StoredPair]:

@@ -16,11 +16,12 @@ _BATCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """The active records of one moment, by row number: their ids, comparison columns and golden records."""
+    """The active records of one moment, by row number: their ids, comparison columns, golden records, and names (system/key)."""
 
     ids: Sequence[UUID]
     columns: Sequence[Columns]
     golden_ids: Sequence[UUID]
+    names: Sequence[str]
 
     def rows(self) -> Mapping[UUID, int]:
         return {record: row for row, record in enumerate(self.ids)}
@@ -43,19 +44,20 @@ class StoredPair:
 
 def read_stock(database: Database, entity: EntityType, keep: Callable[[Columns], Columns] = lambda columns: columns) -> Stock:
     """Read a domain's active records in one snapshot, in pieces; `keep` makes of the columns what stays in memory."""
-    ids, columns, goldens = [], [], []
+    ids, columns, goldens, names = [], [], [], []
     with database.unit_of_work() as session, translated(), connection(session).cursor(name="stock") as cursor:
         cursor.itersize = _BATCH
         cursor.execute(
-            "select r.id, r.columns, l.golden_id from source_record r join link l on l.record_id = r.id and l.recorded_to is null"
-            " where r.domain = %s and r.status = 'active' order by r.id",
+            "select r.id, r.columns, l.golden_id, r.system || '/' || r.key from source_record r join link l on l.record_id = r.id"
+            " and l.recorded_to is null where r.domain = %s and r.status = 'active' order by r.id",
             (entity.name,),
         )
-        for record, compared, golden in cursor:
+        for record, compared, golden, name in cursor:
             ids.append(record)
             columns.append(keep(compared))
             goldens.append(golden)
-    return Stock(ids, columns, goldens)
+            names.append(name)
+    return Stock(ids, columns, goldens, names)
 
 
 def read_pairs(database: Database, entity: EntityType) -> list[StoredPair]:

@@ -58,27 +58,27 @@ def main() -> None:
 def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
     database = Database(url)
     first, second = home / "first.csv", home / "second.csv"
-    _write(asked, first, 0.0)
-    _write(asked, second, 0.01)
+    write_file(asked, first, 0.0)
+    write_file(asked, second, 0.01)
     figures: dict[str, Any] = {"bytes": first.stat().st_size, "copy_seconds": _copy(url, first)}
-    view = _uploaded(database, home, first)
-    figures["plan"] = _job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, view.id, "bench")))
-    planned = _look(database, view.id)
+    view = uploaded(database, home, first)
+    figures["plan"] = run_job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, view.id, "bench")))
+    planned = look(database, view.id)
     figures["planned"] = planned.counts
     how = loads.Applying(10**9, despite=("many_rejects", "volume_off"), reason="bench")
-    figures["apply"] = _job(
+    figures["apply"] = run_job(
         database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or view.id, how, "bench"))
     )
-    figures["applied"] = _look(database, view.id).applied
-    again = _uploaded(database, home, second)
-    figures["plan_again"] = _job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, again.id, "bench")))
-    planned = _look(database, again.id)
+    figures["applied"] = look(database, view.id).applied
+    again = uploaded(database, home, second)
+    figures["plan_again"] = run_job(database, home, database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, again.id, "bench")))
+    planned = look(database, again.id)
     figures["planned_again"] = planned.counts
-    figures["apply_again"] = _job(
+    figures["apply_again"] = run_job(
         database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or again.id, how, "bench"))
     )
     if asked.undo:
-        figures["undo"] = _job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, 10**9, "bench")))
+        figures["undo"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, 10**9, "bench")))
     figures["again_share"] = _share(figures, "seconds")
     figures["again_share_processor"] = _share(figures, "processor_seconds")
     database.close()
@@ -91,7 +91,7 @@ def _share(figures: dict[str, Any], what: str) -> float:
     return round(again / first, 4)
 
 
-def _write(asked: argparse.Namespace, path: Path, changed: float) -> None:
+def write_file(asked: argparse.Namespace, path: Path, changed: float) -> None:
     """Persons that nobody has yet, and some of the store; a share of them changed against the file before."""
     blocks = [(asked, start, min(start + _BLOCK, asked.rows), changed) for start in range(0, asked.rows, _BLOCK)]
     with multiprocessing.get_context("spawn").Pool(2) as pool, path.open("w", newline="") as out:
@@ -140,13 +140,13 @@ def _pieces(content: Any) -> Iterator[bytes]:
         yield piece
 
 
-def _uploaded(database: Database, home: Path, path: Path) -> loads.LoadView:
+def uploaded(database: Database, home: Path, path: Path) -> loads.LoadView:
     with path.open("rb") as content:
         given = Upload(ENTITY_TYPES["patient"], ELSEWHERE, content, path.name, read_columns("identifier:us-ssn=ssn"))
         return upload(database, home, SYSTEM_ACTOR, given, "bench")
 
 
-def _job(database: Database, home: Path, view: loads.LoadView) -> dict[str, float]:
+def run_job(database: Database, home: Path, view: loads.LoadView) -> dict[str, float]:
     answer = subprocess.run(
         [sys.executable, "-m", "tests.bench.load_job", database.url, str(home), str(view.job_id)],
         cwd=ROOT,
@@ -160,7 +160,7 @@ def _job(database: Database, home: Path, view: loads.LoadView) -> dict[str, floa
     return found
 
 
-def _look(database: Database, load_id: UUID) -> loads.LoadView:
+def look(database: Database, load_id: UUID) -> loads.LoadView:
     return database.run(lambda session: loads.get(session, SYSTEM_ACTOR, load_id))
 
 
