@@ -31,6 +31,7 @@ test-ui-full: .venv/ready browser
 	MDM_UI_SLACK=1 MDM_UI_TASKS=100000 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_many.py
 	MDM_UI_CODES=100 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_looking.py
 	MDM_UI_DAY=500 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_day.py
+	MDM_UI_ROWS=50000 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_loading.py
 	CONCORD_LOAD_KILLS=5 $(BIN)/pytest -q -n 0 tests/loads/test_killed.py
 	$(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_evidence.py $(STEWARDS)/test_everybody.py
 
