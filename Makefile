@@ -36,6 +36,7 @@ test-ui-full: .venv/ready browser
 	MDM_UI_CODES=100 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_looking.py
 	MDM_UI_DAY=500 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_day.py
 	CONCORD_OUTAGE_SECONDS=600 $(BIN)/pytest -q -n 0 tests/feed/test_webhooks.py -k outage
+	MDM_UI_ROWS=50000 $(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_loading.py
 	CONCORD_LOAD_KILLS=5 $(BIN)/pytest -q -n 0 tests/loads/test_killed.py
 	$(BIN)/pytest -q -s -n 0 $(STEWARDS)/test_evidence.py $(STEWARDS)/test_everybody.py
 

@@ -16,8 +16,11 @@ export function listen() {
 
 export const isTyping = (element) => element.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
 
+/** Whether the key writes a character that is being composed. Some browsers say so of the first key by its old code alone. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229 || event.key === "Process";
+
 function pressed(event) {
-  if (event.isComposing || event.key === "Process" || event.repeat && !isMove(event.key)) return;
+  if (isComposing(event) || event.repeat && !isMove(event.key)) return;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") return open("palette", event);
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   if (document.querySelector("dialog[open]") || isTyping(event.target)) return leave(event);

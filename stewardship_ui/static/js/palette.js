@@ -1,5 +1,5 @@
 // Commands by name, and the keys of this page. Both are lists of what stands on the page; neither knows what there is.
-import { commands } from "./keys.js";
+import { commands, isComposing } from "./keys.js";
 import { announce } from "./live.js";
 
 let shown = [];
@@ -56,6 +56,7 @@ function kbd(text) {
 }
 
 function steer(event) {
+  if (isComposing(event)) return;
   if (event.key === "Enter" && shown.length > 0) {
     event.preventDefault();
     run(shown[chosen]);

@@ -146,7 +146,7 @@ class Watched:
         if self.page.url.startswith(self.address):
             kept = self.page.evaluate("JSON.stringify([document.title, {...localStorage}, {...sessionStorage}, document.cookie])")
             assert not PLANTED.search(kept), kept
-        assert self.trouble == []
+        assert self.trouble == [], self.trouble
 
 
 @pytest.fixture
@@ -232,20 +232,58 @@ def choose(page):
         page.select_option(f"#target-{place}", target)
 
 
+AXE = Path(__file__).parents[1] / "vendor" / "axe.min.js"
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}, "resultTypes": ["violations"]}
+TWICE = """
+async ([page, rules]) => {
+  const made = new DOMParser().parseFromString(page, 'text/html').documentElement;
+  document.replaceChild(document.adoptNode(made), document.documentElement);
+  const loaded = each => each.sheet ?? new Promise((done, failed) => { each.onload = done; each.onerror = failed; });
+  await Promise.all([...document.querySelectorAll('link[rel=stylesheet]')].map(loaded));
+  const found = {};
+  for (const [theme, density] of [['light', 'dense'], ['dark', 'comfortable']]) {
+    Object.assign(document.documentElement.dataset, { theme, density });
+    found[theme] = (await axe.run(document, rules)).violations;
+  }
+  return found;
+}
+"""
+
+
 @pytest.fixture
 def axe():
-    """axe(page, only=None) -> the violations of WCAG 2.2 A and AA, or of some rules, as short lines."""
-    source = (Path(__file__).parents[1] / "vendor" / "axe.min.js").read_text()
-    rules = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+    """axe(page) -> the violations of WCAG 2.2 A and AA, as short lines."""
 
-    def look(page, only=None):
-        if not page.evaluate("'axe' in window"):
-            page.evaluate(source)
-        asked = {"runOnly": {"type": "rule", "values": list(only)}} if only else rules
-        found = page.evaluate("asked => axe.run(document, {...asked, resultTypes: ['violations']})", asked)["violations"]
-        return [f"{each['id']}: {each['nodes'][0]['target']} ({len(each['nodes'])})" for each in found]
+    def look(page):
+        page.evaluate(AXE.read_text())
+        return _lines(page.evaluate("rules => axe.run(document, rules)", RULES)["violations"])
 
     return look
+
+
+@pytest.fixture
+def axe_twice(chromium, server):
+    """axe_twice(html) -> (theme, violation) of a page as it stands, light and dense, dark and comfortable.
+
+    It is looked at in a page where axe stays from one to the next: to load and to warm it costs more than what it does.
+    """
+    context = chromium.new_context(base_url=server[0], viewport={"width": 1440, "height": 900})
+    bench = context.new_page()
+    bench.route("**/*.js", lambda route: route.abort())  # our own scripts would ask for what is not here, and be sent away
+    bench.goto("/sign-in")
+    bench.unroute_all()
+    bench.evaluate(AXE.read_text())
+
+    def look(html):
+        found = bench.evaluate(TWICE, [html, RULES])
+        return [(theme, line) for theme, violations in found.items() for line in _lines(violations)]
+
+    yield look
+    context.close()
+
+
+def _lines(violations):
+    return [f"{each['id']}: {each['nodes'][0]['target']} ({len(each['nodes'])})" for each in violations]
 
 
 @pytest.fixture

@@ -78,6 +78,51 @@ def test_keys_can_be_off_or_others(deliver, person, browse, count):
     assert page.url.endswith("/tasks")
 
 
+def test_a_key_that_composes_a_character_decides_nothing(deliver, person, browse, count):
+    deliver("payer", *payer_pairs(3))
+    page = browse(person()).page
+    typed = page.context.new_cdp_session(page)
+
+    def press(key, code=229):
+        """As the browser's own input method has it: 229, whatever the key; with its own code it is that key."""
+        for kind in ("rawKeyDown", "keyUp"):
+            typed.send("Input.dispatchKeyEvent", {"type": kind, "key": key, "code": f"Key{key.upper()}", "windowsVirtualKeyCode": code})
+
+    page.goto("/tasks")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelectorAll('#ahead template[data-task]').length > 0")
+    page.wait_for_timeout(200)
+    page.evaluate(
+        "addEventListener('keydown', event => (window.keys = [...(window.keys ?? []), [event.key, event.keyCode, event.isComposing]]))"
+    )
+    for key in ("m", "n", "z", "Process"):
+        press(key)
+    page.keyboard.press("c")
+    page.focus("#comment")
+    typed.send("Input.imeSetComposition", {"text": "ま", "selectionStart": 1, "selectionEnd": 1})
+    page.evaluate(
+        "document.querySelector('#item h1').dispatchEvent(new KeyboardEvent('keydown', {key: 'm', isComposing: true, bubbles: true}))"
+    )
+    press("m")
+    typed.send("Input.insertText", {"text": "松"})
+    assert page.input_value("#comment") == "松"
+    seen = page.evaluate("window.keys")
+    assert ["m", 229, False] in seen
+    assert ["m", 229, True] in seen
+    page.keyboard.press("Control+k")
+    typed.send("Input.imeSetComposition", {"text": "ほ", "selectionStart": 1, "selectionEnd": 1})
+    press("Enter")
+    assert page.evaluate("document.querySelector('#palette').open")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(200)
+    assert count("select count(*) from decision") == 0
+    page.focus("#item h1")
+    press("m", 77)
+    until(page, "document.querySelector('#tray [data-undo]') !== null")
+    assert count("select count(*) from decision") == 1
+
+
 def test_a_pair_is_decided_without_a_script(deliver, person, browse, count):
     deliver("payer", *payer_pairs(2))
     page = browse(person(), java_script_enabled=False).page
