@@ -38,6 +38,11 @@ def assign(left: Rows, right: Rows, weights: Bits) -> Flags:
     return taken
 
 
+def contenders(left: Rows, right: Rows, weights: Bits, most: int) -> Flags:
+    """Which pairs are among the `most` heaviest of either of their records; equal weights in order of the partner."""
+    return _among_heaviest(left, right, weights, most) | _among_heaviest(right, left, weights, most)
+
+
 def margins(left: Rows, right: Rows, weights: Bits, taken: Flags) -> Bits:
     """Per taken pair, in the order of the pairs: by how many bits it beats the best partner that either of its records could have instead.
 
@@ -109,6 +114,16 @@ def _best(side: Rows, weights: Bits, size: int) -> Bits:
     best = np.full(size, -np.inf)
     np.maximum.at(best, side, weights)
     return best[best > -np.inf]
+
+
+def _among_heaviest(side: Rows, partner: Rows, weights: Bits, most: int) -> Flags:
+    order = np.lexsort((partner, -weights, side))
+    places = np.arange(len(side))
+    begins = np.append(True, np.diff(side[order]) != 0) if len(side) else np.zeros(0, dtype=np.bool_)
+    rank = places - np.maximum.accumulate(np.where(begins, places, 0))
+    among = np.zeros(len(side), dtype=np.bool_)
+    among[order] = rank < most
+    return among
 
 
 def _distinct(rows: Rows) -> int:

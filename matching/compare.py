@@ -4,7 +4,7 @@ A measure takes two values of a standardised column and answers a number: the hi
 empty; an absent value never reaches a measure. List-valued columns are tuples. Docstrings are what a steward reads as the reason.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import fsum, sqrt
@@ -132,10 +132,43 @@ def rare_containment(left: Sequence[str], right: Sequence[str], rarity: Rarity) 
 
 def cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
     """How much the words of both sides point the same way, rare words counting more (cosine, 0 to 1)."""
-    a, b = set(left), set(right)
+    return _cosine(set(left), set(right), rarity)
+
+
+def phrase_cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
+    """How much the words of both sides point the same way, written together or apart, rare words counting more (cosine, 0 to 1)."""
+    one, other = _phrases(tuple(left)), _phrases(tuple(right))
+    return _cosine(_joined_like(one, other), _joined_like(other, one), rarity)
+
+
+def _cosine(a: frozenset[str] | set[str], b: frozenset[str] | set[str], rarity: Rarity) -> float:
     if rarity is uniform:
         return _exact(len(a & b) / sqrt(len(a) * len(b)))
     return _exact(_squares(a & b, rarity) / sqrt(_squares(a, rarity) * _squares(b, rarity)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """Single words, and what two neighbours among them are when written together."""
+
+    words: frozenset[str]
+    joined: Mapping[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=8_192)
+def _phrases(values: tuple[str, ...]) -> _Phrases:
+    """A list of words and of `two neighbours`, told apart by their blank."""
+    pairs = [value for value in values if " " in value]
+    return _Phrases(frozenset(values) - frozenset(pairs), {pair.replace(" ", ""): tuple(pair.split(" ")) for pair in pairs})
+
+
+def _joined_like(ours: _Phrases, theirs: _Phrases) -> frozenset[str]:
+    """Our words, neighbours written together where the other side writes them so: print shop is printshop to a printshop."""
+    together = (ours.joined.keys() & theirs.words) - ours.words
+    if not together:
+        return ours.words
+    apart = {word for whole in together for word in ours.joined[whole]}
+    return (ours.words - (apart - theirs.words)) | together
 
 
 def uniform(_: str) -> float:
@@ -143,7 +176,7 @@ def uniform(_: str) -> float:
     return 1.0
 
 
-def _squares(words: set[str], rarity: Rarity) -> float:
+def _squares(words: frozenset[str] | set[str], rarity: Rarity) -> float:
     return fsum(bits * bits for bits in map(rarity, words))
 
 
@@ -270,6 +303,7 @@ _ALL = (
     Measure("rare_jaccard", rare_jaccard, by_rarity=True),
     Measure("rare_containment", rare_containment, by_rarity=True),
     Measure("cosine", cosine, by_rarity=True),
+    Measure("phrase_cosine", phrase_cosine, by_rarity=True),
     Measure("rarest_shared", rarest_shared, by_rarity=True),
     Measure("word_agreement", word_agreement, by_rarity=True),
     Measure("same_organisation", same_organisation, on_lists=True),

@@ -64,6 +64,11 @@ def cosine(column: str, at_least: float) -> Test:
     return Test("cosine", (column,), at_least)
 
 
+def phrases_alike(column: str, at_least: float) -> Test:
+    """Words of a list in common, rare ones counting more; the list's `two neighbours` say what may be written together."""
+    return Test("phrase_cosine", (column,), at_least)
+
+
 def shares_rare(column: str, bits: float) -> Test:
     """Both sides have a value in common that at most one record of two to the power of `bits` has."""
     return Test("rarest_shared", (column,), bits)

@@ -5,7 +5,7 @@ Keys, caps and narrowing are those of `matching.bulk`, so that both find the sam
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from matching.compare import Value
 from matching.model import HOLDERS_MAX, Columns, Model
 from matching.score import Scorer
 
-Batches = Iterable[pa.RecordBatch]
+Batches = Iterator[pa.RecordBatch]
 _HELD = pa.schema([("key", pa.int64()), ("n", pa.int64()), ("rule", pa.string()), ("most", pa.int32())])
 _WEIGHED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("weight", pa.float64()), ("vetoed", pa.bool_())])
 

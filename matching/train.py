@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.arrays import Levels, Rows
-from matching.assign import assign
+from matching.assign import assign, contenders
 from matching.model import Model
 from matching.patterns import Patterns
 from matching.shares import (
@@ -40,6 +40,7 @@ _STEADY = 1e-5  # the largest move of any share that still counts as none
 _STEADY_MATCHES = 1e-4  # the same for the share of matches, relative
 _ROUNDING = 1e-6  # nats per pair
 _WIDE = 10.0  # candidate pairs per record from where most of them cannot be matches
+CONTENDERS = 8  # best candidates of a record that one-to-one training looks at
 _FLAT = 0.01  # nats between a comparison's ends that say nothing
 
 Learn = Callable[[Floats], Shares]  # from the matches expected in every row
@@ -128,20 +129,20 @@ def train(model: Model, candidates: Patterns, population: Patterns | None, possi
 def train_one_to_one(model: Model, levels: Levels, left: Rows, right: Rows, *, version: str) -> Trained:
     """The model learned from candidates between two sets each free of duplicates: levels [pairs, comparisons], and both sides' rows.
 
-    Only pairs of the current greedy assignment may be matches, so that siblings and runners-up train u. The prior is that of a candidate
-    pair.
+    Only pairs of the current greedy assignment may be matches, so that siblings and runners-up train u: those among the best candidates of
+    a record by the declared weights. From all that blocking found, u would learn what strangers look like, who are never assigned. The
+    prior is that of a candidate pair.
     """
-    counts = np.ones(len(levels))
-    reason = _unusable(levels, counts)
-    if reason is not None:
+    if (reason := _unusable(levels, np.ones(len(levels)))) is not None:
         return _refused(model, reason)
+    declared = shares_of(model)
+    near = contenders(left, right, _log_odds(declared, levels), CONTENDERS)
+    levels, left, right = levels[near], left[near], right[near]
 
     def assigned(shares: Shares) -> Floats:
-        weights = sum_of_logs(shares.m, levels) - sum_of_logs(shares.u, levels)
-        return assign(left, right, weights).astype(np.float64)
+        return assign(left, right, _log_odds(shares, levels)).astype(np.float64)
 
-    declared = shares_of(model)
-    pairs = _Pairs(levels, counts, 0.0, assigned)
+    pairs = _Pairs(levels, np.ones(len(levels)), 0.0, assigned)
     # The assignment holds EM where it belongs; a strong prior on top would only slow it.
     sides = [len(np.unique(side)) for side in (left, right)]
     # Measured against all candidates, the share of matches would feed on itself: each pair held back as a runner-up lowers it.
@@ -166,6 +167,10 @@ def reestimate_from_labels(model: Model, same: Patterns, different: Patterns, *,
     reason = "the model explains the decided pairs less well than before" if after < before - _ROUNDING else None
     diagnostics = Diagnostics(1, True, share, agreed, after, before, reason)
     return _trained(model, moved, diagnostics, prior=model.prior, version=version)
+
+
+def _log_odds(shares: Shares, levels: Levels) -> Floats:
+    return sum_of_logs(shares.m, levels) - sum_of_logs(shares.u, levels)
 
 
 def _anybody(levels: Levels) -> Callable[[Shares], Floats]:

@@ -1,6 +1,7 @@
 """Items: what is bought, stocked and charged. Another pack or another size is another item, however alike the rest is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from matching.compare import Value
 from matching.levels import (
@@ -9,6 +10,7 @@ from matching.levels import (
     jaccard,
     near_amount,
     part,
+    phrases_alike,
     same,
     shares,
     shares_rare,
@@ -17,7 +19,7 @@ from matching.levels import (
     stands_in,
     within_edits,
 )
-from matching.model import BlockingRule, Comparison, Model, Thresholds, Veto
+from matching.model import BlockingRule, Comparison, Model, Test, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, level, same_or_not
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.flag import FLAG
@@ -130,29 +132,33 @@ _MANUFACTURER = compared(
 )
 
 
-def _likeness(name: str, column: str, *steps: tuple[float, float, float]) -> Comparison:
+def _likeness(name: str, needs: str, tests: Callable[[float], tuple[Test, ...]], *steps: tuple[float, float, float]) -> Comparison:
     """A text's cosine in steps of (at least, m, u)."""
-    levels = (level(f"{at_least:.2g} alike", m, u, cosine(column, at_least)) for at_least, m, u in steps)
-    return compared(name, "content", *levels, needs=column, otherwise="hardly alike")
+    levels = (level(f"{at_least:.2g} alike", m, u, *tests(at_least)) for at_least, m, u in steps)
+    return compared(name, "content", *levels, needs=needs, otherwise="hardly alike")
 
 
-# Words alone identify nothing, so they support: the next size, colour or pack reads alike. Letters see what is spelt or joined otherwise.
+# Words alone identify nothing, so they support: the next size, colour or pack reads alike. Letters see what is spelt otherwise, those of
+# the text without its blanks what is joined otherwise; alone they would see likeness across words where there is none.
 _TEXTS = (
     _likeness(
         "words",
-        "words",
+        "phrases",
+        lambda at_least: (phrases_alike("phrases", at_least),),
         *((0.85, 0.3, 0.012), (0.7, 0.22, 0.015), (0.6, 0.15, 0.015), (0.5, 0.12, 0.02)),
         *((0.4, 0.09, 0.03), (0.3, 0.06, 0.06), (0.2, 0.04, 0.1), (0.1, 0.015, 0.2)),
     ),
     _likeness(
         "letters",
         "letters",
+        lambda at_least: (cosine("letters", at_least), cosine("letters_joined", at_least)),
         *((0.85, 0.35, 0.012), (0.7, 0.25, 0.015), (0.6, 0.15, 0.02), (0.5, 0.1, 0.03)),
         *((0.4, 0.07, 0.06), (0.3, 0.045, 0.11), (0.2, 0.025, 0.25), (0.1, 0.008, 0.35)),
     ),
     _likeness(
         "long description",
         "long_description.tokens",
+        lambda at_least: (cosine("long_description.tokens", at_least),),
         *((0.75, 0.15, 0.02), (0.5, 0.2, 0.04), (0.35, 0.2, 0.06), (0.2, 0.2, 0.15), (0.1, 0.15, 0.28), (0.05, 0.06, 0.2)),
     ),
 )
@@ -173,7 +179,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="item-3",
+    version="item-4",
     prior=-11.0,
     # The decisive and cheap ones first: the scorer stops as soon as the rest cannot reach a review.
     comparisons=(*_IDENTIFIERS, *_PACK, *_SIZES, _PRICE, _MANUFACTURER, *_TEXTS),
@@ -206,15 +212,18 @@ _GRAM = 3
 def _derived(columns: Mapping[str, Value]) -> Mapping[str, Value]:
     """What needs several attributes: all words, all part numbers, the count of a pack, and the letters of what identifies an item."""
     part_number = _texts(columns, "manufacturer_part_number")
-    text = " ".join([*_texts(columns, "manufacturer"), *_texts(columns, "description"), *part_number])
+    text = " ".join([*_texts(columns, "manufacturer"), *_texts(columns, "description"), *part_number]).split()
+    words = _sorted(
+        *_texts(columns, "description.tokens"),
+        *_texts(columns, "manufacturer.tokens"),
+        *part_number,
+        *_texts(columns, "supplier_part_number"),
+    )
     found: dict[str, Value] = {
-        "words": _sorted(
-            *_texts(columns, "description.tokens"),
-            *_texts(columns, "manufacturer.tokens"),
-            *part_number,
-            *_texts(columns, "supplier_part_number"),
-        ),
-        "letters": _sorted(*(gram for word in text.split() for gram in _grams(f" {word} "))),
+        "words": words,
+        "phrases": _sorted(*words, *(f"{word} {behind}" for word, behind in pairwise(text))) if words else (),
+        "letters": _sorted(*(gram for word in text for gram in _grams(f" {word} "))),
+        "letters_joined": _sorted(*_grams("".join(text))),
         "parts": _sorted(*_texts(columns, "description.parts"), *part_number),
         "joined": "".join(_texts(columns, "description")).replace(" ", ""),
         "pack": _pack(columns),
@@ -274,5 +283,5 @@ ENTITY = EntityType(
     ),
     overlay_below=-8.0,
     derived=_derived,
-    derived_columns=("words", "letters", "parts", "joined", "pack"),
+    derived_columns=("words", "phrases", "letters", "letters_joined", "parts", "joined", "pack"),
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.assign import assign, margins, runner_up_cut
+from matching.assign import assign, contenders, margins, runner_up_cut
 
 PAIRS = st.dictionaries(st.tuples(st.integers(0, 6), st.integers(0, 6)), st.sampled_from([-3.0, 0.0, 1.0, 1.5, 4.0, 9.0]), max_size=30).map(
     lambda found: [(low, high, weight) for (low, high), weight in found.items()]
@@ -49,6 +49,18 @@ def test_margin_is_the_distance_to_the_best_partner_that_could_be_had(pairs):
             rivals = [o[2] for o, side in others if held[1 - side].get(o[1 - side], -9e9) <= p[2]]
             expected.append(p[2] - max(rivals, default=-np.inf))
     assert margins(*arrays(pairs), taken).tolist() == expected
+
+
+@given(PAIRS, st.integers(1, 3), st.randoms())
+def test_contenders_are_the_heaviest_of_either_record_in_any_order_of_rows(pairs, most, random):
+    shuffled = random.sample(pairs, len(pairs))
+    chosen = contenders(*arrays(shuffled), most)
+
+    def is_among(p, side):
+        rivals = sorted((o for o in pairs if o[side] == p[side]), key=lambda o: (-o[2], o[1 - side]))
+        return p in rivals[:most]
+
+    assert {p for p, kept in zip(shuffled, chosen, strict=True) if kept} == {p for p in pairs if is_among(p, 0) or is_among(p, 1)}
 
 
 def test_a_partner_that_a_heavier_pair_holds_is_no_rival():
