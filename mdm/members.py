@@ -1,6 +1,6 @@
 """Source records as the derivation sees them, and the component of records that a change may touch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, LiteralString
@@ -63,16 +63,40 @@ def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Mem
 
 def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID, Member]:
     """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
-    rows = fetch(session, _COMPONENT, {"start": array(start), "link": link})
+    rows = fetch(session, _REACH + _MEMBERS + " where r.id in (select id from reach)", {"start": array(start), "link": link})
     return {row[0]: Member(*row) for row in rows}
 
 
-_COMPONENT: LiteralString = (
+def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID]) -> set[UUID]:
+    """Lock `goldens`, the golden records of the component of `start`, and those that an edge or an open task joins to it, in order.
+
+    The neighbours, too: their tasks name the component, and somebody else may be writing what the same task names besides.
+    """
+    rows = fetch(session, _HOLD, {"start": array(start), "link": link, "goldens": array(goldens)})
+    return {row[0] for row in rows}
+
+
+def homes_of(session: Session, records: Iterable[UUID]) -> set[UUID]:
+    """The golden records that these are in."""
+    rows = fetch(session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(records),))
+    return {row[0] for row in rows}
+
+
+_REACH: LiteralString = (
     "with recursive reach(id) as (select unnest(%(start)s::uuid[]) union select step.id from reach cross join lateral ("
     " select e.high from edge e where e.low = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
     " union all select e.low from edge e where e.high = reach.id and (e.weight >= %(link)s or e.verdict = 'same')"
     " union all select o.record_id from link m join link o on o.golden_id = m.golden_id and o.recorded_to is null"
-    "   where m.record_id = reach.id and m.recorded_to is null) step(id)) " + _MEMBERS + " where r.id in (select id from reach)"
+    "   where m.record_id = reach.id and m.recorded_to is null) step(id)) "
+)
+_HOLD: LiteralString = (
+    _REACH + ", home(ids) as (select array(select l.golden_id from reach join link l on l.record_id = reach.id and l.recorded_to is null"
+    " union select unnest(%(goldens)s::uuid[]))), beside(id) as (select e.high from reach join edge e on e.low = reach.id"
+    " union select e.low from reach join edge e on e.high = reach.id)"
+    " select g.id from golden_record g where g.id = any(array(select unnest(ids) from home"
+    " union select l.golden_id from beside join link l on l.record_id = beside.id and l.recorded_to is null"
+    " union select unnest(t.goldens) from task t where t.status = 'open' and t.goldens && (select ids from home)"
+    " and t.kind = any('{review,cut}'))) order by g.id for update"
 )
 
 

@@ -21,7 +21,7 @@ from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
 from mdm.loops import Loop
-from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at
+from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, hold, homes_of
 from mdm.relationships import derive_relationships
 from mdm.reviews import Outlook, refresh_new, refresh_reviews
 from mdm.systems import SystemRegistry
@@ -66,26 +66,38 @@ class Settled:
 
 def settle(session: Session, entity: EntityType, scorer: Scorer, registry: SystemRegistry, change: Change) -> Settled:
     """Derive everything that the change touches. The caller holds the blocking locks and publishes the happenings last."""
-    members, edges = _component(session, scorer, change)
-    groups, cuts = partition(scorer, members, edges, change.placed)
-    return _apply(session, entity, registry, scorer, _Plan(members, edges, groups, cuts, change))
+    found = _component(session, scorer, change)
+    groups, cuts = partition(scorer, found.members, found.edges, change.placed)
+    return _apply(session, entity, registry, scorer, _Plan(found, groups, cuts, change))
 
 
-def _component(session: Session, scorer: Scorer, change: Change) -> tuple[dict[UUID, Member], list[StoredEdge]]:
-    """The touched component, its golden records locked in order; read again until nothing was added while waiting."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The component: its records, every edge at these, and the golden records at the other ends."""
+
+    members: Mapping[UUID, Member]
+    edges: Sequence[StoredEdge] = ()
+    near: frozenset[UUID] = frozenset()
+
+
+def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
+    """The touched component, its golden records and those beside it locked in order; read again until nothing was added while waiting."""
     alone = {member.id: member for member in change.alone}
     linked = sorted((change.records | change.beside) - alone.keys())
     if not linked:
-        return alone, []
+        return _Found(alone)
     homes = {home for home in change.placed.values() if home is not None}
-    locked: set[UUID] = set()
+    link = scorer.model.thresholds.link
+    locked = set(homes)  # one that is not there yet, nobody else can have
     for _ in range(_LOCK_ROUNDS):
-        members = component(session, [*linked, *_inhabitants(session, homes)], scorer.model.thresholds.link)
-        goldens = homes | {m.golden_id for m in members.values() if m.golden_id is not None}
-        if goldens <= locked:
-            return members | alone, edges_at(session, members)
-        fetch(session, "select id from golden_record where id = any(%s) order by id for update", (array(sorted(goldens)),))
-        locked |= goldens
+        start = [*linked, *_inhabitants(session, homes)]
+        locked |= hold(session, start, link, homes)
+        members = component(session, start, link)
+        edges = edges_at(session, members)
+        beside = {record for e in edges for record in (e.low, e.high)} - members.keys()
+        near = homes_of(session, beside) if beside else set()
+        if near | {m.golden_id for m in members.values() if m.golden_id is not None} <= locked:
+            return _Found(members | alone, edges, frozenset(near))
     raise Busy
 
 
@@ -180,15 +192,14 @@ def _score_the_rest(scorer: Scorer, names: list[str], by_name: Mapping[str, Memb
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    members: Mapping[UUID, Member]
-    edges: Sequence[StoredEdge]
+    found: _Found
     groups: Sequence[Group]
     cuts: Sequence[Cut]
     change: Change
 
 
 def _apply(session: Session, entity: EntityType, registry: SystemRegistry, scorer: Scorer, plan: _Plan) -> Settled:
-    by_name = {m.name: m for m in plan.members.values()}
+    by_name = {m.name: m for m in plan.found.members.values()}
     goldens: dict[UUID, list[Member]] = {}
     new: set[UUID] = set()
     for group in plan.groups:
@@ -197,7 +208,7 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
             golden_id = new_golden_id()
             new.add(golden_id)
         goldens[golden_id] = [by_name[name] for name in sorted(group.members)]
-    change, before = plan.change, {m.golden_id for m in plan.members.values() if m.golden_id is not None}
+    change, before = plan.change, {m.golden_id for m in plan.found.members.values() if m.golden_id is not None}
     settled = Settled(golden_of={m.id: g for g, members in goldens.items() for m in members})
     settled.moves = [Move(m.id, m.golden_id, g) for g, found in goldens.items() for m in found if m.golden_id not in {None, g}]
     moved = {g: members for g, members in goldens.items() if any(m.golden_id != g or m.id in change.records for m in members)}
@@ -209,9 +220,11 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
     settled.happenings += _merge_goldens(session, merged, change.decision_id)
     settled.happenings += derive(session, entity, registry, moved, new=frozenset(new))
     settled.loops = derive_relationships(session, entity, registry, moved, merged)
-    if plan.edges or plan.cuts or before:
+    if plan.found.edges or plan.cuts or before:
         heirless = [old for old, _ in merged]
-        outlook = Outlook(goldens, plan.edges, plan.cuts, heirless, change.only_weighed, change.judged, change.revokes)
+        outlook = Outlook(
+            goldens, plan.found.edges, plan.cuts, heirless, plan.found.near, change.only_weighed, change.judged, change.revokes
+        )
         settled.tasks = refresh_reviews(session, entity, scorer, outlook)
     else:
         refresh_new(session, entity, goldens)

@@ -31,6 +31,7 @@ DIFFERENT = "different"  # of an edge: what a person said
 class Outlook:
     """What was settled: the golden records with their members, every edge at these, the proposed cuts, the ids merged away.
 
+    `near`: the golden records at the other ends of the edges.
     `only_weighed`: the records are as they were, another model weighed them. Then a task that asks about the same golden records keeps its
     version, and whoever is just deciding it is not refused. `judged`, `revokes`: pairs that a decision speaks of at this moment, and the
     one that it takes back; neither is written down yet.
@@ -40,6 +41,7 @@ class Outlook:
     edges: Sequence[StoredEdge]
     cuts: Sequence[Cut]
     merged: Sequence[UUID]
+    near: frozenset[UUID] = frozenset()
     only_weighed: bool = False
     judged: frozenset[tuple[UUID, UUID]] = frozenset()
     revokes: UUID | None = None
@@ -50,7 +52,7 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     goldens, merged, model = outlook.goldens, outlook.merged, scorer.model
     found_open = _open_tasks(session, [*goldens, *merged], (*KINDS, *findings.KINDS, MERGE, MOVE))
     existing = [task for task in found_open if task.kind in KINDS]
-    around = _neighbourhood(session, goldens, outlook.edges, existing)
+    around = _neighbourhood(session, outlook, existing)
     groups = dict(around.groups)
     again = _asked_again(session, entity, scorer, around, outlook)
     found = reviews(
@@ -89,15 +91,11 @@ class _Around:
     golden_of_name: Mapping[str, UUID]
 
 
-def _neighbourhood(
-    session: Session, goldens: Mapping[UUID, Sequence[Member]], edges: Sequence[StoredEdge], existing: Sequence["_Open"]
-) -> _Around:
+def _neighbourhood(session: Session, outlook: Outlook, existing: Sequence["_Open"]) -> _Around:
     """The golden records, those an edge or a task joins them to, and every edge of all of these."""
-    inner = {m.id for members in goldens.values() for m in members}
-    touched = {r for e in edges for r in (e.low, e.high)} - inner
-    beside = {m.golden_id for m in read_members(session, touched).values()} if touched else set()
-    asked = {g for task in existing for g in task.goldens} - set(goldens)
-    near = members_of(session, [g for g in beside | asked if g is not None and g not in goldens])
+    goldens, edges = outlook.goldens, outlook.edges
+    beside = outlook.near.union(*(task.goldens for task in existing)) - goldens.keys()
+    near = members_of(session, beside) if beside else {}
     groups = {**goldens, **near}
     known = frozenset(groups)
     if near:

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 # Accents of Western and Central Europe; the rest is folded with the next version
 _FROM = "àáâãäåçèéêëìíîïñòóôõöøùúûüýÿāăąćĉčďđēĕėęěĝğġģĥħĩīĭįķĺļľłńņňōŏőŕŗřśŝşšţťŧũūŭůűųŵŷźżž"
