@@ -5,8 +5,8 @@ from marshmallow import Schema, fields, validate
 from api.schemas import DomainSchemas, Values, text
 from mdm.entity import EntityType
 from mdm.identity import RECORDS_MAX
+from mdm.reasons import REASON_MAX
 
-REASON_MAX = 2000
 _OTHERS_MAX = 20
 _PIN_MAX = 500
 

@@ -11,8 +11,8 @@ from mdm.mapping import RULES_MAX, SPLITS_MAX, VALUE_LENGTH_MAX
 from mdm.mapping_answers import ASKS_MAX, Outcome
 from mdm.mapping_choice import Why
 from mdm.mapping_sets import INPUTS_MAX, OUTPUTS_MAX
+from mdm.reasons import REASON_MAX
 
-REASON_MAX = 500
 NAME_MAX = 40
 STATUSES = ("draft", "approved", "retired")
 TERM_KEYS = {"system", "value"}

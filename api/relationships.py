@@ -19,6 +19,7 @@ from mdm.access import Verb
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.reading import Reader
+from mdm.reasons import REASON_MAX
 from mdm.related import Asked, Direction, State, related
 from mdm.statements import MAIN_TREE, TREE_LENGTH_MAX, Assertion
 from mdm.trees import Family, When, Window
@@ -102,7 +103,7 @@ class EndQuery(Schema):
     """The last day on which it holds; without one it is taken back whole."""
 
     on = fields.Date(load_default=None)
-    reason = text(2000, load_default="")
+    reason = text(REASON_MAX, load_default="")
 
 
 class TreeQuery(VersionQuery):

@@ -11,6 +11,7 @@ from marshmallow import Schema, ValidationError, fields, pre_load, validate, val
 
 from api.past import LaneSchema, SpanSchema
 from mdm.entity import Attribute, EntityType, Sensitivity
+from mdm.reasons import REASON_MAX
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX
 from mdm.statements import RELATIONSHIPS_MAX, TREE_LENGTH_MAX
 
@@ -270,7 +271,7 @@ def _ends() -> dict[str, fields.Field[Any]]:
 
 
 def _relationship_fields(entity: EntityType) -> dict[str, fields.Field[Any]]:
-    return {"golden_id": fields.UUID(required=True), **_edge_fields(entity), "reason": text(2000, load_default="")}
+    return {"golden_id": fields.UUID(required=True), **_edge_fields(entity), "reason": text(REASON_MAX, load_default="")}
 
 
 def _match_fields(attributes: type[Schema]) -> dict[str, fields.Field[Any]]:

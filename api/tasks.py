@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.identity import take_back
-from api.identity_schemas import REASON_MAX, UndoneSchema
+from api.identity_schemas import UndoneSchema
 from api.preconditions import etag, if_match, if_match_parameter
 from api.proposals import ProposalSchema, undecided
 from api.routing import Answer, Operation, add, new_blueprint
@@ -22,6 +22,7 @@ from mdm.errors import Conflict, UnknownDomain
 from mdm.identity import RECORDS_MAX
 from mdm.misswork import KIND
 from mdm.reading import Reader
+from mdm.reasons import REASON_MAX
 
 VERDICTS = sorted({verdict for verdicts in tasks.VERDICTS.values() for verdict in verdicts})
 STATUSES = ("open", "settled", "obsolete")

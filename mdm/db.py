@@ -297,12 +297,19 @@ def _nested(session: Session) -> Iterator[SessionTransaction]:
 
 
 def give_up_after(session: Session, seconds: int) -> None:
-    """Statements of this transaction that take longer raise TooBroad: one broad search must not hold a connection that lookups wait for.
+    """Statements of this transaction that take longer raise TooBroad: one broad search must not hold a connection that lookups wait for."""
+    fetch(session, "select set_config('statement_timeout', %s, true)", (f"{seconds}s",))
 
-    Each is planned for what it asks: a rare word is found in another way than one that half of the records have.
-    """
-    asked = "select set_config('statement_timeout', %s, true), set_config('plan_cache_mode', 'force_custom_plan', true)"
-    fetch(session, asked, (f"{seconds}s",))
+
+@contextmanager
+def without(session: Session, *ways: LiteralString) -> Iterator[None]:
+    """Statements in here are not answered in these ways (`seqscan`, `indexscan`, `bitmapscan`), whatever the planner takes for cheap."""
+    fetch(session, _SET, ("off", list(ways)))
+    yield
+    fetch(session, _SET, ("on", list(ways)))
+
+
+_SET: LiteralString = "select set_config('enable_' || way, %s, true) from unnest(%s::text[]) way"
 
 
 def array(values: Iterable[int | UUID]) -> str:

@@ -16,10 +16,10 @@ from mdm.access import Actor
 from mdm.db import array, execute, fetch
 from mdm.errors import Conflict, Invalid
 from mdm.ids import new_id
+from mdm.reasons import REASON_MAX
 from mdm.values.kind import clean_text
 
 CLAIM = timedelta(minutes=10)
-BODY_MAX = 2000
 MERGE, MOVE = "merge", "move"  # kinds of task: acts that a person asked for, which take a second one
 WANTED_NOW = 40.0  # the impact of what a person asks for
 DEFERS: Mapping[str, LiteralString] = {
@@ -188,8 +188,8 @@ def ask(session: Session, actor: Actor, task_id: UUID, whom: str, body: str) -> 
 
 def _say(session: Session, actor: Actor, task_id: UUID, kind: str, raw: str, asked: str | None) -> None:
     body = clean_text(raw)
-    if not body or len(body) > BODY_MAX:
-        raise Invalid.at("bad_text", "/body", f"1 to {BODY_MAX} characters")
+    if not body or len(body) > REASON_MAX:
+        raise Invalid.at("bad_text", "/body", f"1 to {REASON_MAX} characters")
     execute(
         session,
         "insert into task_comment (id, task_id, kind, author, asked, body) values (%s, %s, %s, %s, %s, %s)",

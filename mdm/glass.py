@@ -16,9 +16,9 @@ from mdm.db import execute, fetch
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Invalid, NotFound
 from mdm.ids import new_id
+from mdm.reasons import REASON_MAX
 
 MINUTES_MAX = 60
-TEXT_MAX = 500
 REVEALS_MAX = 120  # in an hour; whoever needs more needs a break-glass, which somebody looks at
 REVEAL_SECONDS = 30
 OVERDUE = timedelta(hours=72)
@@ -70,7 +70,7 @@ def reveal(session: Session, entity: EntityType, actor: Actor, shown: Shown, req
 def open_glass(session: Session, actor: Actor, domain: str, reason: str, ticket: str, minutes: int) -> None:
     """Values of this domain are whole for this person for a while. Raises Invalid without a reason or a ticket, Forbidden elsewhere."""
     policy.check(actor, Verb.READ, domain)
-    if not reason or not ticket or len(reason) > TEXT_MAX or len(ticket) > TEXT_MAX:
+    if not reason or not ticket or len(reason) > REASON_MAX or len(ticket) > REASON_MAX:
         raise Invalid.at("reason_wanted", "/reason", "say why, and name the ticket")
     if not 1 <= minutes <= MINUTES_MAX:
         raise Invalid.at("out_of_range", "/minutes", f"1 to {MINUTES_MAX} minutes")

@@ -24,7 +24,7 @@ from mdm.reading import Reader, read_lines
 from mdm.systems import GOLDEN, registry
 from mdm.tasks import Ruling, TaskView
 from mdm.undo import HOLD, undo
-from mdm.workbench import candidates
+from mdm.workbench import candidates_of
 
 QUEUE = 60
 PLAN_MAX = 100
@@ -227,9 +227,9 @@ def _same(session: Session, entity: EntityType, reader: Reader, codes: Codes, ta
 
 def _best(session: Session, entity: EntityType, reader: Reader, codes: Codes, least: float) -> Iterable[Planned]:
     """Each code's best suggestion, where it is good enough and no other golden record is as good."""
-    systems = registry(session)
-    for code, miss in codes:
-        found = candidates(session, entity, systems, reader.actor, miss)[:2]
+    found_of = candidates_of(session, entity, registry(session), reader.actor, [miss for _, miss in codes])
+    for (code, _), suggested in zip(codes, found_of, strict=True):
+        found = suggested[:2]
         if found and found[0]["score"] >= least and (len(found) == 1 or found[1]["score"] < found[0]["score"]):
             best = found[0]
             yield Planned(code, UUID(best["golden_id"]), best["display"], best["reason"], best["score"])

@@ -19,10 +19,10 @@ from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound
 from mdm.ids import new_id
 from mdm.jsonio import dumps
 from mdm.model_versions import activate, find_model
+from mdm.reasons import REASON_MAX
 
 MODEL, RIGHTS, PASSWORD, FACTOR, KEY = "model", "rights", "password", "factor", "key"
 VERBS: Mapping[str, Verb] = {MODEL: Verb.MODEL, RIGHTS: Verb.KEYS, PASSWORD: Verb.KEYS, FACTOR: Verb.KEYS, KEY: Verb.KEYS}
-REASON_MAX = 500
 
 
 class SamePerson(Forbidden):

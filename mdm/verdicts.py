@@ -22,6 +22,7 @@ from mdm.errors import Conflict, Forbidden, NotFound, Stale
 from mdm.golden import homes, locate
 from mdm.identity import Act
 from mdm.ids import new_id
+from mdm.reasons import REASON_MAX
 from mdm.tasks import Ruling, TaskView
 from mdm.undo import HOLD, UNDOABLE
 
@@ -174,7 +175,7 @@ def _compared(session: Session, task: TaskView, actor: Actor, form: Form, propos
     execute(session, "update task set waits_for = null, waits_until = null where id = %s", (task.id,))
     if not agreed:
         words = f"{proposed.proposer} said {proposed.verdict}, {actor.name} said {mine[0]}. {proposed.reason}".strip()
-        desk.comment(session, actor, task.id, words[: desk.BODY_MAX])
+        desk.comment(session, actor, task.id, words[:REASON_MAX])
     told = {"verdict": mine[0], "kind": task.kind, "proposer": proposed.proposer, "proposed": proposed.verdict, "task": str(task.id)}
     return {"outcome": "agreed" if agreed else "disagreed", **told}
 

@@ -6,6 +6,7 @@ a word it could find only by reading all of them. A whole value is found however
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from mdm.entity import Attribute, EntityType
@@ -13,6 +14,7 @@ from mdm.values.kind import fold
 
 _WORD = re.compile(r"[^\W_]+")
 _WORD_MAX = 40
+_REMEMBERED = 65_536  # names and days recur
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -20,17 +22,21 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word[:_WORD_MAX] for word in _WORD.findall(fold(text) or text.casefold())))
 
 
-def _forms(value: object) -> set[str]:
-    """The words of a value, numbers also without their leading zeros: a code is found by what people say of it."""
-    found = {word for text in _texts(value) for word in words(text)}
-    return found | {bare for word in found if (bare := word.lstrip("0"))}
+@lru_cache(maxsize=_REMEMBERED)
+def _forms(text: str) -> tuple[str, ...]:
+    """The words of a text, numbers also without their leading zeros: a code is found by what people say of it."""
+    found = words(text)
+    return (*found, *(bare for word in found if word[0] == "0" and (bare := word.lstrip("0"))))
 
 
 def lexemes(entity: EntityType, values: Mapping[str, Any]) -> list[str]:
     """What the index holds of a golden record: the words of its searchable values, each under the name of its attribute."""
-    return sorted(
-        _tagged(entity, a.name, form) for a in entity.attributes if a.searchable and a.name in values for form in _forms(values[a.name])
-    )
+    found: set[str] = set()
+    for a in entity.attributes:
+        if a.searchable and a.name in values:
+            prefix = _tagged(entity, a.name, "")
+            found.update(prefix + form for text in _texts(values[a.name]) for form in _forms(text))
+    return sorted(found)
 
 
 def _tagged(entity: EntityType, attribute: str, word: str) -> str:
@@ -73,7 +79,7 @@ def answers(entity: EntityType, asked: tuple[str, Mapping[str, str]], plain: Map
 
 def _found(where: list[Attribute], said: str, plain: Mapping[str, Any], shown: Mapping[str, Any]) -> bool:
     terms = [found for term in said.split() if (found := words(term))]
-    seen = [_forms(shown.get(a.name)) for a in where]
+    seen = [{form for text in _texts(shown.get(a.name)) for form in _forms(text)} for a in where]
     # What is written as one, a date or a name with a hyphen, is of one value
     begun = all(any(_begin(term, forms) for forms in seen) for term in terms)
     return (begun and bool(terms)) or any(_is_whole(a, said, plain.get(a.name)) for a in where)

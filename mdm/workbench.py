@@ -3,7 +3,7 @@
 Of a patient's number only spellings of the very same number are suggested: its neighbours are other people.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, LiteralString
 from uuid import UUID
@@ -59,46 +59,76 @@ def shown(session: Session, entity: EntityType, reader: Reader, task: TaskView) 
 
 def candidates(session: Session, entity: EntityType, systems: SystemRegistry, actor: Actor, miss: Miss) -> list[dict[str, Any]]:
     """The best suggestions among the golden records that exist for this reader: id, score, reason, line, and what speaks for it."""
-    found = _for_golden(session, entity, systems, miss) if miss.kind == NO_TARGET else _for_value(session, entity, systems, miss)
-    seen = policy.visible(session, actor, [each.golden_id for each in found])
-    best = [each for each in found if each.golden_id in seen and (each.system == GOLDEN or _may_know(systems, actor, each))][:BEST]
-    lines = _values(session, [each.golden_id for each in best])
-    return [
-        {
-            "golden_id": str(each.golden_id),
-            "score": each.score,
-            "reason": each.reason,
-            "system": each.system,
-            "value": mask.identifier(actor, each.system, each.value),
-            "display": mask.line(entity, mask.values(entity, actor, lines.get(each.golden_id, {}))),
-        }
-        for each in best
+    return candidates_of(session, entity, systems, actor, [miss])[0]
+
+
+def candidates_of(
+    session: Session, entity: EntityType, systems: SystemRegistry, actor: Actor, misses: Sequence[Miss]
+) -> list[list[dict[str, Any]]]:
+    """The same of several, in as many statements as of one where they begin alike."""
+    found = _suggestions(session, entity, systems, misses)
+    seen = policy.visible(session, actor, {each.golden_id for some in found for each in some})
+    best = [
+        [each for each in some if each.golden_id in seen and (each.system == GOLDEN or _may_know(systems, actor, each))][:BEST]
+        for some in found
     ]
+    lines = _values(session, sorted({each.golden_id for some in best for each in some}))
+    return [[_told(entity, actor, each, lines) for each in some] for some in best]
+
+
+def _told(entity: EntityType, actor: Actor, each: Suggestion, lines: Mapping[UUID, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "golden_id": str(each.golden_id),
+        "score": each.score,
+        "reason": each.reason,
+        "system": each.system,
+        "value": mask.identifier(actor, each.system, each.value),
+        "display": mask.line(entity, mask.values(entity, actor, lines.get(each.golden_id, {}))),
+    }
 
 
 def _may_know(systems: SystemRegistry, actor: Actor, suggestion: Suggestion) -> bool:
     return not systems.is_source(suggestion.system) or policy.in_scope(actor, suggestion.system)
 
 
-def _for_value(session: Session, entity: EntityType, systems: SystemRegistry, miss: Miss) -> list[Suggestion]:
-    learned = habits(_mapped(session, entity, systems, miss.system))
-    wanted = Wanted(miss.system, miss.value, habits=learned)
-    codes = _codes(
-        systems, fetch(session, _EXACT, (entity.name, array(systems.ids.values()), sorted(variants(miss.value, learned)), NEAR_MAX))
-    )
-    if not entity.phi:
-        codes += _near(session, entity, systems, miss.value)
-    return rank(wanted, codes, limit=BEST * 4)
+def _suggestions(session: Session, entity: EntityType, systems: SystemRegistry, misses: Sequence[Miss]) -> list[list[Suggestion]]:
+    learned = {
+        system: habits(_mapped(session, entity, systems, system)) for system in {each.system for each in misses if each.kind != NO_TARGET}
+    }
+    spelt = {each: sorted(variants(each.value, learned[each.system])) for each in misses if each.kind != NO_TARGET}
+    everybody = array(systems.ids.values())
+    asked = sorted({text for found in spelt.values() for text in found})
+    rows = fetch(session, _EXACT, (entity.name, everybody, asked, NEAR_MAX * len(misses))) if asked else []
+    near = _Near(session, entity, systems)
+    found = []
+    for each in misses:
+        if each.kind == NO_TARGET:
+            found.append(_for_golden(session, entity, systems, each))
+            continue
+        codes = _codes(systems, [row for row in rows if row[2] in spelt[each]])
+        codes += [] if entity.phi else near.of(each.value)
+        found.append(rank(Wanted(each.system, each.value, habits=learned[each.system]), codes, limit=BEST * 4))
+    return found
 
 
-def _near(session: Session, entity: EntityType, systems: SystemRegistry, value: str) -> list[Known]:
-    """All codes of a small domain, of a large one those that begin alike."""
-    prefixes = sorted({text[:_PREFIX] for text in (value, core(value), core(value).upper()) if text})
-    for begins in ([""], prefixes):
-        rows = fetch(session, _NEAR, (begins, entity.name, array(systems.ids.values()), NEAR_MAX))
-        if len(rows) < NEAR_MAX:
-            break
-    return _codes(systems, rows)
+class _Near:
+    """All codes of a small domain, of a large one those that begin alike; each beginning is read once."""
+
+    def __init__(self, session: Session, entity: EntityType, systems: SystemRegistry) -> None:
+        self._session, self._entity, self._systems = session, entity, systems
+        self._known: dict[tuple[str, ...], list[Known]] = {}
+
+    def of(self, value: str) -> list[Known]:
+        everything = self._read(("",))
+        if len(everything) < NEAR_MAX:
+            return everything
+        return self._read(tuple(sorted({text[:_PREFIX] for text in (value, core(value), core(value).upper()) if text})))
+
+    def _read(self, begins: tuple[str, ...]) -> list[Known]:
+        if begins not in self._known:
+            params = (list(begins), self._entity.name, array(self._systems.ids.values()), NEAR_MAX)
+            self._known[begins] = _codes(self._systems, fetch(self._session, _NEAR, params))
+        return self._known[begins]
 
 
 _EXACT: LiteralString = (

@@ -17,8 +17,8 @@ from mdm.access import Actor, Verb
 from mdm.db import Row, array, fetch
 from mdm.difference import difference
 from mdm.entity import EntityType
-from mdm.errors import FieldProblem, Invalid, NotFound
-from mdm.reading import Reader, read_golden
+from mdm.errors import FieldProblem, Invalid
+from mdm.reading import Reader, read_lines
 
 ROWS = 50
 SORTS = ("impact", "due", "age")
@@ -289,7 +289,8 @@ def _facet(rows: Sequence[Row], chosen: Sequence[str | None], place: int) -> lis
 def _described(session: Session, entities: Mapping[str, EntityType], reader: Reader, items: Sequence[Item]) -> list[Item]:
     """Each item with the lines by which people know what it is about."""
     values = _values(session, reader, {golden for item in items for golden in item.goldens[:2]})
-    described = [_with_lines(session, entities[item.domain], reader, item, values) for item in items]
+    lines = {} if reader.actor.systems is None else _lines(session, entities, reader, items)
+    described = [_with_lines(entities[item.domain], reader, item, values, lines) for item in items]
     for name in {item.domain for item in items if entities[item.domain].phi}:
         subjects = sorted({golden for item in items if item.domain == name for golden in item.goldens[:2]})
         if subjects:
@@ -299,7 +300,7 @@ def _described(session: Session, entities: Mapping[str, EntityType], reader: Rea
 
 
 def _values(session: Session, reader: Reader, goldens: set[UUID]) -> Mapping[UUID, Mapping[str, Any]]:
-    """What golden records say, all at once; a reader of some systems only reads each of them by itself (`read_golden`)."""
+    """What golden records say, all at once; a reader of some systems only is told what those say (`_lines`)."""
     if reader.actor.systems is not None:
         return {}
     return dict(
@@ -309,24 +310,28 @@ def _values(session: Session, reader: Reader, goldens: set[UUID]) -> Mapping[UUI
     )
 
 
-def _with_lines(session: Session, entity: EntityType, reader: Reader, item: Item, values: Mapping[UUID, Mapping[str, Any]]) -> Item:
+def _lines(session: Session, entities: Mapping[str, EntityType], reader: Reader, items: Sequence[Item]) -> dict[UUID, str]:
+    """The lines of golden records, of what the reader's systems say, a domain at a time."""
+    found: dict[UUID, str] = {}
+    for name in {item.domain for item in items}:
+        goldens = sorted({golden for item in items if item.domain == name for golden in item.goldens[:2]})
+        found |= {golden: hit.display for golden, hit in read_lines(session, entities[name], reader, goldens).items()}
+    return found
+
+
+def _with_lines(
+    entity: EntityType, reader: Reader, item: Item, values: Mapping[UUID, Mapping[str, Any]], known: Mapping[UUID, str]
+) -> Item:
     plain = [values.get(golden) for golden in item.goldens[:2]]
     if reader.actor.systems is None:
         lines = [mask.line(entity, mask.values(entity, reader.actor, each or {})) for each in plain]
     else:
-        lines = [_line(session, entity, reader, golden) for golden in item.goldens[:2]]
+        lines = [known.get(golden, "") for golden in item.goldens[:2]]
     candidates = item.detail.get("candidates") or ()
     weight = candidates[0].get("weight") if candidates and isinstance(candidates[0], Mapping) else None
     told = _telling(entity, plain[0] or {}, plain[1] or {}) if len(plain) == 2 and reader.actor.systems is None else ()
     subject = lines[0] if lines else _miss_line(entity, reader, item)
     return replace(item, line=subject, other=lines[1] if len(lines) > 1 else "", weight=weight, telling=told)
-
-
-def _line(session: Session, entity: EntityType, reader: Reader, golden_id: UUID) -> str:
-    try:
-        return mask.line(entity, read_golden(session, entity, reader, golden_id).values)
-    except NotFound:
-        return ""
 
 
 def _miss_line(entity: EntityType, reader: Reader, item: Item) -> str:

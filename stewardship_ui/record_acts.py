@@ -22,14 +22,13 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import Attribute, EntityType
 from mdm.errors import ConcordError, Conflict, Invalid, NotFound, Stale
 from mdm.identity import Act
+from mdm.reasons import REASON_MAX
 from mdm.statements import Assertion
 from mdm.undo import HOLD
 from mdm.values.kind import clean_text
 from stewardship_ui.finder import find
 from stewardship_ui.record import BODIES, address, page, read
 from stewardship_ui.rendering import Page
-
-REASON_MAX = 2000
 
 
 def add_routes(blueprint: Blueprint) -> None:

@@ -17,6 +17,7 @@ from api.errors import RETRY_SECONDS, http_problem, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
+from mdm.reasons import REASON_MAX
 from mdm.settings import Profile
 from stewardship_ui import (
     admin,
@@ -150,7 +151,7 @@ def _prepare(app: App, where: str) -> None:
     """What every template can use: filters, addresses of assets, and the parts as `p`."""
     spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
     app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
-    app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG)
+    app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG, reason_max=REASON_MAX)
     app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
     app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
     app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}

@@ -16,6 +16,7 @@ from mdm import audit, desk, policy, verdicts, worklist
 from mdm.access import Verb
 from mdm.db import array, fetch
 from mdm.errors import ConcordError, Conflict, Forbidden, Invalid, Stale, Unguarded
+from mdm.reasons import REASON_MAX
 from mdm.tasks import Ruling
 from mdm.tiers import REASONS
 from mdm.values.kind import clean_text
@@ -29,7 +30,6 @@ from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
 AHEAD, AHEAD_MAX = 3, 12
-_REASON_MAX = 2000
 _FILTERS = ("domain", "kind", "owner", "due", "waits", "sort")
 
 
@@ -86,7 +86,6 @@ def _context(item: Item) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "digits": REASONS,
         "view": view_query(),
-        "reason_max": _REASON_MAX,
         "typed": request.form if request.method == "POST" else {},
     }
 
@@ -127,8 +126,8 @@ def _form() -> Form:
     verdict, _, of_one = sent.get("verdict", "").partition(":")  # a button of the body names whom it means
     version, key = sent.get("version", ""), sent.get("idempotency_key", "")
     reason, candidate = clean_text(sent.get("reason", "")), of_one or sent.get("candidate", "")
-    if len(reason) > _REASON_MAX:
-        raise Invalid(f"The reason is longer than {_REASON_MAX} characters.")
+    if len(reason) > REASON_MAX:
+        raise Invalid(f"The reason is longer than {REASON_MAX} characters.")
     groups = _groups() if verdict == "split" else ()
     ruling = Ruling(verdict, _version(version), uuid_of(candidate) if candidate else None, reason, groups=groups)
     picks = {name.removeprefix("pick-"): uuid_of(value) for name, value in sent.items() if name.startswith("pick-") and value}

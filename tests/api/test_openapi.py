@@ -8,6 +8,7 @@ from openapi_spec_validator import validate
 
 from api.auth import GUARDED
 from mdm.entities import ENTITY_TYPES
+from mdm.reasons import REASON_MAX
 
 METHODS = {"get", "put", "post", "delete"}
 
@@ -93,3 +94,15 @@ def test_the_pages_need_no_script_and_nothing_from_elsewhere(client):
     assert {link[1:] for link in links.found if link.startswith("#")} <= links.ids
     assert client.get("/docs/docs.css").status_code == 200
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_what_people_say_of_an_act_has_one_bound(spec):
+    """Reasons and notes of every route, and what the pages let be typed, come from one declaration."""
+    found = {
+        (name, said["maxLength"])
+        for schema in spec["components"]["schemas"].values()
+        for name, said in schema.get("properties", {}).items()
+        if name in {"reason", "note"} and "maxLength" in said
+    }
+    assert {length for _, length in found} == {REASON_MAX}
+    assert {name for name, _ in found} == {"reason", "note"}

@@ -7,6 +7,7 @@ from mdm.access import Actor, Role
 from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_id
+from mdm.reasons import REASON_MAX
 from mdm.tasks import Ruling
 from mdm.verdicts import Form
 from tests.mdm.test_held_updates import ZOE, only_task
@@ -25,7 +26,7 @@ def proposed(clean_database, deliver):
     return task
 
 
-def say(database, task, actor, verdict, *, reason="x" * desk.BODY_MAX, propose=False):
+def say(database, task, actor, verdict, *, reason="x" * REASON_MAX, propose=False):
     form = Form(key=str(new_id()), ruling=Ruling(verdict, task.version, reason=reason), propose=propose)
     return database.run(lambda s: verdicts.settle(s, PATIENT, task.id, actor, form, "test")).told
 
@@ -60,5 +61,5 @@ def test_who_disagrees_is_heard_however_long_the_reason(clean_database, proposed
     assert say(clean_database, proposed, BOB, "reject")["outcome"] == "disagreed"
     assert proposals(clean_database) == [("disagreed", None, True)]
     with clean_database.unit_of_work() as session:
-        assert [len(said.body) for said in desk.thread(session, proposed.id)] == [desk.BODY_MAX]
+        assert [len(said.body) for said in desk.thread(session, proposed.id)] == [REASON_MAX]
         assert tasks.get(session, proposed.id).status == "open"
