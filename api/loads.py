@@ -18,10 +18,11 @@ from mdm import load_undo, loads
 from mdm.access import Verb
 from mdm.errors import Invalid, UnknownDomain
 from mdm.jsonio import loads as read_json
+from mdm.load_manifest import MANIFEST_BYTES_MAX, read_sent
 from mdm.load_rejected import rejects_csv
 from mdm.load_table import Options
 from mdm.load_targets import read_columns
-from mdm.load_upload import Upload, upload
+from mdm.load_upload import Upload, upload, upload_all
 
 UPLOAD_BYTES_MAX = 20 * 1024**3
 
@@ -151,6 +152,16 @@ def blueprint() -> Any:
         docs={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}},
     )
     add(made, "POST", "", post_load, post)
+    together = Operation(
+        name="create_loads",
+        summary="Upload several files with a manifest, which says which is what: each becomes a load, in its order, or none does",
+        access=access,
+        answer=LoadListSchema,
+        status=HTTPStatus.CREATED,
+        refusals=(400, 404, 413, 415, 422),
+        docs={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FOLDER}}}},
+    )
+    add(made, "POST", "/folder", post_folder, together)
     add(
         made,
         "GET",
@@ -206,10 +217,24 @@ _FORM = {
 }
 
 
-def post_load() -> Answer:
+_FOLDER = {
+    "type": "object",
+    "required": ["manifest", "file"],
+    "properties": {
+        "manifest": {"type": "string", "format": "binary", "description": "manifest.json or manifest.toml, as in a folder"},
+        "file": {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "The files, by their file names"},
+    },
+}
+
+
+def _check_form() -> None:
     if request.mimetype != "multipart/form-data":
         raise WantsForm
     request.max_content_length = UPLOAD_BYTES_MAX
+
+
+def post_load() -> Answer:
+    _check_form()
     given, file = _form(), request.files.get("file")
     if file is None:
         raise Invalid.at("required", "/file", "send the file as a part named `file`")
@@ -220,6 +245,19 @@ def post_load() -> Answer:
     columns = read_columns(given["columns"]) if given["columns"] else ()
     wanted = Upload(entity, given["system"], file.stream, file.filename or "file", columns, _steps(given["steps"]), reading)
     return upload(database(), concord().settings.home, actor(), wanted, request_id()), HTTPStatus.CREATED
+
+
+def post_folder() -> Answer:
+    _check_form()
+    manifest, files = request.files.get("manifest"), {file.filename or "": file for file in request.files.getlist("file")}
+    if manifest is None or not files:
+        raise Invalid.at("required", "/manifest" if manifest is None else "/file", "send `manifest`, and each file as a part named `file`")
+    if len(files) < len(request.files.getlist("file")):
+        raise Invalid.at("file_twice", "/file", "two files have the same name")
+    entities = concord().entities
+    parts = read_sent(manifest.filename or "manifest.json", manifest.read(MANIFEST_BYTES_MAX + 1), files, entities)
+    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, (), p.options) for p in parts]
+    return {"items": upload_all(database(), concord().settings.home, actor(), wanted, request_id())}, HTTPStatus.CREATED
 
 
 def _form() -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from itertools import islice
 
 from mdm.load_bytes import Stored
 from mdm.load_header import BAD_TEXT, SURROGATE, TOO_LONG, Header, Record, read_header
-from mdm.load_table import CELL_LENGTH_MAX, Cells, Options, RawBatch, RowReject, Table, refusal, rejected
+from mdm.load_table import CELL_LENGTH_MAX, REJECT_COLUMNS, Cells, Options, RawBatch, RowReject, Table, refusal, rejected
 from mdm.load_text import Encoding, detect, text_of
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -53,7 +53,8 @@ def _delimiter(file: Stored, sample: list[str], chosen: str | None) -> tuple[str
     first = sample[0].strip("\r\n")
     said = first[4:] if first[:4].lower() == "sep=" and len(first) == 5 else None
     skipped = 1 if said else 0
-    return chosen or said or max(_DELIMITERS, key=lambda each: _evidence(sample[skipped:], each)), skipped
+    ours = next((each for each in _DELIMITERS if first.startswith(each.join(REJECT_COLUMNS))), None)  # whatever stands in the cells
+    return chosen or said or ours or max(_DELIMITERS, key=lambda each: _evidence(sample[skipped:], each)), skipped
 
 
 def _evidence(sample: list[str], delimiter: str) -> tuple[int, int]:

@@ -166,7 +166,7 @@ class Arranging:
     def _add(self, no: int, text: bytes) -> Iterator[Piece]:
         verdict = self.verdicts.get(no)
         place = None if verdict is None else _place(verdict)
-        if verdict is None or place is None or self._sizes[place] > CHUNK_MAX:
+        if verdict is None or place is None or self._sizes[place] > (CHUNK_MAX if verdict.alone else self.online_max):
             yield from self._add_online(_Group([text], [no]))
             return
         group = self._waiting.setdefault(place, _Group())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from mdm.ids import new_id
 from mdm.load_files import open_table
 from mdm.load_keep import Kept, drop, keep
 from mdm.load_steps import Step, check_steps, read_step
-from mdm.load_table import Options, Table
+from mdm.load_table import Cells, Options, Table
 from mdm.load_targets import Mapping as Columns
 from mdm.loads import LoadView, NewLoad
 from mdm.systems import registry
@@ -43,16 +44,23 @@ class Upload:
 
 def upload(database: Database, home: Path, actor: Actor, given: Upload, request_id: str) -> LoadView:
     """Raises UnusableFile, UnusableInput for columns and steps that cannot be, UnknownSystem, Forbidden."""
-    policy.check(actor, Verb.LOAD, given.entity.name, given.system)
-    database.run(lambda session: check_system(session, given.system))
-    steps = [read_step(step) for step in given.steps]
-    given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
-    load_id = new_id()
-    kept = keep(home, load_id, given.content, given.name)
+    return upload_all(database, home, actor, [given], request_id)[0]
+
+
+def upload_all(database: Database, home: Path, actor: Actor, given: Sequence[Upload], request_id: str) -> list[LoadView]:
+    """Several files, each a load of its own: all of them, or none where one cannot be. Raises as `upload`."""
+    for each in given:
+        policy.check(actor, Verb.LOAD, each.entity.name, each.system)
+        database.run(partial(check_system, system=each.system))
+    lying: list[_Lying] = []
     try:
-        return _registered(database, home, actor, given, _Lying(load_id, kept, steps, request_id))
+        for each in given:
+            lying = [*lying, _keep(home, each)]
+        looked = [_look(home, each) for each in lying]
+        return database.run(lambda session: [_register(session, actor, each, request_id) for each in looked])
     except ConcordError:
-        drop(home, kept)
+        for kept in lying:
+            drop(home, kept.kept)
         raise
 
 
@@ -60,25 +68,41 @@ def upload(database: Database, home: Path, actor: Actor, given: Upload, request_
 class _Lying:
     """A file that is kept and has no load yet."""
 
+    given: Upload
     load_id: UUID
     kept: Kept
     steps: Sequence[Step]
-    request_id: str
 
 
-def _registered(database: Database, home: Path, actor: Actor, given: Upload, lying: _Lying) -> LoadView:
-    table = open_table(home / lying.kept.place, name=given.name, options=given.reading)
+def _keep(home: Path, given: Upload) -> _Lying:
+    steps = [read_step(step) for step in given.steps]
+    given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
+    load_id = new_id()
+    return _Lying(given, load_id, keep(home, load_id, given.content, given.name), steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """The same once it is known to be a table: its first rows."""
+
+    lying: _Lying
+    table: Table
+    sample: Sequence[Cells]
+
+
+def _look(home: Path, lying: _Lying) -> _Looked:
+    table = open_table(home / lying.kept.place, name=lying.given.name, options=lying.given.reading)
     check_steps(table.header, lying.steps)
-    steps = [step.as_json() for step in lying.steps]
-    sample = next((batch.rows for batch in table.batches(SAMPLE_ROWS)), [])
+    return _Looked(lying, table, next((batch.rows for batch in table.batches(SAMPLE_ROWS)), []))
 
-    def register(session: Session) -> LoadView:
-        columns = load_templates.choose(session, given.entity, given.system, table.header, sample, given.columns)
-        template = load_templates.keep(session, given.entity, given.system, columns, steps, actor.name)
-        new = _new(given, lying.kept, table, template)
-        return loads.create(session, given.entity, actor, NewLoad(lying.load_id, **new), lying.request_id)
 
-    return database.run(register)
+def _register(session: Session, actor: Actor, looked: _Looked, request_id: str) -> LoadView:
+    lying, table = looked.lying, looked.table
+    given, steps = lying.given, [step.as_json() for step in lying.steps]
+    columns = load_templates.choose(session, given.entity, given.system, table.header, looked.sample, given.columns)
+    template = load_templates.keep(session, given.entity, given.system, columns, steps, actor.name)
+    new = NewLoad(lying.load_id, **_new(given, lying.kept, table, template))
+    return loads.create(session, given.entity, actor, new, request_id)
 
 
 def _new(given: Upload, kept: Kept, table: Table, template: load_templates.Reading) -> dict[str, Any]:

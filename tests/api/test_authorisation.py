@@ -61,6 +61,7 @@ MAY = {
     "validate": READERS,
     "get_ticket": READERS,
     "create_load": LOADERS,
+    "create_loads": LOADERS,
     "list_loads": LOADERS,
     "get_load": LOADERS,
     "plan_load": LOADERS,

@@ -8,7 +8,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.errors import http_problem
 from api.loads import UPLOAD_BYTES_MAX
 from mdm.db import fetch
+from mdm.jsonio import dumps
 from mdm.load_jobs import load_handlers
+from mdm.load_keep import FOLDER
 from mdm.running import Hand
 
 PEOPLE = b"key,name,city\nS1,Aldermoor Surgical Supply,Salem\nS2,Birchwood Linen,Boston\n,Dunmore Waste,Salem\n"
@@ -52,6 +54,59 @@ def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work, clean_
     assert client.post(f"{address}/undo", json={}, headers=headers).status_code == 202
     work()
     assert client.get(address, headers=headers).json["status"] == "undone"
+
+
+def send_folder(client, headers, manifest, *files):
+    form = {"manifest": (io.BytesIO(dumps(manifest)), "manifest.json"), "file": [(io.BytesIO(content), name) for name, content in files]}
+    return client.post("/v1/loads/folder", data=form, headers=headers, content_type="multipart/form-data")
+
+
+PAYERS = b"Id,Name\nP1,Aetna Health\n"
+MANIFEST = {
+    "system": "erp-north",
+    "files": [
+        {"file": "suppliers.csv", "domain": "supplier", "order": 2},
+        {"file": "payers.csv", "domain": "payer", "order": 1, "columns": {"key": "Id", "name": "Name"}},
+    ],
+}
+
+
+def test_files_are_uploaded_together_in_the_order_of_their_manifest(client, key, work):
+    headers = key("loader")
+    made = send_folder(client, headers, MANIFEST, ("suppliers.csv", PEOPLE), ("payers.csv", PAYERS))
+    assert (made.status_code, [each["domain"] for each in made.json["items"]]) == (201, ["payer", "supplier"])
+    for each in made.json["items"]:
+        assert client.post(f"/v1/loads/{each['load_id']}/plan", json={}, headers=headers).status_code == 202
+    work()
+    planned = [client.get(f"/v1/loads/{each['load_id']}", headers=headers).json["counts"]["new"] for each in made.json["items"]]
+    assert planned == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "files", "status"),
+    [
+        (MANIFEST, [("suppliers.csv", PEOPLE)], 422),
+        (MANIFEST, [("suppliers.csv", PEOPLE), ("payers.csv", PAYERS), ("more.csv", PAYERS)], 422),
+        (MANIFEST, [("suppliers.csv", PEOPLE), ("suppliers.csv", PEOPLE), ("payers.csv", PAYERS)], 422),
+        (MANIFEST, [("suppliers.csv", b""), ("payers.csv", PAYERS)], 422),
+        ({**MANIFEST, "system": "nowhere"}, [("suppliers.csv", PEOPLE), ("payers.csv", PAYERS)], 404),
+        ([], [("payers.csv", PAYERS)], 422),
+        (MANIFEST, [], 422),
+    ],
+    ids=["one is missing", "one too many", "one twice", "one cannot be read", "unknown system", "no manifest", "no file"],
+)
+def test_files_of_which_one_cannot_be_are_not_loaded_at_all(clean_database, client, key, settings, manifest, files, status):
+    headers, kept = key("loader"), set((settings.home / FOLDER).glob("*"))
+    refused = send_folder(client, headers, manifest, *files)
+    assert (refused.status_code, refused.content_type) == (status, "application/problem+json")
+    assert client.get("/v1/loads", headers=headers).json == {"items": []}
+    assert set((settings.home / FOLDER).glob("*")) == kept
+
+
+def test_whoever_may_not_load_one_of_the_files_loads_none(clean_database, client, key):
+    refused = send_folder(client, key("loader", domains=["payer"]), MANIFEST, ("suppliers.csv", PEOPLE), ("payers.csv", PAYERS))
+    assert refused.status_code == 403
+    assert client.get("/v1/loads", headers=key("loader")).json == {"items": []}
 
 
 def test_only_loaders_of_domain_and_system_may(client, key, clean_database):

@@ -16,7 +16,7 @@ from mdm.load_files import open_table
 from mdm.load_formulas import neutralise, restore
 from mdm.load_manifest import read_manifest
 from mdm.load_rejects import write_rejects
-from mdm.load_table import BadRow, Options, rejected
+from mdm.load_table import REJECT_COLUMNS, BadRow, Options, rejected
 from tests.loads.broken import archive
 
 _CELL = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
@@ -195,6 +195,15 @@ def test_a_file_of_rejects_gives_back_the_rows_that_were_rejected(rows, size, tm
     table, found, again = read(tmp_path_factory.mktemp("law") / "f", data, "rejects.csv", rows=size)
     assert (table.header, found, again) == (_HEADER, rows, [])
     assert table.notes == ("a file of rejects: its first four columns are not read",)
+
+
+@pytest.mark.parametrize("between", [",", ";"], ids=["as it was written", "as a spreadsheet saved it"])
+def test_what_stands_in_the_cells_of_rejects_does_not_look_like_their_delimiter(between, tmp_path):
+    wanted = (_HEADER, ["a|b|c|d|e|f|g|h|i", "", "x"])
+    text = StringIO(newline="")
+    csv.writer(text, delimiter=between).writerows([[*REJECT_COLUMNS, *wanted[0]], ["2", "ragged_row", "", "mend it", *wanted[1]]])
+    table, found, _ = read(tmp_path / "f", text.getvalue().encode(), "rejects.csv")
+    assert (table.header, found) == (wanted[0], [tuple(wanted[1])])
 
 
 def test_rows_that_the_reader_rejects_are_rejected_again_as_they_were(tmp_path):
