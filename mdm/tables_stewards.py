@@ -33,6 +33,20 @@ class SavedView(Base):
     __table_args__ = (UniqueConstraint("owner", "page", "name"),)
 
 
+class RoutingRule(Base):
+    """Tasks of a domain, kind and system ('': of each) go to a queue (`mdm.routing`)."""
+
+    __tablename__ = "routing_rule"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    domain: Mapped[str] = mapped_column(server_default="")
+    kind: Mapped[str] = mapped_column(server_default="")
+    system: Mapped[str] = mapped_column(server_default="")
+    queue: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    __table_args__ = (UniqueConstraint("domain", "kind", "system"),)
+
+
 class StoredAnswer(Base):
     """What a form was answered the first time: sent again under its key, it gets this and nothing happens twice. Ids and codes only."""
 

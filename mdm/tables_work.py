@@ -44,6 +44,7 @@ class Task(Base):
     claimed_by: Mapped[str | None]  # whoever has it open, until `claimed_until`
     claimed_until: Mapped[datetime | None]
     assigned_to: Mapped[str | None]
+    queue: Mapped[str | None]  # by the rules of `mdm.routing`, whenever it is opened
     due_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '5 days'"))
     waits_until: Mapped[datetime | None]  # it rests: until then, until what it asks changes, an answer comes, a second person decides
     waits_for: Mapped[str | None] = mapped_column(CheckConstraint("waits_for in ('time', 'change', 'answer', 'approval')", "waits_for"))
@@ -64,6 +65,7 @@ class Task(Base):
             "domain",
             "kind",
             "assigned_to",
+            "queue",
             "due_at",
             "waits_until",
             "waits_for",

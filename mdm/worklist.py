@@ -30,11 +30,15 @@ TELLING = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What is asked for; None: everything. `owner`: a name, "me", or "-" for nobody's. `waits`: only what rests, for this reason."""
+    """What is asked for; None: everything. `owner`: a name, "me", or "-" for nobody's. `queue`: likewise "-" for what no rule routes.
+
+    `waits`: only what rests, for this reason.
+    """
 
     domain: str | None = None
     kind: str | None = None
     owner: str | None = None
+    queue: str | None = None
     due: str | None = None
     waits: str | None = None
     status: str = "open"
@@ -193,6 +197,8 @@ def _where(actor: Actor, filters: Filters, *, facets: bool = True) -> LiteralStr
         parts.append("kind = %(kind)s")
     if facets and filters.owner:
         parts.append("assigned_to is null" if filters.owner == NOBODY else "assigned_to = %(owner)s")
+    if facets and filters.queue:
+        parts.append("queue is null" if filters.queue == NOBODY else "queue = %(queue)s")
     if facets and filters.due:
         parts.append(_DUE[filters.due])
     if actor.systems is not None:
@@ -210,6 +216,7 @@ def _params(actor: Actor, filters: Filters) -> dict[str, Any]:
         "domains": sorted(readable if filters.domain is None else readable & {filters.domain}),
         "kind": filters.kind,
         "owner": actor.name if filters.owner == "me" else filters.owner,
+        "queue": filters.queue,
         "waits": filters.waits,
         "systems": sorted(actor.systems or ()),
     }
@@ -247,23 +254,23 @@ def _counts(session: Session, actor: Actor, filters: Filters) -> _Counts:
     """How many tasks there are of each sort: one pass over all that are open, cut in memory, so that every facet knows the others."""
     wide = replace(filters, domain=None)
     where = _where(actor, wide, facets=False)
-    rows = _by_due(fetch(session, _TALLY + where + " group by domain, kind, assigned_to", _params(actor, wide)))
-    chosen = (filters.kind, filters.domain, actor.name if filters.owner == "me" else filters.owner, filters.due)
-    facets = {name: _facet(rows, chosen, place) for place, name in enumerate(("kind", "domain", "owner", "due"))}
-    return _Counts(sum(row[4] for row in rows if _fits(row, chosen, None)), facets)
+    rows = _by_due(fetch(session, _TALLY + where + " group by domain, kind, assigned_to, queue", _params(actor, wide)))
+    chosen = (filters.kind, filters.domain, actor.name if filters.owner == "me" else filters.owner, filters.queue, filters.due)
+    facets = {name: _facet(rows, chosen, place) for place, name in enumerate(("kind", "domain", "owner", "queue", "due"))}
+    return _Counts(sum(row[-1] for row in rows if _fits(row, chosen, None)), facets)
 
 
 # The bounds stand in selects of their own, worked out once and not for each of a hundred thousand rows; grouped as `ix_task_facets` is
 # ordered, the rows come out of it counted, unsorted and without their tasks being looked at.
 _TALLY: LiteralString = (
-    "select kind, domain, coalesce(assigned_to, '-'), count(*) filter (where due_at < (select now())),"
+    "select kind, domain, coalesce(assigned_to, '-'), coalesce(queue, '-'), count(*) filter (where due_at < (select now())),"
     " count(*) filter (where due_at < (select now() + interval '1 day')),"
     " count(*) filter (where due_at < (select now() + interval '7 days')), count(*) from task where "
 )
 
 
 def _by_due(tallies: Sequence[Row]) -> list[Row]:
-    """(kind, domain, owner, due, count) out of how many are due by each bound."""
+    """(kind, domain, owner, queue, due, count) out of how many are due by each bound."""
     found: list[Row] = []
     for *sort, late, today, week, every in tallies:
         counts = (late, today - late, week - today, every - week)
@@ -279,7 +286,7 @@ def _facet(rows: Sequence[Row], chosen: Sequence[str | None], place: int) -> lis
     counts: Counter[str] = Counter()
     for row in rows:
         if _fits(row, chosen, place):
-            counts[row[place]] += row[4]
+            counts[row[place]] += row[-1]
     wanted = chosen[place]
     if wanted is not None and wanted not in counts:
         counts[wanted] = 0

@@ -33,6 +33,7 @@ TABS = (
     Tab("ui.admin_people", "People", Verb.KEYS),
     Tab("ui.admin_roles", "Roles"),
     Tab("ui.admin_keys", "Keys", Verb.KEYS),
+    Tab("ui.admin_queues", "Queues"),
     Tab("ui.admin_models", "Models", Verb.MODEL),
     Tab("ui.admin_survivorship", "Survivorship"),
     Tab("ui.admin_consumers", "Consumers"),

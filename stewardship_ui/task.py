@@ -30,7 +30,7 @@ from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
 AHEAD, AHEAD_MAX = 3, 12
-_FILTERS = ("domain", "kind", "owner", "due", "waits", "sort")
+_FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "sort")
 
 
 def add_routes(blueprint: Blueprint) -> None:

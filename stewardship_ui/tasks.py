@@ -20,7 +20,7 @@ from stewardship_ui.rendering import Page, show
 from stewardship_ui.showing import tag_only
 from stewardship_ui.words import DUES, SORTS, WAITS
 
-FILTERS = ("domain", "kind", "owner", "due", "waits", "status", "sort")
+FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "status", "sort")
 _BESIDE = frozenset({"cursor", "decided"})
 
 

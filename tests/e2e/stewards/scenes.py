@@ -40,10 +40,10 @@ def maria_and_marie():
     return ("ehr-north", "m1", MARIA, [("us-ssn", SSN)]), ("ehr-mercy", "m2", MARIE, [])
 
 
-def wards(world, deliver, number):
+def wards(world, deliver, number, first=0):
     """Departments of the ERP and, asked for by Mercy in vain, the same codes; the answers by code."""
     made = {}
-    for place in range(number):
+    for place in range(first, first + number):
         key, name = f"{4400 + place}", f"{WORDS[place % 10]} {KINDS[place // 10 % 10]}"
         made[key] = deliver("department", ("erp-north", key, {"name": name, "code": key}, ()))[0].golden_id
     with world.unit_of_work() as session:
@@ -82,18 +82,18 @@ OPEN = "select md5(string_agg(dedupe_key, ',' order by dedupe_key)) from task wh
 STATE = f"select concat(({IDENTITY}), ({OPEN}))"  # and open work
 
 
-def proposed_cut(deliver, number=0):
-    """Two records of one payer that an update all but parts: the machine proposes to. Another number is another payer."""
-    name, naic = f"{NAMES[number * 7].capitalize()} Mutual Health Plan", [("us-naic", f"{12345 + number}")]
+def proposed_cut(deliver, number=0, name="Brabrabra Mutual Health Plan"):
+    """Two records of one payer that an update all but parts: the machine proposes to. Another number and name are another payer."""
+    naic = [("us-naic", f"{12345 + number}")]
     whole = {"name": name, "city": "Bath", "postal_code": "04530"}
     deliver("payer", ("billing-north", f"h{number}a", whole, naic), ("ehr-north", f"h{number}b", whole, naic))
     deliver("payer", ("ehr-north", f"h{number}b", {"name": name, "parent_name": "Tidal Group"}, []))
 
 
-def overlay(deliver, number=0):
-    """An update that turns Robert into Linda. Another number is another Robert."""
-    robert = ("Robert", NAMES[number * 11 + 5], f"{1950 + number % 50}-01-30", "M", "900 Pine Ave", "Bath")
-    linda = ("Linda", NAMES[number * 13 + 900], f"{1990 - number % 50}-11-03", "F", "3 Elm Road", "Austin")
+def overlay(deliver):
+    """An update that turns Robert into Linda."""
+    robert = ("Robert", NAMES[5], "1950-01-30", "M", "900 Pine Ave", "Bath")
+    linda = ("Linda", NAMES[900], "1990-11-03", "F", "3 Elm Road", "Austin")
     for values in (robert, linda):
         known = dict(zip(("given_name", "family_name", "birth_date", "sex", "address_line", "city"), values, strict=True))
-        deliver("patient", ("ehr-north", f"r{number}", known, []))
+        deliver("patient", ("ehr-north", "r0", known, []))

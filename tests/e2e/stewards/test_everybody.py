@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 
-from mdm import batches
+from mdm import batches, routing
 from mdm.access import SYSTEM_ACTOR
 from mdm.consumers import NewConsumer, register
 from mdm.db import execute, fetch
@@ -97,6 +97,7 @@ def everywhere(world, deliver, person, browse, work, tmp_path, count):
             "/admin/identifiers",
             "/admin/people",
             "/admin/roles",
+            "/admin/queues",
             "/admin/keys",
         ),
         *(f"/admin/people/{made['person']}", "/admin/models", f"/admin/models/{model}", "/admin/survivorship", "/admin/survivorship/payer"),
@@ -112,6 +113,7 @@ def of_the_machine(world):
     with world.unit_of_work() as session:
         register(session, NewConsumer(code="erp", name="ERP", contact="erp@example.org", client=None, domains=("payer",), systems=()))
         webhook = create(session, "erp", NewWebhook(url="https://example.org/hook", types=(), domains=("payer",), state="paused")).id
+        routing.add(session, SYSTEM_ACTOR, sorted(ENTITY_TYPES), routing.Route("", "mapping", "ehr-mercy", "codes"))
         job = enqueue(session, "canary", {}, dedupe_key="looked at")
         tasks = [row[0] for row in fetch(session, "select id from task")]
         batch = batches.start(session, SYSTEM_ACTOR, "assign", "ann", tasks).id
