@@ -30,7 +30,7 @@ from matching.table import Records, field
 CHUNK_PAIRS = 2_000_000
 RANDOM_PAIRS = 1_000_000
 RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
-_MEMO_MAX = 2_000_000
+_MEMO_MAX = 65_536  # pairs: DuckDB asks for all levels of some thousand pairs before it goes on
 _SEED = 1
 
 

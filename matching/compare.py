@@ -259,19 +259,28 @@ def _soft_overlap_of(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     rest_a, rest_b = sorted(a - common), sorted(b - common)
     if not rest_a or not rest_b:
         return float(len(common))
-    likeness = [[_word_likeness(x, y) if _may_be_alike(x, y) else 0.0 for y in rest_b] for x in rest_a]
     # The smaller of both directions keeps the measure symmetric without a search for the best assignment.
-    forth: float = sum(max(row) for row in likeness)
-    back: float = sum(max(column) for column in zip(*likeness, strict=True))
-    return len(common) + min(forth, back)
+    return len(common) + min(_nearness(rest_a, rest_b))
 
 
-def _may_be_alike(left: str, right: str) -> bool:
-    """Most words show by their first letter and length that they are not: a beginning, or as many edits as a fifth of the letters."""
-    if left[0] == right[0]:
-        return True
-    shorter, longer = sorted((len(left), len(right)))
-    return shorter >= 5 and 5 * (longer - shorter) <= longer
+def _nearness(words: list[str], others: list[str]) -> tuple[float, float]:
+    """How near each word is to its nearest other, summed up, forth and back.
+
+    Most words show by their first letter and length that they are not alike: a beginning, or as many edits as a fifth of the letters.
+    Written out, because texts of many words ask for it a hundred times per pair.
+    """
+    described = [(place, other, other[0], len(other)) for place, other in enumerate(others)]
+    forth, back = 0.0, [0.0] * len(others)
+    for word in words:
+        first, length, nearest = word[0], len(word), 0.0
+        for place, other, its_first, its_length in described:
+            if first != its_first and (length < 5 or its_length < 5 or 5 * abs(length - its_length) > max(length, its_length)):
+                continue
+            likeness = _word_likeness(word, other)
+            nearest = max(nearest, likeness)
+            back[place] = max(back[place], likeness)
+        forth += nearest
+    return forth, sum(back)
 
 
 @lru_cache(maxsize=200_000)

@@ -1,5 +1,6 @@
 """One model, two executors: what the online scorer says of a pair, the bulk executor says too, to the last bit that matters."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matching.bulk import Room, bulk
+from matching.arrays import Rows
+from matching.bulk import Room, bulk, random_pairs
 from matching.counting import with_frequencies
 from matching.model import Columns, Model
 from matching.score import Scorer
@@ -15,9 +17,12 @@ from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from tests.entities.test_every_domain import deliveries, standard
+from tests.matching.real_records import real_sets
 
 ROOM = Room(memory="500MB", threads=1)
 LAW = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+PAIRS = int(os.environ.get("CONCORD_PARITY_PAIRS", "200"))  # of each real set; 10000 is the whole measurement
+DIFFERENCE_MAX = 1e-9  # bits
 domains = pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
 
 
@@ -62,3 +67,24 @@ def test_frequencies_weigh_alike(entity: EntityType) -> None:
     columns = sorted({level.frequency for c in comparisons for level in c.levels if level.frequency and len(c.needs) == 1})
     records = [dict.fromkeys(columns, text) for text, count in texts.items() for _ in range(count)]
     assert_alike(with_frequencies(model, records), records)
+
+
+def some_pairs(near: tuple[Rows, Rows], size: int, count: int) -> tuple[Rows, Rows]:
+    """Half of them near, as blocking finds them, half of any kind."""
+    chosen = np.random.default_rng(1).permutation(len(near[0]))[: count // 2]
+    others = random_pairs(size, None, count - len(chosen))
+    return tuple(np.concatenate([one[chosen], other]) for one, other in zip(near, others, strict=True))  # type: ignore[return-value]
+
+
+@domains
+def test_pairs_of_real_sets_weigh_alike(entity: EntityType) -> None:
+    for records in real_sets(entity.name, most=max(300, PAIRS // 5)):
+        model = with_frequencies(entity.model, records)
+        with bulk(model, lay_out(model, records), room=ROOM) as executor:
+            executor.block()
+            found = executor.score(model, *some_pairs(executor.levels()[:2], len(records), PAIRS))
+        scorer = Scorer(model)
+        scores = [scorer.score(records[low], records[high]) for low, high in zip(found.left, found.right, strict=True)]
+        assert len(scores) >= 0.9 * PAIRS  # one that is drawn twice is scored once
+        assert np.abs(found.weights - [score.weight for score in scores]).max() <= DIFFERENCE_MAX
+        assert found.vetoed.tolist() == [bool(score.vetoes) for score in scores]
