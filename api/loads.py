@@ -11,7 +11,6 @@ from werkzeug.exceptions import UnsupportedMediaType
 from api.auth import Access
 from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import field_problems
-from api.identity_schemas import REASON_MAX
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
 from mdm import load_undo, loads
@@ -23,6 +22,7 @@ from mdm.load_rejected import rejects_csv
 from mdm.load_table import Options
 from mdm.load_targets import read_columns
 from mdm.load_upload import Upload, upload, upload_all
+from mdm.reasons import REASON_MAX
 
 UPLOAD_BYTES_MAX = 20 * 1024**3
 
