@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from matching.arrays import Rows, Weighed
 from matching.assign import assign, margins, runner_up_cut
-from matching.bulk import Bulk, Room, bulk
+from matching.bulk import Blocked, Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_frequencies
@@ -47,6 +48,16 @@ class Found:
     diagnostics: Diagnostics | None
 
 
+class Executor(Protocol):
+    """What groups records once their pairs are found: on this machine or on Spark."""
+
+    size: int
+
+    def weigh(self, model: Model, floor: float | None = None) -> Weighed: ...
+
+    def score(self, model: Model, left: Rows, right: Rows) -> Weighed: ...
+
+
 def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool = True, room: Room = ROOM) -> Found:
     """Group the records of one set; with `train`, by a model trained on it, without labels."""
     names, columns = list(records), list(records.values())
@@ -54,8 +65,20 @@ def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool
     with bulk(model, lay_out(model, columns), room=room) as executor:
         blocked = executor.block()
         model, diagnostics = _trained(executor) if train else (model, None)
-        weighed = executor.weigh(model)
-        groups = [_groups(executor, model, weighed, link) for link in (model.thresholds.link, model.thresholds.review)]
+        return _duplicates(executor, model, names, blocked, diagnostics)
+
+
+def find_duplicates_on_spark(url: str, model: Model, records: Mapping[str, Columns]) -> Found:
+    """Group the records of one set by the model as it is, on a Spark session by its URL. Needs the extra `spark`."""
+    from matching.spark import spark_bulk  # noqa: PLC0415  (the extra `spark`)
+
+    with spark_bulk(url, model, list(records.values())) as executor:
+        return _duplicates(executor, model, list(records), executor.block(), None)
+
+
+def _duplicates(executor: Executor, model: Model, names: Sequence[str], blocked: Blocked, diagnostics: Diagnostics | None) -> Found:
+    weighed = executor.weigh(model)
+    groups = [_groups(executor, model, weighed, link) for link in (model.thresholds.link, model.thresholds.review)]
     at_link, at_review = ({name: names[group] for name, group in zip(names, found.tolist(), strict=True)} for found in groups)
     links, reviews = (_named(names, weighed.where(found[weighed.left] == found[weighed.right])) for found in groups)
     return Found(
@@ -98,7 +121,7 @@ def train_on(executor: Bulk, version: str) -> Trained:
     return train_model(model, executor.patterns(), population, executor.possible, version=version)
 
 
-def _groups(executor: Bulk, model: Model, candidates: Weighed, link: float) -> Rows:
+def _groups(executor: Executor, model: Model, candidates: Weighed, link: float) -> Rows:
     # Vetoes, the margin and evidence of the wrong kind keep the machine from linking; a person is asked about such pairs all the same.
     by_machine = link == model.thresholds.link
     if not by_machine and model.groups_required:

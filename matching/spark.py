@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from matching.arrays import Rows, Weighed
 from matching.blocking import Keys
+from matching.bulk import Blocked
 from matching.compare import Value
 from matching.model import HOLDERS_MAX, Columns, Model
 from matching.score import Scorer
@@ -44,19 +45,26 @@ class SparkBulk:
     def __init__(self, session: SparkSession, model: Model, records: DataFrame, second: int | None = None) -> None:
         self._session = session
         self._records = records
-        self._pairs = _blocked(session, model, records, second).cache()
+        self._held = records.mapInArrow(_keying(model), "key bigint, n bigint, rule string, most int").cache()
+        across = "" if second is None else f" and a.n < {second} and b.n >= {second}"
+        self._pairs = self._asked(_PAIRS + across).cache()
+        self.size = records.count()
+
+    def block(self) -> Blocked:
+        """How many distinct pairs there are to compare, and which keys were too common."""
+        return Blocked(self.pairs(), self._counts(_OVER_FULL), self._counts(_LEFT_OUT))
 
     def pairs(self) -> int:
         """How many distinct pairs there are to compare."""
         return int(self._pairs.count())
 
-    def weigh(self, model: Model, floor: float | None = None) -> DataFrame:
+    def weighed(self, model: Model, floor: float | None = None) -> DataFrame:
         """The pairs at or above `floor` bits: l, r, weight, vetoed."""
         return self._scored(model, self._pairs, floor)
 
-    def weighed(self, model: Model, floor: float | None = None) -> Weighed:
+    def weigh(self, model: Model, floor: float | None = None) -> Weighed:
         """The same, brought here and in order of the rows."""
-        return _brought(self.weigh(model, floor))
+        return _brought(self.weighed(model, floor))
 
     def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
         """Any pairs, whether blocking met them or not; the answer is in ascending order, the smaller row left."""
@@ -67,6 +75,19 @@ class SparkBulk:
         one = self._records.selectExpr("n as l", "columns as one")
         other = self._records.selectExpr("n as r", "columns as other")
         return pairs.join(one, "l").join(other, "r").mapInArrow(_scoring(model, floor), "l bigint, r bigint, weight double, vetoed boolean")
+
+    def _asked(self, statement: str) -> DataFrame:
+        return self._session.sql(_FOLLOWED + statement, held=self._held, holders=HOLDERS_MAX)
+
+    def _counts(self, statement: str) -> dict[str, int]:
+        return {str(row[0]): int(row[1]) for row in self._asked(statement).collect()}
+
+
+@contextmanager
+def spark_bulk(url: str, model: Model, records: Sequence[Columns]) -> Iterator[SparkBulk]:
+    """Records of one set made ready to compare on a session of its own, as `matching.bulk.bulk` does it on this machine."""
+    with spark_session(url) as session:
+        yield SparkBulk(session, model, records_frame(session, records))
 
 
 def records_frame(session: SparkSession, records: Sequence[Columns]) -> DataFrame:
@@ -80,29 +101,27 @@ def _brought(found: DataFrame) -> Weighed:
     return Weighed(*(np.asarray(table[name].to_numpy()) for name in ("l", "r", "weight", "vetoed")))
 
 
-def _blocked(session: SparkSession, model: Model, records: DataFrame, second: int | None) -> DataFrame:
-    """Distinct pairs l < r that share a key held by no more than may, or two keys that are too common each."""
-    held = records.mapInArrow(_keying(model), "key bigint, n bigint, rule string, most int").cache()
-    across = "" if second is None else f" and a.n < {second} and b.n >= {second}"
-    return session.sql(_PAIRS + across, held=held, holders=HOLDERS_MAX)
-
-
 # As in `matching.bulk`: a key that too many hold is followed only together with a second such key.
-_PAIRS = """
+_FOLLOWED = """
 with block as (
-  select key, least(any_value(most), {holders}) as most, count(*) as holders from {held} group by key having count(*) > 1
+  select key, any_value(rule) as rule, least(any_value(most), {holders}) as most, count(*) as holders
+  from {held} group by key having count(*) > 1
 ), crowd as (
-  select h.key, h.n, b.most from {held} h join block b on h.key = b.key where b.holders > b.most
+  select h.key, h.n, h.rule, b.most from {held} h join block b on h.key = b.key where b.holders > b.most
 ), narrow as (
-  select a.key as one, b.key as other, a.n, least(a.most, b.most) as most from crowd a join crowd b on a.n = b.n and a.key < b.key
+  select a.key as one, b.key as other, a.n, a.rule || ' + ' || b.rule as rule, least(a.most, b.most) as most
+  from crowd a join crowd b on a.n = b.n and a.key < b.key
 ), block_narrow as (
-  select one, other, any_value(most) as most, count(*) as holders from narrow group by one, other
+  select one, other, any_value(rule) as rule, any_value(most) as most, count(*) as holders from narrow group by one, other
 ), follow as (
   select h.key as one, cast(null as bigint) as other, h.n from {held} h join block b on h.key = b.key where b.holders <= b.most
   union all
   select h.one, h.other, h.n from narrow h join block_narrow b on h.one = b.one and h.other = b.other where b.holders between 2 and b.most
 )
-select distinct a.n as l, b.n as r from follow a join follow b on a.one = b.one and a.other <=> b.other and a.n < b.n"""
+"""
+_PAIRS = "select distinct a.n as l, b.n as r from follow a join follow b on a.one = b.one and a.other <=> b.other and a.n < b.n"
+_OVER_FULL = "select rule, count(*) from block where holders > most group by rule"
+_LEFT_OUT = "select rule, count(*) from block_narrow where holders > most group by rule"
 
 
 def _keying(model: Model) -> Callable[[Batches], Batches]:

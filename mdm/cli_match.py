@@ -43,6 +43,7 @@ def _add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--columns", default="", metavar="a=c,...", help="attribute=column; else columns named like attributes")
     parser.add_argument("--many", action="store_true", help="the two files may hold duplicates themselves")
     parser.add_argument("--no-train", dest="train", action="store_false", help="use the declared weights as they are")
+    parser.add_argument("--spark-url", metavar="URL", help="match on Spark, such as local[2] (needs the extra 'spark')")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw diagrams there (needs the extra 'plots')")
 
 
@@ -74,6 +75,7 @@ def _question(asked: Namespace) -> "Question":
     from mdm.labelled import Question
 
     _check_truth(asked)
+    _check_spark(asked)
     return Question(
         domain=domain(asked.domain),
         files=_files(asked),
@@ -83,6 +85,7 @@ def _question(asked: Namespace) -> "Question":
         columns=_columns(asked.columns),
         many=asked.many,
         train=asked.train,
+        spark_url=asked.spark_url,
     )
 
 
@@ -98,6 +101,17 @@ def _files(asked: Namespace) -> tuple[Path, ...]:
 def _check_truth(asked: Namespace) -> None:
     if (asked.entity is None) == (asked.truth is None):
         raise UnusableInput("say where the truth is: --entity COL or --truth F, not both")
+
+
+def _check_spark(asked: Namespace) -> None:
+    if asked.spark_url is None:
+        return
+    if asked.records is None or asked.train:
+        raise UnusableInput("--spark-url finds duplicates in one file by the declared weights: say --records F and --no-train")
+    try:
+        import matching.spark  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise UnusableInput("--spark-url needs pyspark: install Concord with the extra 'spark'") from error
 
 
 def _columns(text: str) -> Mapping[str, str]:

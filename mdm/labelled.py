@@ -32,6 +32,7 @@ class Question:
 
     columns  attribute or identifier -> the files' column; empty: columns named like them
     many     two files that may hold duplicates themselves
+    spark_url  where Spark matches one file; it trains nothing
     """
 
     domain: EntityType
@@ -42,6 +43,7 @@ class Question:
     columns: Mapping[str, str] = field(default_factory=dict)
     many: bool = False
     train: bool = True
+    spark_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

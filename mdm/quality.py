@@ -24,7 +24,7 @@ from matching.evaluate import (
     pairs_of,
     reduction_ratio,
 )
-from matching.pipeline import Found, find_duplicates, link_files
+from matching.pipeline import Found, find_duplicates, find_duplicates_on_spark, link_files
 from mdm.labelled import Labelled, Notes, Question, read_labelled
 
 _KIB = 1024
@@ -95,6 +95,8 @@ def evaluate(question: Question) -> Measured:
 def _match(question: Question, given: Labelled) -> Found:
     model = question.domain.model
     named = {str(row): record for row, record in enumerate(given.records)}
+    if question.spark_url is not None:
+        return find_duplicates_on_spark(question.spark_url, model, named)
     if len(given.sizes) == 1:
         return find_duplicates(model, named, train=question.train)
     left, right = (dict(islice(named.items(), *part)) for part in ((given.sizes[0],), (given.sizes[0], None)))

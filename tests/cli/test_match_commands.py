@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,12 @@ def test_a_vetoed_pair_is_at_most_for_review(match, tmp_path):
 )
 def test_labelled_pairs_that_cannot_be_used(refusal, tmp_path, content, reason):
     assert reason in refusal("grade", written(tmp_path / "pairs.csv", content), "--domain", "patient")
+
+
+def test_spark_takes_one_file_and_trains_nothing(refusal, patients):
+    assert "--no-train" in refusal(*asked(patients, "--spark-url", "local[1]"))
+
+
+def test_without_pyspark_it_says_what_to_install(refusal, patients, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    assert "extra 'spark'" in refusal(*asked(patients, "--no-train", "--spark-url", "local[1]"))

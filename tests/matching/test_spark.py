@@ -1,21 +1,27 @@
 """Spark finds the pairs that DuckDB finds, and gives them the same weights. Needs the extra `spark` and Java 17; else skipped."""
 
+import json
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from matching.bulk import Room, bulk
+from matching.bulk import Room, bulk, random_pairs
 from matching.counting import with_frequencies
 from matching.model import Columns, Model
 from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
-from tests.bench.people import delivered, known
+from mdm.entity import EntityType
+from tests.bench.people import delivered, known, person
 from tests.entities.test_every_domain import SOURCES, standard
+from tests.matching.real_records import real_sets
 
 pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
 if shutil.which("java") is None:
@@ -24,6 +30,8 @@ if shutil.which("java") is None:
 from matching.spark import SparkBulk, records_frame, spark_session
 
 PERSONS = 120
+PAIRS = int(os.environ.get("CONCORD_PARITY_PAIRS", "100"))  # of each real set; 10000 is the whole measurement
+MEASURED = {"seconds", "peak_mb"}
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # py4j leaves its sockets to the collector
 
 
@@ -55,7 +63,7 @@ def test_spark_and_duckdb_find_the_same_pairs_and_weights(spark: Any, second: in
     with bulk(model, lay_out(model, records), second=second, room=Room(memory="500MB", threads=1)) as executor:
         executor.block()
         here = executor.weigh(model)
-    there = SparkBulk(spark, model, records_frame(spark, records), second).weighed(model)
+    there = SparkBulk(spark, model, records_frame(spark, records), second).weigh(model)
     assert len(here.left) > PERSONS // 3
     assert np.array_equal(here.left, there.left)
     assert np.array_equal(here.right, there.right)
@@ -63,11 +71,55 @@ def test_spark_and_duckdb_find_the_same_pairs_and_weights(spark: Any, second: in
     assert np.array_equal(here.vetoed, there.vetoed)
 
 
+def test_what_was_too_common_is_told_as_on_duckdb(spark: Any) -> None:
+    records = persons()
+    model = crowded(with_frequencies(ENTITY_TYPES["patient"].model, records))
+    with bulk(model, lay_out(model, records), room=Room(memory="500MB", threads=1)) as executor:
+        here = executor.block()
+    there = SparkBulk(spark, model, records_frame(spark, records)).block()
+    assert (here.pairs, here.over_full) == (there.pairs, there.over_full)
+    assert sum(here.left_out.values()) == sum(there.left_out.values())
+
+
+def test_the_command_line_groups_a_file_on_spark_as_it_does_here(tmp_path: Path) -> None:
+    file = tmp_path / "persons.csv"
+    rows = [f"{row},{n},{p['given_name']},{p['family_name']},{p['birth_date']}" for row, (n, p) in enumerate(told())]
+    file.write_text("\n".join(["id,person,given_name,family_name,birth_date", *rows]))
+    asked = [sys.executable, "-m", "mdm.cli", "match", "evaluate", "--domain", "patient", "--records", str(file)]
+    asked += ["--id", "id", "--entity", "person", "--no-train", "--json"]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable}
+    here, there = (
+        json.loads(subprocess.run([*asked, *more], check=True, capture_output=True, env=environment).stdout)
+        for more in ((), ("--spark-url", "local[1]"))
+    )
+    assert here["recall"] > 0
+    assert {k: v for k, v in here.items() if k not in MEASURED} == {k: v for k, v in there.items() if k not in MEASURED}
+
+
+def told() -> list[tuple[int, dict[str, str]]]:
+    return [(n, person(n)) for n in range(40)] + [(n, person(n)) for n in range(0, 40, 2)]
+
+
 def test_a_floor_leaves_out_what_does_not_reach_it_and_any_pair_can_be_scored(spark: Any) -> None:
     records = persons()
     model = with_frequencies(ENTITY_TYPES["patient"].model, records)
     there = SparkBulk(spark, model, records_frame(spark, records))
-    everything, near = there.weighed(model), there.weighed(model, model.thresholds.review)
+    everything, near = there.weigh(model), there.weigh(model, model.thresholds.review)
     assert np.array_equal(near.weights, everything.weights[everything.weights >= model.thresholds.review])
     again = there.score(model, everything.right[:50], everything.left[:50])
     assert np.array_equal(again.weights, everything.weights[:50])
+
+
+@pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
+def test_pairs_of_real_sets_weigh_alike_on_spark_and_duckdb(spark: Any, entity: EntityType) -> None:
+    for records in real_sets(entity.name, most=max(100, PAIRS // 5)):
+        model = with_frequencies(entity.model, records)
+        asked = random_pairs(len(records), None, PAIRS)
+        with bulk(model, lay_out(model, records), room=Room(memory="500MB", threads=1)) as executor:
+            here = executor.score(model, *asked)
+        there = SparkBulk(spark, model, records_frame(spark, records)).score(model, *asked)
+        assert len(here.left) == min(PAIRS, len(records) * (len(records) - 1) // 2)
+        assert np.array_equal(here.left, there.left)
+        assert np.array_equal(here.right, there.right)
+        assert np.abs(here.weights - there.weights).max() <= 1e-6
+        assert np.array_equal(here.vetoed, there.vetoed)
