@@ -26,7 +26,7 @@ def status(database, golden_id):
 
 
 def test_two_of_a_list_are_compared(steward, plans):
-    page = steward.get(search(steward, "a", "payer").location).text
+    page = "".join(steward.get(search(steward, name, "payer").location).text for name in ("Harbor", "Tidal"))
     ticked = re.findall(r'name="golden" id="[^"]+" value="([^"]+)"', page)
     answer = steward.post("/records/compare", golden=ticked)
     assert answer.location == f"/records/payer/{plans[0]}/compare/{plans[1]}"
