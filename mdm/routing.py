@@ -1,6 +1,6 @@
 """Rules that route tasks to queues by kind, domain and system. A queue is a name; who works on it filters by it.
 
-The rules are data. Wherever a task is opened, the database's own `task_queue` asks them (migration 0019): no way of opening one passes by.
+The rules are data. Wherever a task is opened, the database's own `task_queue` asks them (migration 0020): no way of opening one passes by.
 """
 
 from collections.abc import Sequence

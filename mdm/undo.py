@@ -227,14 +227,15 @@ def _conflict_task(session: Session, entity: EntityType, decision: DecisionView,
 def _reopen_tasks(session: Session, decision_id: UUID) -> None:
     """Tasks that the decision settled have no answer any more; those that are still asked open again, as themselves (`mdm.reviews`).
 
-    A split is asked by a person, and nothing but this opens it again, unless it was asked anew meanwhile.
+    A split, merge or move is asked by a person, and nothing but this opens it again, unless it was asked anew meanwhile.
     """
     execute(session, _REOPEN, (decision_id,))
 
 
 _REOPEN: LiteralString = (
-    "with a as (select s.id, s.kind = 'split' and not exists (select 1 from task o where o.dedupe_key = s.dedupe_key and o.status = 'open')"
-    " as again from task s where s.decision_id = %s and s.status = 'settled') update task t set decision_id = null, version = version + 1,"
+    "with a as (select s.id, s.kind in ('split', 'merge', 'move') and not exists (select 1 from task o where o.dedupe_key = s.dedupe_key"
+    " and o.status = 'open') as again from task s where s.decision_id = %s and s.status = 'settled')"
+    " update task t set decision_id = null, version = version + 1,"
     " status = case when a.again then 'open' else 'obsolete' end, closed_at = case when a.again then null else closed_at end"
     " from a where t.id = a.id"
 )

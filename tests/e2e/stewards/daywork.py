@@ -3,8 +3,9 @@
 from itertools import chain, zip_longest
 from random import Random
 
-from mdm import clusters, identity
+from mdm import asking, clusters, identity
 from mdm.access import SYSTEM_ACTOR
+from mdm.asking import Asked
 from mdm.entities import ENTITY_TYPES
 from mdm.identity import Act
 from mdm.pins import NewPin, pin
@@ -27,6 +28,10 @@ KINDS_OF_PLAN = (
     "Rural League",
     "Giant Plan",
     "Mutual Health Plan",
+    "Orchard Society",
+    "Harbor Union",
+    "Castle Fellowship",
+    "Meadow Alliance",
 )
 
 
@@ -117,6 +122,27 @@ def oversize(world, deliver, number):
     world.run(lambda session: identity.merge(session, PAYER, goldens[0], goldens[1:], ACT))
 
 
+def merge(world, deliver, number):
+    """Somebody wants two payers to be one."""
+    goldens = [
+        deliver("payer", ("billing-north", f"g{number}{word}", plan(number, word), []))[0].golden_id
+        for word in ("Orchard Society", "Harbor Union")
+    ]
+    world.run(lambda session: asking._task(session, PAYER, Asked(kind="merge", goldens=goldens, verdict="same"), ACT))
+
+
+def move(world, deliver, number):
+    """Somebody wants a record of one payer to go to another."""
+    rows = [
+        (system, f"v{number}", plan(number, "Castle Fellowship"), [("us-naic", f"{40000 + number}")])
+        for system in ("billing-north", "ehr-north")
+    ]
+    left = deliver("payer", *rows)[0]
+    joined = deliver("payer", ("billing-north", f"w{number}", plan(number, "Meadow Alliance"), []))[0].golden_id
+    asked = Asked(kind="move", goldens=[left.golden_id, joined], verdict="move", records=[left.record_id])
+    world.run(lambda session: asking._task(session, PAYER, asked, ACT))
+
+
 MAKERS = {
     "oversize": oversize,
     "undo": undone,
@@ -126,6 +152,8 @@ MAKERS = {
     "shared_identifier": shared_identifier,
     "drift": drift,
     "request": request,
+    "merge": merge,
+    "move": move,
     "mapping": mapping,
     "review": review,
 }

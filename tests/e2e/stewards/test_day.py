@@ -22,6 +22,8 @@ ANSWERS = {  # the keys of each kind, in turn, and the decision that they make
     "shared_identifier": (("1", "belongs"), ("n", "different"), ("t", "shared"), ("0", "placeholder")),
     "drift": (("m", "pin"), ("n", "pin"), ("3", "exception")),
     "request": (("m", "answer"), ("n", "answer")),
+    "merge": (("m", "merge"), ("n", "different")),
+    "move": (("m", "move"), ("n", "different")),
     "mapping": (("1", "map"),),
     "review": (("m", "same"), ("n", "different")),
 }

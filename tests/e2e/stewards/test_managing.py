@@ -29,6 +29,7 @@ def test_a_load_by_keys_with_progress_by_itself_and_a_slider(person, browse, wor
     page.keyboard.press(">")
     page.wait_for_url("**/apply")
     page.check("[value=key_not_unique]")
+    page.fill("[name=reason]", "The hospital says that the later row counts")
     page.click("button.main:visible")
     work()
     until(page, "document.body.textContent.includes('What came out')")
