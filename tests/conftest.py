@@ -14,6 +14,7 @@ from typing import LiteralString, cast
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 from sqlalchemy.orm import Session
 
@@ -39,6 +40,14 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays till the end: looking through it again for garbage took a twentieth of all the time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _logs_go_nowhere_closed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where `capsys` took what was said, loggers that were set up meanwhile would go on writing into what is closed by now."""
+    yield
+    if "capsys" in request.fixturenames:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
