@@ -32,7 +32,7 @@ from api.preconditions import if_match, if_match_given, if_match_parameter
 from api.proposals import ProposalSchema, undecided
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas
-from mdm import asking, audit, decisions, golden, identity, pins, policy, tiers, verdicts
+from mdm import asking, audit, decisions, golden, identity, members, pins, policy, tiers, verdicts
 from mdm.access import Verb
 from mdm.db import rehearsed
 from mdm.desk import MERGE, MOVE
@@ -192,7 +192,7 @@ def _ask_another(
         return waits
     done = decisions.get(session, UUID(told["decision"]))
     moves = [Move(*map(UUID, each)) for each in done.detail["moves"]]
-    touched = {*golden.homes(session, done.records), *(g for move in moves for g in (move.left, move.joined))}
+    touched = {*members.homes(session, done.records), *(g for move in moves for g in (move.left, move.joined))}
     return _Told(done.id, golden.locate(session, entity, asked.goldens[0])[0], sorted(touched), moves, dry_run=False, effect=None)
 
 

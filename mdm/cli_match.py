@@ -5,6 +5,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,8 @@ def _check_spark(asked: Namespace) -> None:
         return
     if asked.records is None or asked.train:
         raise UnusableInput("--spark-url finds duplicates in one file by the declared weights: say --records F and --no-train")
-    try:
-        import matching.spark  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UnusableInput("--spark-url needs pyspark: install Concord with the extra 'spark'") from error
+    if find_spec("pyspark") is None:
+        raise UnusableInput("--spark-url needs pyspark: install Concord with the extra 'spark'")
 
 
 def _columns(text: str) -> Mapping[str, str]:

@@ -103,12 +103,6 @@ def locate(session: Session, entity: EntityType, golden_id: UUID) -> tuple[UUID,
     return survivor, golden_id if survivor != golden_id else None
 
 
-def homes(session: Session, records: Sequence[UUID]) -> list[UUID]:
-    """The golden records that hold these records now."""
-    rows = fetch(session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (list(records),))
-    return [row[0] for row in rows]
-
-
 def read(
     session: Session, entity: EntityType, golden_id: UUID, *, as_of: date | None = None, known_at: datetime | None = None
 ) -> GoldenView:

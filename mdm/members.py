@@ -67,19 +67,19 @@ def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID
     return {row[0]: Member(*row) for row in rows}
 
 
-def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID]) -> set[UUID]:
-    """Lock `goldens`, the golden records of the component of `start`, and those that an edge or an open task joins to it, in order.
+def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID], kinds: Sequence[str]) -> set[UUID]:
+    """Lock `goldens`, the golden records of the component of `start`, and those that an edge or an open task of these kinds joins to it.
 
-    The neighbours, too: their tasks name the component, and somebody else may be writing what the same task names besides.
+    In order. The neighbours, too: their tasks name the component, and somebody else may be writing what the same task names besides.
     """
-    rows = fetch(session, _HOLD, {"start": array(start), "link": link, "goldens": array(goldens)})
+    rows = fetch(session, _HOLD, {"start": array(start), "link": link, "goldens": array(goldens), "kinds": list(kinds)})
     return {row[0] for row in rows}
 
 
-def homes_of(session: Session, records: Iterable[UUID]) -> set[UUID]:
-    """The golden records that these are in."""
+def homes(session: Session, records: Iterable[UUID]) -> list[UUID]:
+    """The golden records that hold these records now."""
     rows = fetch(session, "select distinct golden_id from link where record_id = any(%s) and recorded_to is null", (array(records),))
-    return {row[0] for row in rows}
+    return [row[0] for row in rows]
 
 
 _REACH: LiteralString = (
@@ -96,7 +96,7 @@ _HOLD: LiteralString = (
     " select g.id from golden_record g where g.id = any(array(select unnest(ids) from home"
     " union select l.golden_id from beside join link l on l.record_id = beside.id and l.recorded_to is null"
     " union select unnest(t.goldens) from task t where t.status = 'open' and t.goldens && (select ids from home)"
-    " and t.kind = any('{review,cut}'))) order by g.id for update"
+    " and t.kind = any(%(kinds)s))) order by g.id for update"
 )
 
 

@@ -18,10 +18,9 @@ from mdm.db import array, execute, fetch
 from mdm.decisions import DecisionView
 from mdm.entity import Attribute, EntityType
 from mdm.errors import Conflict, Invalid, Stale
-from mdm.golden import homes
 from mdm.identity import Act, Done, Saying, say, taken_together
 from mdm.jsonio import dumps
-from mdm.members import Member, members_of
+from mdm.members import Member, homes, members_of
 
 EXPIRED = "the pin ran out"
 

@@ -21,9 +21,9 @@ from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
 from mdm.loops import Loop
-from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, hold, homes_of
+from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, hold, homes
 from mdm.relationships import derive_relationships
-from mdm.reviews import Outlook, refresh_new, refresh_reviews
+from mdm.reviews import KINDS, Outlook, refresh_new, refresh_reviews
 from mdm.systems import SystemRegistry
 
 _LOCK_ROUNDS = 6
@@ -86,16 +86,16 @@ def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
     linked = sorted((change.records | change.beside) - alone.keys())
     if not linked:
         return _Found(alone)
-    homes = {home for home in change.placed.values() if home is not None}
+    placed = {home for home in change.placed.values() if home is not None}
     link = scorer.model.thresholds.link
-    locked = set(homes)  # one that is not there yet, nobody else can have
+    locked = set(placed)  # one that is not there yet, nobody else can have
     for _ in range(_LOCK_ROUNDS):
-        start = [*linked, *_inhabitants(session, homes)]
-        locked |= hold(session, start, link, homes)
+        start = [*linked, *_inhabitants(session, placed)]
+        locked |= hold(session, start, link, placed, KINDS)
         members = component(session, start, link)
         edges = edges_at(session, members)
         beside = {record for e in edges for record in (e.low, e.high)} - members.keys()
-        near = homes_of(session, beside) if beside else set()
+        near = set(homes(session, beside)) if beside else set()
         if near | {m.golden_id for m in members.values() if m.golden_id is not None} <= locked:
             return _Found(members | alone, edges, frozenset(near))
     raise Busy

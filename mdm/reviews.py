@@ -21,7 +21,7 @@ from mdm.entity import EntityType
 from mdm.finding import Finding, Known
 from mdm.ids import new_id
 from mdm.jsonio import dumps
-from mdm.members import Member, StoredEdge, edges_at, members_of, read_members
+from mdm.members import Member, StoredEdge, edges_at, homes, members_of
 
 KINDS = ("review", "cut")
 DIFFERENT = "different"  # of an edge: what a person said
@@ -102,8 +102,8 @@ def _neighbourhood(session: Session, outlook: Outlook, existing: Sequence["_Open
         edges = edges_at(session, [m.id for members in groups.values() for m in members])
         inner = {m.id for members in groups.values() for m in members}
         outer = {r for e in edges for r in (e.low, e.high)} - inner
-        far = {m.golden_id for m in read_members(session, outer).values()} if outer else set()
-        groups.update(members_of(session, [g for g in far if g is not None and g not in groups]))
+        far = homes(session, outer) if outer else []
+        groups.update(members_of(session, [g for g in far if g not in groups]))
     names = {m.id: m.name for members in groups.values() for m in members}
     return _Around(groups, known, edges, names, {m.name: g for g, members in groups.items() for m in members})
 

@@ -21,12 +21,11 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, NotFound
 from mdm.feed import publish, withdraw
 from mdm.findings import KEEP_SIZE
-from mdm.golden import homes
 from mdm.identifier_rulings import PLACEHOLDER, SHARED
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
 from mdm.jsonio import dumps
-from mdm.members import members_of
+from mdm.members import homes, members_of
 from mdm.models import scorer as active_scorer
 from mdm.pins import unpin
 from mdm.relationships import derive_relationships

@@ -19,9 +19,10 @@ from mdm.db import execute, fetch
 from mdm.decisions import DecisionView
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Forbidden, NotFound, Stale
-from mdm.golden import homes, locate
+from mdm.golden import locate
 from mdm.identity import Act
 from mdm.ids import new_id
+from mdm.members import homes
 from mdm.reasons import REASON_MAX
 from mdm.tasks import Ruling, TaskView
 from mdm.undo import HOLD, UNDOABLE

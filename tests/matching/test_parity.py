@@ -73,7 +73,8 @@ def some_pairs(near: tuple[Rows, Rows], size: int, count: int) -> tuple[Rows, Ro
     """Half of them near, as blocking finds them, half of any kind."""
     chosen = np.random.default_rng(1).permutation(len(near[0]))[: count // 2]
     others = random_pairs(size, None, count - len(chosen))
-    return tuple(np.concatenate([one[chosen], other]) for one, other in zip(near, others, strict=True))  # type: ignore[return-value]
+    left, right = (np.concatenate([one[chosen], other]) for one, other in zip(near, others, strict=True))
+    return left, right
 
 
 @domains
