@@ -18,6 +18,7 @@ TextMeasure = Callable[[str, str], float]
 ListMeasure = Callable[[Sequence[str], Sequence[str]], float]
 Rarity = Callable[[str], float]
 RarityMeasure = Callable[[Sequence[str], Sequence[str], Rarity], float]
+_jaro_winkler, _distance = JaroWinkler.similarity, DamerauLevenshtein.distance  # found once, not for each of millions of pairs
 _NOWHERE = ""  # stands for a word that no record has: as rare as can be
 
 
@@ -46,23 +47,24 @@ def exact(left: str, right: str) -> float:
 
 def jaro_winkler(left: str, right: str) -> float:
     """Spelt alike, the beginning counting most (Jaro-Winkler, 0 to 1)."""
-    return JaroWinkler.similarity(left, right)
+    return _jaro_winkler(left, right)
 
 
 def edits(left: str, right: str) -> float:
     """Few letters differ: minus the number of edits, a transposition counting as one (Damerau-Levenshtein)."""
-    return -float(DamerauLevenshtein.distance(left, right, score_cutoff=4))
+    return -float(_distance(left, right, score_cutoff=4))
 
 
 def initial(left: str, right: str) -> float:
     """One side is only the initial of the other."""
-    shorter, longer = sorted((left, right), key=len)
-    return 1.0 if len(shorter) == 1 and longer.startswith(shorter) else 0.0
+    if len(left) == 1:
+        return 1.0 if right.startswith(left) else 0.0
+    return 1.0 if len(right) == 1 and left.startswith(right) else 0.0
 
 
 def month_day_swap(left: str, right: str) -> float:
     """The same date with month and day exchanged (YYYYMMDD)."""
-    return 1.0 if len(left) == len(right) == 8 and left == right[:4] + right[6:] + right[4:6] else 0.0
+    return 1.0 if left[:4] == right[:4] and len(left) == len(right) == 8 and left[4:] == right[6:] + right[4:6] else 0.0
 
 
 def common_prefix(left: str, right: str) -> float:
@@ -92,6 +94,8 @@ def ratio(left: str, right: str) -> float:
 
 def shared(left: Sequence[str], right: Sequence[str]) -> float:
     """How many values both sides have."""
+    if len(left) == len(right) == 1:
+        return 1.0 if left[0] == right[0] else 0.0
     return float(len(set(left) & set(right)))
 
 

@@ -46,11 +46,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A level made ready: its weight, its tests as (slot of the measure, value to reach), and what the value's frequency adds."""
+    """A level made ready: its weight, and what the value's frequency adds."""
 
     label: str
     weight: float
-    tests: tuple[tuple[int, float], ...]
     column: str | None = None
     frequency: Frequency | None = None
     u_bits: float = 0.0
@@ -74,7 +73,8 @@ class _Step:
     name: str
     group: str
     needs: frozenset[str]
-    levels: tuple[_Level, ...]
+    levels: tuple[_Level, ...]  # the last one holds where no other does
+    tests: tuple[tuple[int, float, _Level], ...]  # slot of the measure, value to reach, the level that then holds; in order
     measures: tuple[Take, ...]
     best: float
     unless: tuple[str, str] | None
@@ -82,17 +82,14 @@ class _Step:
 
     def met(self, left: Columns, right: Columns) -> _Level:
         """The first level that holds."""
-        taken: dict[int, float] = {}
-        for level in self.levels:
-            if not level.tests:
+        taken: list[float | None] = [None] * len(self.measures)
+        for slot, at_least, level in self.tests:
+            value = taken[slot]
+            if value is None:
+                value = taken[slot] = self.measures[slot](left, right)
+            if value >= at_least:
                 return level
-            for slot, at_least in level.tests:
-                value = taken.get(slot)
-                if value is None:
-                    value = taken[slot] = self.measures[slot](left, right)
-                if value >= at_least:
-                    return level
-        raise AssertionError("the last level always holds")
+        return self.levels[-1]
 
     def evidence(self, level: _Level, left: Columns, right: Columns) -> Evidence:
         """What this level counts for these two."""
@@ -243,15 +240,14 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
     """A measure that several levels ask about is taken once per pair."""
     slots: dict[tuple[str, tuple[str, ...], bool], int] = {}
     measures: list[Take] = []
-    levels = []
-    for level in comparison.levels:
-        tests = []
+    levels = [_level(level, frequencies) for level in comparison.levels]
+    tests = []
+    for level, ready in zip(comparison.levels, levels, strict=True):
         for test in level.any_of:
             slot = slots.setdefault((test.measure, test.columns, test.both), len(measures))
             if slot == len(measures):
                 measures.append(take(test, frequencies))
-            tests.append((slot, test.at_least))
-        levels.append(_level(level, tuple(tests), frequencies))
+            tests.append((slot, test.at_least, ready))
     best = max(0.0, *(level.best for level in levels))
     needs = frozenset(comparison.needs)
     return _Step(
@@ -260,6 +256,7 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
         comparison.group,
         needs,
         tuple(levels),
+        tuple(tests),
         tuple(measures),
         best,
         comparison.unless,
@@ -267,9 +264,9 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
     )
 
 
-def _level(level: Level, tests: tuple[tuple[int, float], ...], frequencies: Mapping[str, Frequency]) -> _Level:
+def _level(level: Level, frequencies: Mapping[str, Frequency]) -> _Level:
     counted = frequencies.get(level.frequency) if level.frequency else None
-    return _Level(level.label, level.weight, tests, level.frequency, counted, log2(level.u))
+    return _Level(level.label, level.weight, level.frequency, counted, log2(level.u))
 
 
 def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
@@ -289,16 +286,16 @@ def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
 
 
 def _of_one(column: str, of: Callable[[Value, Value], float], measure: Measure) -> Take:
-    """The measure of one column. Two texts go to the measure directly: it is what a delivery does hundreds of times."""
-    if measure.by_rarity or measure.on_lists:
-        return lambda left, right: of(left[column], right[column]) if column in left and column in right else _ABSENT
-    of_texts: Callable[..., float] = measure.of
+    """The measure of one column. Two texts, or two lists, go to the measure directly: it is what a delivery does hundreds of times."""
+    direct: Callable[..., float] = of if measure.by_rarity else measure.of
+    takes_text = not (measure.by_rarity or measure.on_lists)
 
     def alike(left: Columns, right: Columns) -> float:
         a, b = left.get(column), right.get(column)
         if a is None or b is None:
             return _ABSENT
-        return of_texts(a, b) if a.__class__ is str and b.__class__ is str else of(a, b)
+        is_fit = (a.__class__ is str) is takes_text and (b.__class__ is str) is takes_text
+        return direct(a, b) if is_fit else of(a, b)
 
     return alike
 

@@ -17,18 +17,21 @@ from matching.model import HOLDERS_MAX, Model
 from mdm.db import array, fetch
 
 CANDIDATES_MAX = 200
+_ID_BYTES = 16
 NO_RULES: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Which stored records hold which key. Holders of `over_full` keys are known only up to the cap.
+    """Which stored records hold which key, as the bytes of their ids: a delivery meets a thousand of them, and follows a few.
+
+    Holders of `over_full` keys are known only up to the cap.
 
     `crowded` keys, the over-full ones among them, have more holders than their rule follows: they count only two together, and where not
     more than so many records hold both.
     """
 
-    holders: Mapping[int, frozenset[UUID]]
+    holders: Mapping[int, frozenset[bytes]]
     over_full: frozenset[int]
     crowded: Mapping[int, int]
 
@@ -45,7 +48,11 @@ class Blocks:
             if len(both) <= min(self.crowded[one], self.crowded[other]):
                 shared.update(both)
         ranked = sorted(shared, key=lambda record: (-shared[record], record))
-        return ranked[:CANDIDATES_MAX], len(ranked) > CANDIDATES_MAX
+        return [UUID(bytes=record) for record in ranked[:CANDIDATES_MAX]], len(ranked) > CANDIDATES_MAX
+
+    def held_by(self, key: int) -> set[UUID]:
+        """The records that hold a key, as far as they are known."""
+        return {UUID(bytes=record) for record in self.holders.get(key, ())}
 
 
 def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] = NO_RULES) -> Blocks:
@@ -58,11 +65,11 @@ def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] 
         return Blocks({}, frozenset(), {})
     rows = fetch(
         session,
-        "select k.key, array_agg(m.record_id) from unnest(%s::bigint[]) k(key)"
-        " cross join lateral (select record_id from match_key where key = k.key limit %s) m group by k.key",
+        "select k.key, m.ids from unnest(%s::bigint[]) k(key) cross join lateral (select string_agg(uuid_send(record_id), '') as ids"
+        " from (select record_id from match_key where key = k.key limit %s) x) m where m.ids is not null",
         (array(wanted), HOLDERS_MAX + 1),
     )
-    holders = {key: frozenset(records) for key, records in rows}
+    holders = {key: frozenset([ids[at : at + _ID_BYTES] for at in range(0, len(ids), _ID_BYTES)]) for key, ids in rows}
     limits = {key: min(HOLDERS_MAX, rules.get(key, HOLDERS_MAX)) for key in holders}
     crowded = {key: limits[key] for key, records in holders.items() if len(records) > limits[key]}
     return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > HOLDERS_MAX), crowded)

@@ -67,7 +67,7 @@ def demote_overshared(
     values = _guarded_values(entity, _guard_rules(entity), incoming)
     over: dict[tuple[str, str], set[UUID]] = {}
     for (column, value), (key, here) in values.items():
-        holders = set(blocks.holders.get(key, ())) | here
+        holders = blocks.held_by(key) | here
         if len(holders) > limits[column]:
             over[column, value] = holders - here
     if not over:
@@ -82,7 +82,7 @@ def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns)
     for column, rule in _guard_rules(entity).items():
         for value in _as_tuple(columns.get(column, ())):
             key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
-            if len({*blocks.holders.get(key, ()), record}) > limits[column]:
+            if len({*blocks.held_by(key), record}) > limits[column]:
                 over.add((column, value))
     return without(columns, over)[0]
 

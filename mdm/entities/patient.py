@@ -260,7 +260,7 @@ _COMPARISONS = (
 )
 
 # A day of birth, a surname, a postal code by itself: worth following while few share it, else only two of them together.
-_BROAD = 25
+_BROAD = 20
 
 _BLOCKING = (
     BlockingRule("key", (part("keys"),)),
@@ -276,13 +276,16 @@ _BLOCKING = (
     BlockingRule("mailbox name", (part("email.local", 0, 6),), holders_max=_BROAD),
     BlockingRule("birth date", (part("birth_date"),), holders_max=_BROAD),
     BlockingRule(
-        "birth month, initials", (part("birth_date.year_month"), part("given_name", 0, 1), part("family_name", 0, 1)), crossed=True
+        "birth month, initials",
+        (part("birth_date.year_month"), part("given_name", 0, 1), part("family_name", 0, 1)),
+        crossed=True,
+        holders_max=_BROAD,
     ),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
     BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1)), holders_max=_BROAD),
-    BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2))),
+    BlockingRule("street, family name", (part("address_line.street", 0, 6), part("family_name", 0, 2)), holders_max=_BROAD),
     BlockingRule("street, given name", (part("address_line.street", 0, 6), part("given_name", 0, 2)), holders_max=_BROAD),
-    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 4))),
+    BlockingRule("postal code, street", (part("postal_code"), part("address_line.street", 0, 4)), holders_max=_BROAD),
     BlockingRule("postal code", (part("postal_code"),), holders_max=_BROAD),
     BlockingRule("city, birth year", (part("city"), part("birth_date.year")), holders_max=_BROAD),
     BlockingRule("city, family name", (part("city"), part("family_name.sound")), holders_max=_BROAD),
