@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+# Hundreds of processes of the tests would each compile all that they read, where a machine's setting forbids to keep it
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help demo test pure test-ui-full screenshots check types style bench fmt lock
 
 PYTHON ?= python3

@@ -272,7 +272,7 @@ _BLOCKING = (
     BlockingRule("passport", (part("passport"),)),
     BlockingRule("national identifier", (part("national_id"),)),
     BlockingRule("local identifier", (part("local_id"),)),
-    BlockingRule("end of phone", (part("phone", -5),)),
+    BlockingRule("end of phone", (part("phone", -6),)),
     BlockingRule("mailbox name", (part("email.local", 0, 6),), holders_max=_BROAD),
     BlockingRule("birth date", (part("birth_date"),), holders_max=_BROAD),
     BlockingRule(
