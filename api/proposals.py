@@ -7,15 +7,14 @@ from typing import Any
 from flask import Response
 from marshmallow import Schema, fields, validate
 
+from mdm.asking import UNDECIDED
 from mdm.jsonio import dumps
-
-OUTCOMES = ("proposed", "disagreed")
 
 
 class ProposalSchema(Schema):
     """Proposed: a second person decides, who is not told what. Disagreed: two said otherwise, nothing happened, the task is open again."""
 
-    outcome = fields.String(required=True, validate=validate.OneOf(OUTCOMES))
+    outcome = fields.String(required=True, validate=validate.OneOf(UNDECIDED))
     task_id = fields.UUID(required=True, attribute="task")
     verdict = fields.String(required=True, metadata={"description": "What you said."})
     proposer = fields.String(metadata={"description": "Who had proposed; told once you have spoken."})
@@ -24,7 +23,7 @@ class ProposalSchema(Schema):
 
 def undecided(told: Mapping[str, Any]) -> Response | None:
     """The answer to what decided nothing yet; None where it did."""
-    if told["outcome"] not in OUTCOMES:
+    if told["outcome"] not in UNDECIDED:
         return None
     headers = {"Location": f"/v1/tasks/{told['task']}"}
     return Response(dumps(ProposalSchema().dump(told)), HTTPStatus.ACCEPTED, headers, content_type="application/json")

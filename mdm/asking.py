@@ -18,6 +18,8 @@ from mdm.members import members_of
 from mdm.tasks import Ruling
 from mdm.verdicts import Form
 
+UNDECIDED = ("proposed", "disagreed")  # what became of an answer that decided nothing yet
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:

@@ -4,13 +4,14 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import policy, tiers
+from mdm import asking, policy, tiers
 from mdm.access import Verb
-from mdm.db import array, fetch
+from mdm.db import array, fetch, rehearsed
 from mdm.decisions import DIFFERENT, said
+from mdm.desk import MERGE
 from mdm.entity import EntityType
 from mdm.errors import Conflict
-from mdm.identity import Act, Done, Saying, merge, say, taken_together
+from mdm.identity import Act, Saying, merge, say, taken_together
 
 
 def open_task(session: Session, left: UUID, right: UUID) -> UUID | None:
@@ -24,23 +25,30 @@ def open_task(session: Session, left: UUID, right: UUID) -> UUID | None:
     return rows[0][0] if rows else None
 
 
-def merge_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> Done:
-    """The two are one; the older id survives.
+def merge_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> UUID | None:
+    """The two are one; the older id survives. Where a second person decides too it is proposed; the answer: the task on which it goes on.
 
-    Raises SecondPerson where a second person has to decide too, which takes a task, and ReasonWanted where a doubt wants a reason.
+    Raises ReasonWanted where a doubt wants a reason.
     """
     _check(session, entity, left, right, act)
-    tiers.check_act(tiers.of_merge(session, entity, [left, right]), act.reason)
-    return merge(session, entity, min(left, right), [max(left, right)], act)
+    kept, gone = sorted((left, right))
+    found = tiers.of_merge(session, entity, [left, right])
+    if found.level == 3:
+        rehearsed(session, lambda: merge(session, entity, kept, [gone], act))  # what cannot be done is not proposed either
+        told = asking.propose(session, entity, asking.Asked(kind=MERGE, goldens=[kept, gone], verdict="same"), act)
+        return UUID(told["task"]) if told["outcome"] in asking.UNDECIDED else None
+    tiers.check_reason(found, act.reason)
+    merge(session, entity, kept, [gone], act)
+    return None
 
 
-def part_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> Done:
+def part_pair(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> None:
     """The two are different, for good: every pair of their records is parted, whatever the weights say later."""
     _check(session, entity, left, right, act)
     members = taken_together(session, entity, [min(left, right), max(left, right)], act.if_match, living=True)
     pairs = [(a.id, b.id) for a in members[left] for b in members[right]]
     records = [member.id for found in members.values() for member in found]
-    return say(session, entity, Saying("different", records, said(DIFFERENT, pairs)), act)
+    say(session, entity, Saying("different", records, said(DIFFERENT, pairs)), act)
 
 
 def _check(session: Session, entity: EntityType, left: UUID, right: UUID, act: Act) -> None:

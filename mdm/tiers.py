@@ -99,13 +99,6 @@ def _of_act(session: Session, entity: EntityType, kind: str, goldens: Sequence[U
     return _judged(kind, goldens, facts, against, scorer(session, entity).model.max_cluster)
 
 
-def check_act(found: Tier, reason: str) -> None:
-    """Raise SecondPerson where one person alone may not do it, ReasonWanted where something speaks against it and no reason is given."""
-    if found.level == 3:
-        raise SecondPerson(f"a second person decides this too: {'; '.join(found.reasons)}")
-    check_reason(found, reason)
-
-
 def check_reason(found: Tier, reason: str) -> None:
     """Raise ReasonWanted where something speaks against it and no reason is given."""
     if found.level == 2 and not reason.strip():

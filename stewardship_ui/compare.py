@@ -1,6 +1,6 @@
 """Two golden records side by side by hand: the evidence as a task shows it, and the decision under the same tiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,11 @@ from stewardship_ui.item import reader_of
 from stewardship_ui.record_acts import reason, remedy, version
 from stewardship_ui.rendering import Page, show
 
-ACTS = {"same": byhand.merge_pair, "different": byhand.part_pair}
+# The task on which it goes on, where somebody else decides too
+ACTS: Mapping[str, Callable[[Session, EntityType, UUID, UUID, Act], UUID | None]] = {
+    "same": byhand.merge_pair,
+    "different": byhand.part_pair,
+}
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -54,10 +58,11 @@ def decide_pair(domain: str, golden_id: str, other: str) -> Page | Response:
         raise Invalid("Say whether they are the same.")
     try:
         said = Act(actor=actor(), reason=reason("reason"), request_id=request_id(), if_match=version(), hold=HOLD)
-        database().run(lambda session: act(session, entity, left, right, said))
+        waits = database().run(lambda session: act(session, entity, left, right, said))
     except (Conflict, Invalid) as error:
         return _page(entity, left, right, problem=remedy(error), status=status_of(error))
-    return redirect(url_for("ui.golden", domain=domain, golden_id=min(left, right), tab="history"), HTTPStatus.SEE_OTHER)
+    where = url_for("ui.golden", domain=domain, golden_id=min(left, right), tab="history")
+    return redirect(where if waits is None else url_for("ui.task", task_id=waits), HTTPStatus.SEE_OTHER)
 
 
 def _page(entity: EntityType, left: UUID, right: UUID, *, problem: str = "", status: int = HTTPStatus.OK) -> Page | Response:

@@ -68,12 +68,21 @@ def fetch_total(database):
 def test_counting_reads_the_index_alone(clean_database):
     """No sort, no task looked at: whatever else is kept of a task, a long list is counted as quickly.
 
-    All other ways are closed: which of them an empty table would take is a matter of statistics, and not asked here.
+    All other ways are closed: which of them a table of some rows would take is a matter of statistics, and not asked here.
     """
     filters = Filters()
     where = worklist._TALLY + worklist._where(ANN, filters, facets=False) + " group by domain, kind, assigned_to, queue"
     with clean_database.unit_of_work() as session:
-        for method in ("seqscan", "bitmapscan", "indexscan"):
+        for method in ("seqscan", "bitmapscan"):
             execute(session, f"set local enable_{method} = off")
+        for (name,) in fetch(session, _OTHER_INDEXES):
+            execute(session, f"drop index {name}")
         plan = "\n".join(row[0] for row in fetch(session, "explain " + where, worklist._params(ANN, filters)))
-    assert "Index Only Scan using ix_task_facets" in plan
+        session.rollback()
+    assert "Index Only Scan using ix_task_facets" in plan, plan
+
+
+_OTHER_INDEXES = (
+    "select indexrelid::regclass::text from pg_index i where indrelid = 'task'::regclass and indexrelid <> 'ix_task_facets'::regclass"
+    " and not exists (select 1 from pg_constraint c where c.conindid = i.indexrelid)"
+)

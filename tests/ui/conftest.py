@@ -97,6 +97,15 @@ def steward(app, database, person):
 
 
 @pytest.fixture
+def other(app, database, person):
+    """Another steward, beside the first."""
+    signed_in = Browser(app, database)
+    signed_in.name = person("steward")
+    signed_in.enter_as(signed_in.name)
+    return signed_in
+
+
+@pytest.fixture
 def deliver(database, actor):
     """deliver(domain, system, attributes, identifiers=..., key=...) -> the result of one delivery."""
 

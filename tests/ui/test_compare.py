@@ -66,13 +66,19 @@ def test_a_pair_that_a_task_asks_about_is_decided_there(steward, review, databas
     assert steward.post(at, verdict="same", reason="x", if_match="1").status_code == 409
 
 
-def test_a_pair_with_much_downstream_takes_a_second_person(steward, deliver, plans, database):
+def test_a_pair_with_much_downstream_is_proposed_to_a_second_person(steward, other, deliver, plans, database):
     for number in range(26):
         deliver("payer", "ehr-north", {"name": "Harbor Plan"}, [("billing-north", "Harbor Plan")], key=f"h{number}")
     at = f"/records/payer/{plans[0]}/compare/{plans[1]}"
     assert "takes a second person" in steward.get(at).text
-    assert steward.post(at, verdict="same", reason="x", if_match="27").status_code == 409
+    asked = steward.post(at, verdict="same", reason="one company", **form(steward.get(at).text))
+    assert re.fullmatch(r"/tasks/[0-9a-f-]+", asked.location)
     assert status(database, plans[1]) == "active"
+    assert "one company" not in other.get(asked.location).text
+    assert other.get(at).status_code == 200
+    done = other.post(at, verdict="same", reason="indeed", **form(other.get(at).text))
+    assert done.location == f"/records/payer/{plans[0]}/history"
+    assert status(database, plans[1]) == "merged"
 
 
 def test_who_only_reads_decides_nothing(browser, person, plans):

@@ -7,7 +7,6 @@ import pytest
 
 from mdm.access import SYSTEM_ACTOR
 from mdm.mapping_sets import By, Definition, Input, Output, put_set
-from tests.ui.conftest import Browser
 
 AT = "/mappings/sets/posting"
 
@@ -19,13 +18,6 @@ def posting(database, deliver):
     with database.unit_of_work() as session:
         put_set(session, By(SYSTEM_ACTOR, "test-request", date(2026, 7, 1)), "posting", definition, if_match=None)
     return deliver("department", "erp-north", {"name": "Cardiac Stepdown", "code": "4410"}, key="4410").golden_id
-
-
-@pytest.fixture
-def other(app, database, person):
-    signed_in = Browser(app, database)
-    signed_in.enter_as(person("steward"))
-    return signed_in
 
 
 def draft(browser, account="402100", **fields):

@@ -8,14 +8,6 @@ from tests.ui.test_task import decide, form
 
 
 @pytest.fixture
-def other(app, database, person):
-    made = Browser(app, database)
-    made.name = person("steward")
-    made.enter_as(made.name)
-    return made
-
-
-@pytest.fixture
 def proposed(steward, review):
     """A review on which the steward has proposed."""
     assert decide(steward, review, "same", propose="yes", reason="looks alike", digit="1").status_code == 303
