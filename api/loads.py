@@ -121,6 +121,14 @@ class ApplySchema(Schema):
     )
 
 
+class UndoLoadSchema(Schema):
+    """Why a load is taken back."""
+
+    reason = text(
+        REASON_MAX, load_default="", metadata={"description": "Why; wanted where a second person agrees. Kept for ever: name no patient."}
+    )
+
+
 class EmptySchema(Schema):
     """Nothing has to be said."""
 
@@ -184,7 +192,7 @@ def blueprint() -> Any:
         ApplySchema,
     )
     add(made, "POST", "/<load_id>/apply", post_apply, apply)
-    undo = _starting("undo_load", "Take an applied load back, but for what was decided or delivered since", EmptySchema)
+    undo = _starting("undo_load", "Take an applied load back, but for what was decided or delivered since", UndoLoadSchema)
     add(made, "POST", "/<load_id>/undo", post_undo, undo)
     look = Operation(name="preview_undo", summary="What an undo would do now", access=access, answer=UndoPreviewSchema, refusals=(409,))
     add(made, "GET", "/<load_id>/undo", get_undo, look)
@@ -300,9 +308,9 @@ def post_apply(body: Mapping[str, Any], *, load_id: str) -> Answer:
     return loads.seen(view, actor()), HTTPStatus.ACCEPTED
 
 
-def post_undo(_: Mapping[str, Any], *, load_id: str) -> Answer:
-    wanted, rows = uuid_of(load_id), concord().settings.load_approval_rows
-    view = database().run(lambda session: loads.ask_undo(session, actor(), wanted, rows, request_id()))
+def post_undo(body: Mapping[str, Any], *, load_id: str) -> Answer:
+    wanted, how = uuid_of(load_id), loads.Undoing(concord().settings.load_approval_rows, body["reason"])
+    view = database().run(lambda session: loads.ask_undo(session, actor(), wanted, how, request_id()))
     return loads.seen(view, actor()), HTTPStatus.ACCEPTED
 
 

@@ -199,9 +199,10 @@ def _demo(settings: Settings, _: Namespace) -> None:
 def _seed(settings: Settings, asked: Namespace) -> int:
     from mdm import demo
 
-    with database(settings) as found:
-        if asked.check:
+    if asked.check:
+        with current_database(settings) as found:
             return _check_seed(found)
+    with database(settings) as found:
         demo.check_is_demo(settings)
         demo.seed(found, _say)
     return 0
@@ -299,8 +300,11 @@ def _principal(session: "Session", asked: Namespace) -> "NewPrincipal":
 
 def _check_seed(database: "Database") -> int:
     """Per domain, how the golden records compare with the truth that the generator knows."""
+    found = import_module("seed.load").check(database)
+    if not any(quality.found_pairs for quality in found.values()):
+        raise ServiceError("nothing of the demo world is here: run `mdm seed` or `mdm demo`")
     _say(f"{'domain':<14} {'precision':>9} {'recall':>9} {'F1':>9} {'true':>7} {'found':>7}")
-    for domain, quality in import_module("seed.load").check(database).items():
+    for domain, quality in found.items():
         shares = f"{quality.precision:>9.4f} {quality.recall:>9.4f} {quality.f1:>9.4f}"
         _say(f"{domain:<14} {shares} {quality.true_pairs:>7,} {quality.found_pairs:>7,}")
     return 0

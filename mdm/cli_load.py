@@ -43,6 +43,7 @@ def add_parser(commands: Any) -> None:
     apply.add_argument("--second", metavar="NAME", help="who agrees as the second person, where one is needed")
     undo = _command(below, "undo", _undo, "LOAD", "take a load back")
     undo.add_argument("--preview", action="store_true", help="say what would revert and what would stay, and change nothing")
+    undo.add_argument("--reason", metavar="TEXT", default=REASON, help=f"why, for the audit; name no patient ({REASON})")
     undo.add_argument("--second", metavar="NAME", help="who agrees as the second person, where one is needed")
     watch = _command(below, "watch", _watch, "FOLDER", "load what is dropped into a folder, until a guard rail stops it")
     _add_reading(watch)
@@ -235,9 +236,8 @@ def _undo(settings: Settings, asked: Namespace) -> int:
     with current_database(settings) as database:
         if asked.preview:
             return _preview(database, load_id, asked)
-        view = _asked_by_two(
-            database, asked, lambda session, actor: loads.ask_undo(session, actor, load_id, settings.load_approval_rows, REQUEST_ID)
-        )
+        how = loads.Undoing(settings.load_approval_rows, asked.reason)
+        view = _asked_by_two(database, asked, lambda session, actor: loads.ask_undo(session, actor, load_id, how, REQUEST_ID))
         if view.status == "applied":
             return _say_second(view)
         view = _follow(database, settings, view, asked)

@@ -22,7 +22,7 @@ from mdm.errors import Conflict, FieldProblem, NotFound, PlanStale
 from mdm.ids import new_id
 from mdm.jobs import enqueue
 from mdm.jsonio import dumps
-from mdm.load_checks import check_rails, check_reason, check_wave
+from mdm.load_checks import check_rails, check_reason, check_wave, takes_two
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
 from mdm.load_targets import required
@@ -257,7 +257,7 @@ def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", re
         check_wave(ENTITY_TYPES[view.domain], how.wave)
     rails = (view.plan or {}).get("report", {}).get("guard_rails", ())
     check_rails(rails, how.despite)
-    check_reason(rails, how.reason, takes_two=_takes_two(view, how.approval_rows))
+    check_reason(rails, how.reason, by_two=takes_two(view.counts, how.approval_rows))
     if view.status == "planned":
         check_fresh(session, view)
     if not _agreed(session, actor, view, how.approval_rows):
@@ -331,13 +331,9 @@ _CHANGED_SINCE: LiteralString = (
 )
 
 
-def _takes_two(view: LoadView, approval_rows: int) -> bool:
-    return sum((view.counts or {}).get(name, 0) for name in ("new", "linked", "review", "updated")) > approval_rows
-
-
 def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) -> bool:
     """Whether enough people want it: above so many rows a second one has to ask for the same."""
-    if not _takes_two(view, approval_rows) or view.approved_by is not None:
+    if not takes_two(view.counts, approval_rows) or view.approved_by is not None:
         return True
     if view.asked_by is None or view.asked_by == actor.name:
         execute(session, "update load set asked_by = %s where id = %s", (actor.name, view.id))
@@ -346,19 +342,29 @@ def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) 
     return True
 
 
-def ask_undo(session: Session, actor: Actor, load_id: UUID, approval_rows: int, request_id: str) -> LoadView:
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """How a load is taken back: above how many rows a second person agrees, and why, which stands in the audit and is wanted then."""
+
+    approval_rows: int
+    reason: str = ""
+
+
+def ask_undo(session: Session, actor: Actor, load_id: UUID, how: Undoing, request_id: str) -> LoadView:
     """Take an applied load back, or agree to that as the second person. Raises Conflict for one that was not applied."""
     view = get(session, actor, load_id, lock=True)
     check_undoable(view)
+    check_reason((), how.reason, by_two=takes_two(view.counts, how.approval_rows))
     if view.status != "undoing":
         if view.approved_by is not None:  # that was about applying it
             execute(session, "update load set asked_by = null, approved_by = null where id = %s", (load_id,))
             view = replace(view, asked_by=None, approved_by=None)
-        if not _agreed(session, actor, view, approval_rows):
+        if not _agreed(session, actor, view, how.approval_rows):
+            _audit(session, actor, "load:ask_undo", load_id, request_id, reason=how.reason)
             return get(session, actor, load_id)
     execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
     _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
-    _audit(session, actor, "load:undo", load_id, request_id)
+    _audit(session, actor, "load:undo", load_id, request_id, reason=how.reason)
     return get(session, actor, load_id)
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import load_draft, load_undo, loads, policy
+from mdm import load_checks, load_draft, load_undo, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
 from mdm.load_draft import Changes
@@ -221,9 +221,8 @@ def end(load_id: str) -> Response | Page:
 
 def apply(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     view = find(load_id)
-    changing = sum((view.counts or {}).get(name, 0) for name in ("new", "linked", "review", "updated"))
-    second = changing > concord().settings.load_approval_rows
-    return show("apply", view, status, problem=problem, changing=changing, needs_second=second, typed=request.form)
+    second = load_checks.takes_two(view.counts, concord().settings.load_approval_rows)
+    return show("apply", view, status, problem=problem, changing=load_checks.changing(view.counts), needs_second=second, typed=request.form)
 
 
 def ask_apply(load_id: str) -> Response | Page:
@@ -261,14 +260,16 @@ def undo(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     except Conflict as error:
         nothing = "" if view.status == "undone" else forms.words(error)
         return show("undo", view, status, undoing=None, problem=problem or nothing)
-    return show("undo", view, status, undoing=found, problem=problem)
+    second = load_checks.takes_two(view.counts, concord().settings.load_approval_rows)
+    return show("undo", view, status, undoing=found, problem=problem, needs_second=second, typed=request.form)
 
 
 def ask_undo(load_id: str) -> Response | Page:
-    view, rows = find(load_id), concord().settings.load_approval_rows
+    view = find(load_id)
     check_fresh()
 
     def act() -> None:
-        database().run(lambda session: loads.ask_undo(session, actor(), view.id, rows, request_id()))
+        how = loads.Undoing(concord().settings.load_approval_rows, reason("reason"))
+        database().run(lambda session: loads.ask_undo(session, actor(), view.id, how, request_id()))
 
     return forms.done(act, url_for("ui.load_undo", load_id=view.id), lambda said, status: undo(load_id, said, status))

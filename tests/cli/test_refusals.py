@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mdm.migrate import migrate
 from tests.ports import free_port
 
 COMMANDS = (("up",), ("serve",), ("worker",), ("migrate",), ("seed",), ("doctor",), ("demo",), ("keys", "create", "n", "--role", "admin"))
@@ -93,6 +94,15 @@ def test_a_database_with_tables_of_others_is_left_alone(mdm, new_database):
     assert mdm("seed", MDM_DATABASE_URL=foreign.url).is_one_clear_line
     with foreign.engine.begin() as connection:
         assert connection.exec_driver_sql("select tablename from pg_tables where schemaname = 'public'").scalars().all() == ["theirs"]
+
+
+def test_a_world_that_is_not_there_is_not_compared(mdm, new_database):
+    empty = new_database()
+    assert "mdm migrate" in mdm("seed", "--check", MDM_DATABASE_URL=empty.url).err
+    migrate(empty)
+    said = mdm("seed", "--check", MDM_DATABASE_URL=empty.url)
+    assert said.is_one_clear_line
+    assert "mdm seed" in said.err
 
 
 def test_the_demo_is_for_this_machine_and_no_production(mdm):

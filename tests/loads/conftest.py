@@ -64,7 +64,8 @@ class Loader:
         return self.done(self.database.run(lambda session: loads.ask_apply(session, actor, view.plan_id, how, "test")))
 
     def undo(self, view, *, actor=SYSTEM_ACTOR, approval_rows=1_000_000):
-        return self.done(self.database.run(lambda session: loads.ask_undo(session, actor, view.id, approval_rows, "test")))
+        how = loads.Undoing(approval_rows, "test")
+        return self.done(self.database.run(lambda session: loads.ask_undo(session, actor, view.id, how, "test")))
 
     def done(self, view):
         if view.job_id is not None:

@@ -61,7 +61,7 @@ def ends_undisturbed(loader, killing, longest_seconds):
     assert rows(database, "select count(*) from source_record where system = 'ehr-mercy'") == [(changed,)]
     disturbed = partition(database)
     assert database.run(lambda session: violations(session, deep=True)) == []
-    undone = killing(database.run(lambda session: loads.ask_undo(session, SYSTEM_ACTOR, load_id, 1_000_000, "t")), undo)
+    undone = killing(database.run(lambda session: loads.ask_undo(session, SYSTEM_ACTOR, load_id, loads.Undoing(1_000_000), "t")), undo)
     assert undone.status == "undone"
     assert state(database) == before
     loader.load(CONTENT)
@@ -213,4 +213,4 @@ def ask(session, load_id, act):
         return loads.ask_plan(session, SYSTEM_ACTOR, load_id, "t")
     if act == "apply":
         return loads.ask_apply(session, SYSTEM_ACTOR, view.plan_id, HOW, "t")
-    return loads.ask_undo(session, SYSTEM_ACTOR, load_id, 1_000_000, "t")
+    return loads.ask_undo(session, SYSTEM_ACTOR, load_id, loads.Undoing(1_000_000), "t")

@@ -105,7 +105,7 @@ def test_the_second_steward_is_refused(served, callers, number):
     _, seen = one.ask("GET", f"/v1/tasks/{task}")
     match = {"If-Match": f'"{seen["version"]}"'}
     answers = at_once(
-        lambda: one.ask("PUT", f"/v1/tasks/{task}/decision", {"verdict": "same", "candidate": seen["goldens"][1]}, **match),
+        lambda: one.ask("PUT", f"/v1/tasks/{task}/decision", {"verdict": "same", "candidate": seen["goldens"][1], "reason": "race"}, **match),
         lambda: other.ask("PUT", f"/v1/tasks/{task}/decision", {"verdict": "different"}, **match),
     )
     assert sorted(status for status, _ in answers) in ([200, 409], [200, 412]), answers

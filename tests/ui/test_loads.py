@@ -111,7 +111,8 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     assert "missing" in rejects or "required" in rejects
     page = loader.get(f"{at}/undo").text
     assert "new records withdrawn" in page
-    assert post(loader, f"{at}/undo").status_code == 303
+    assert post(loader, f"{at}/undo", reason="the wrong file").status_code == 303
+    assert ask(database, "select detail ->> 'reason' from audit where action = 'load:undo'") == [("the wrong file",)]
     work()
     assert "This load is undone" in loader.get(f"{at}/undo").text
     assert ask(database, "select status from load") == [("undone",)]
