@@ -104,8 +104,9 @@ def test_the_second_steward_is_refused(served, callers, number):
     task = result["task_id"]
     _, seen = one.ask("GET", f"/v1/tasks/{task}")
     match = {"If-Match": f'"{seen["version"]}"'}
+    same = {"verdict": "same", "candidate": seen["goldens"][1], "reason": "race"}
     answers = at_once(
-        lambda: one.ask("PUT", f"/v1/tasks/{task}/decision", {"verdict": "same", "candidate": seen["goldens"][1], "reason": "race"}, **match),
+        lambda: one.ask("PUT", f"/v1/tasks/{task}/decision", same, **match),
         lambda: other.ask("PUT", f"/v1/tasks/{task}/decision", {"verdict": "different"}, **match),
     )
     assert sorted(status for status, _ in answers) in ([200, 409], [200, 412]), answers
