@@ -52,12 +52,14 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     staged = stage(run, plan_id, source, home)
     run.tell("comparing")
     matched = match_staged(run, source, plan_id, memory_gb)
-    run.tell("arranging")
     run.effect(lambda session: _forget(session, plan_id))
     model = run.effect(lambda session: current_scorer(session, source.entity).model)
     arranging = Arranging(source.system, matched.verdicts, _online_max(model))
+    arranged = 0
     for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
+        run.tell_far("arranging", arranged)
         facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
+        arranged += len(facts)
         pieces = arranging.take(facts, lines)
         run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=pieces))
     run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
