@@ -34,7 +34,6 @@ from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import DomainSchemas
 from mdm import asking, audit, decisions, golden, identity, members, pins, policy, tiers, verdicts
 from mdm.access import Verb
-from mdm.db import rehearsed
 from mdm.desk import MERGE, MOVE
 from mdm.effects import Effect, effect
 from mdm.entity import EntityType
@@ -185,8 +184,7 @@ def _ask_another(
     session: Session, entity: EntityType, asked: asking.Asked, act: Act, what: Callable[[Session, Act], Done]
 ) -> _Told | Response:
     """Proposed to a second person, unless it cannot be done at all; by whom it is agreed to, it is done."""
-    rehearsed(session, lambda: what(session, act))
-    told = asking.propose(session, entity, asked, act)
+    told = asking.propose(session, entity, asked, act, lambda: what(session, act))
     waits = undecided(told)
     if waits is not None:
         return waits

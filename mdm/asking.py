@@ -3,7 +3,7 @@
 Whoever asks for the same act as the second person has said the same, whether on the task or in the way of the first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm import clusters, desk, tasks, verdicts
+from mdm.db import rehearsed
 from mdm.entity import EntityType
 from mdm.identity import Act
 from mdm.members import members_of
@@ -32,8 +33,12 @@ class Asked:
     records: Sequence[UUID] = ()
 
 
-def propose(session: Session, entity: EntityType, asked: Asked, act: Act) -> dict[str, Any]:
-    """The answer is proposed, or, where another has proposed one, given. Raises as `verdicts.settle`."""
+def propose(session: Session, entity: EntityType, asked: Asked, act: Act, what: Callable[[], object]) -> dict[str, Any]:
+    """The answer is proposed, or, where another has proposed one, given.
+
+    Raises as `verdicts.settle`, and as `what`, the act itself: what cannot be done is not proposed either.
+    """
+    rehearsed(session, what)
     task_id = clusters.ask(session, entity, act.actor, asked.goldens[0]) if asked.kind == "split" else _task(session, entity, asked, act)
     ruling = Ruling(asked.verdict, tasks.get(session, task_id).version, reason=act.reason, hold=act.hold, groups=asked.groups)
     return verdicts.say(session, entity, task_id, act.actor, Form(ruling=ruling, propose=True), act.request_id)

@@ -1,12 +1,13 @@
 """Two golden records that a steward put beside each other: merged under the same tiers as a task would be, and never around them."""
 
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from mdm import asking, policy, tiers
 from mdm.access import Verb
-from mdm.db import array, fetch, rehearsed
+from mdm.db import array, fetch
 from mdm.decisions import DIFFERENT, said
 from mdm.desk import MERGE
 from mdm.entity import EntityType
@@ -32,13 +33,13 @@ def merge_pair(session: Session, entity: EntityType, left: UUID, right: UUID, ac
     """
     _check(session, entity, left, right, act)
     kept, gone = sorted((left, right))
+    act_now = partial(merge, session, entity, kept, [gone], act)
     found = tiers.of_merge(session, entity, [left, right])
     if found.level == 3:
-        rehearsed(session, lambda: merge(session, entity, kept, [gone], act))  # what cannot be done is not proposed either
-        told = asking.propose(session, entity, asking.Asked(kind=MERGE, goldens=[kept, gone], verdict="same"), act)
+        told = asking.propose(session, entity, asking.Asked(kind=MERGE, goldens=[kept, gone], verdict="same"), act, act_now)
         return UUID(told["task"]) if told["outcome"] in asking.UNDECIDED else None
     tiers.check_reason(found, act.reason)
-    merge(session, entity, kept, [gone], act)
+    act_now()
     return None
 
 

@@ -78,8 +78,8 @@ def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
         database, home, database.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, planned.plan_id or again.id, how, "bench"))
     )
     if asked.undo:
-        how = loads.Undoing(10**9)
-        figures["undo"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, how, "bench")))
+        back = loads.Undoing(10**9)
+        figures["undo"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, back, "bench")))
     figures["again_share"] = _share(figures, "seconds")
     figures["again_share_processor"] = _share(figures, "processor_seconds")
     database.close()

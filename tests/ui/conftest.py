@@ -90,18 +90,19 @@ def browser(app, database):
 
 @pytest.fixture
 def steward(app, database, person):
-    signed_in = Browser(app, database)
-    signed_in.name = person("steward")
-    signed_in.enter_as(signed_in.name)
-    return signed_in
+    return _signed_in(app, database, person("steward"))
 
 
 @pytest.fixture
 def other(app, database, person):
     """Another steward, beside the first."""
+    return _signed_in(app, database, person("steward"))
+
+
+def _signed_in(app, database, name):
     signed_in = Browser(app, database)
-    signed_in.name = person("steward")
-    signed_in.enter_as(signed_in.name)
+    signed_in.name = name
+    signed_in.enter_as(name)
     return signed_in
 
 
