@@ -152,11 +152,12 @@ class Bulk:
     def _narrow(self) -> None:
         """Two keys that are too common each may be rare together."""
         self._db.execute(
-            "create table crowd as select h.key, h.n, h.rule, b.most from held h join block b using (key) where b.holders > b.most"
+            "create table crowd as select h.key, h.n, h.rule, least(h.together, b.most) as together"
+            " from held h join block b using (key) where b.holders > b.most"
         )
         self._db.execute(
             "create table held_narrow as select hash(a.key, b.key) as key, a.n, a.rule || ' + ' || b.rule as rule,"
-            " least(a.most, b.most) as most from crowd a join crowd b on a.n = b.n and a.key < b.key"
+            " least(a.together, b.together) as most from crowd a join crowd b on a.n = b.n and a.key < b.key"
         )
         self._db.execute(
             "create table block_narrow as select key, any_value(rule) rule, any_value(most) most, count(*) holders"

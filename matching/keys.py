@@ -5,10 +5,10 @@ from matching.table import Layout, field
 
 
 def keys_sql(model: Model, layout: Layout) -> str:
-    """SQL: every key of every record as (key, n, rule, most). Rules over columns that no record has give none."""
+    """SQL: every key of every record as (key, n, rule, most, together). Rules over columns that no record has give none."""
     rules = [rule for rule in model.blocking if {part.column for part in rule.parts} <= layout.columns]
     made = [_rule_sql(rule, layout) for rule in rules]
-    return " union all ".join(made or ["select 0::ubigint as key, n, '' as rule, 0 as most from record where false"])
+    return " union all ".join(made or ["select 0::ubigint as key, n, '' as rule, 0 as most, 0 as together from record where false"])
 
 
 def _rule_sql(rule: BlockingRule, layout: Layout) -> str:
@@ -20,7 +20,10 @@ def _rule_sql(rule: BlockingRule, layout: Layout) -> str:
     joined = f"list_sort([{texts}])" if rule.crossed else f"[{texts}]"
     known = " and ".join(f"{piece} <> ''" for piece in pieces)
     label = rule.name.replace("'", "''")
-    return f"select distinct hash('{label}', {joined}) as key, n, '{label}' as rule, {rule.holders_max} as most from {source} where {known}"
+    return (
+        f"select distinct hash('{label}', {joined}) as key, n, '{label}' as rule, {rule.holders_max} as most,"
+        f" {rule.together_max} as together from {source} where {known}"
+    )
 
 
 def _piece(part: KeyPart, value: str) -> str:

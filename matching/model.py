@@ -114,13 +114,14 @@ class BlockingRule:
     """Records that share a key of one rule are compared. `crossed` sorts the parts, so that exchanged fields still meet.
 
     A key that more than `holders_max` records hold is only followed together with a second such key: words of a text are many, and mean
-    something together. No rule can ask for more than HOLDERS_MAX.
+    something together. Two such keys are followed where no more than `together_max` hold both. No rule can ask for more than HOLDERS_MAX.
     """
 
     name: str
     parts: tuple[KeyPart, ...]
     crossed: bool = False
     holders_max: int = HOLDERS_MAX
+    together_max: int = HOLDERS_MAX
 
 
 @dataclass(frozen=True, slots=True)

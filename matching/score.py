@@ -77,6 +77,7 @@ class _Step:
     tests: tuple[tuple[int, float, _Level], ...]  # slot of the measure, value to reach, the level that then holds; in order
     measures: tuple[Take, ...]
     best: float
+    takes: float  # from the best, on average of pairs that are no match
     unless: tuple[str, str] | None
     along_with: frozenset[tuple[str, str]]
 
@@ -231,9 +232,12 @@ def _as_list(value: Value) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value
 
 
-def _turn(step: _Step) -> tuple[bool, int, float]:
-    """Cheap questions with most to say come first, so that most pairs are soon out of reach; who waits for another's level comes last."""
-    return (False, len(step.measures), -step.best) if step.unless is None else (True, step.place, 0.0)
+def _turn(step: _Step) -> tuple[bool, float]:
+    """Questions that take most from two strangers' reach for their cost come first, so that most pairs are soon out of it.
+
+    Who waits for another's level comes last, in the model's order.
+    """
+    return (False, -step.takes / (1 + len(step.measures))) if step.unless is None else (True, step.place)
 
 
 def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequency]) -> _Step:
@@ -249,6 +253,7 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
                 measures.append(take(test, frequencies))
             tests.append((slot, test.at_least, ready))
     best = max(0.0, *(level.best for level in levels))
+    takes = sum(level.u * (best - level.weight) for level in comparison.levels)
     needs = frozenset(comparison.needs)
     return _Step(
         place,
@@ -259,6 +264,7 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
         tuple(tests),
         tuple(measures),
         best,
+        takes,
         comparison.unless,
         frozenset(comparison.along_with),
     )

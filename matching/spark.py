@@ -21,7 +21,7 @@ from matching.model import HOLDERS_MAX, Columns, Model
 from matching.score import Scorer
 
 Batches = Iterator[pa.RecordBatch]
-_HELD = pa.schema([("key", pa.int64()), ("n", pa.int64()), ("rule", pa.string()), ("most", pa.int32())])
+_HELD = pa.schema([("key", pa.int64()), ("n", pa.int64()), ("rule", pa.string()), ("most", pa.int32()), ("together", pa.int32())])
 _WEIGHED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("weight", pa.float64()), ("vetoed", pa.bool_())])
 
 
@@ -45,7 +45,7 @@ class SparkBulk:
     def __init__(self, session: SparkSession, model: Model, records: DataFrame, second: int | None = None) -> None:
         self._session = session
         self._records = records
-        self._held = records.mapInArrow(_keying(model), "key bigint, n bigint, rule string, most int").cache()
+        self._held = records.mapInArrow(_keying(model), "key bigint, n bigint, rule string, most int, together int").cache()
         across = "" if second is None else f" and a.n < {second} and b.n >= {second}"
         self._pairs = self._asked(_PAIRS + across).cache()
         self.size = records.count()
@@ -107,9 +107,10 @@ with block as (
   select key, any_value(rule) as rule, least(any_value(most), {holders}) as most, count(*) as holders
   from {held} group by key having count(*) > 1
 ), crowd as (
-  select h.key, h.n, h.rule, b.most from {held} h join block b on h.key = b.key where b.holders > b.most
+  select h.key, h.n, h.rule, least(h.together, b.most) as together
+  from {held} h join block b on h.key = b.key where b.holders > b.most
 ), narrow as (
-  select a.key as one, b.key as other, a.n, a.rule || ' + ' || b.rule as rule, least(a.most, b.most) as most
+  select a.key as one, b.key as other, a.n, a.rule || ' + ' || b.rule as rule, least(a.together, b.together) as most
   from crowd a join crowd b on a.n = b.n and a.key < b.key
 ), block_narrow as (
   select one, other, any_value(rule) as rule, any_value(most) as most, count(*) as holders from narrow group by one, other
@@ -125,13 +126,13 @@ _LEFT_OUT = "select rule, count(*) from block_narrow where holders > most group 
 
 
 def _keying(model: Model) -> Callable[[Batches], Batches]:
-    most = {rule.name: rule.holders_max for rule in model.blocking}
+    limits = {rule.name: (rule.holders_max, rule.together_max) for rule in model.blocking}
 
     def keyed(batches: Batches) -> Batches:
         keys = Keys("", model.blocking)
         for batch in batches:
             rows = zip(batch["n"].to_pylist(), batch["columns"].to_pylist(), strict=True)
-            found = [(key, n, rule, most[rule]) for n, text in rows for key, rule in keys.of(_columns(text)).items()]
+            found = [(key, n, rule, *limits[rule]) for n, text in rows for key, rule in keys.of(_columns(text)).items()]
             yield _batch(found, _HELD)
 
     return keyed

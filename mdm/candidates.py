@@ -18,7 +18,9 @@ from mdm.db import array, fetch
 
 CANDIDATES_MAX = 200
 _ID_BYTES = 16
-NO_RULES: Mapping[int, int] = MappingProxyType({})
+Limits = tuple[int, int]  # holders of one key that are followed; of two that have more
+_USUAL: Limits = (HOLDERS_MAX, HOLDERS_MAX)
+ALL_USUAL: Mapping[int, Limits] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,10 @@ class Blocks:
         return {UUID(bytes=record) for record in self.holders.get(key, ())}
 
 
-def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] = NO_RULES) -> Blocks:
+def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, Limits] = ALL_USUAL) -> Blocks:
     """Read the holders of many keys in one statement, at most HOLDERS_MAX + 1 of each. Call it after the locks are taken.
 
-    `rules`: of keys whose rule follows fewer than HOLDERS_MAX holders, how many; see `holders_max`.
+    `rules`: what the rules of these keys follow, where it is less than usual; see `limits`.
     """
     wanted = sorted(set(keys))
     if not wanted:
@@ -70,12 +72,11 @@ def read_blocks(session: Session, keys: Iterable[int], rules: Mapping[int, int] 
         (array(wanted), HOLDERS_MAX + 1),
     )
     holders = {key: frozenset([ids[at : at + _ID_BYTES] for at in range(0, len(ids), _ID_BYTES)]) for key, ids in rows}
-    limits = {key: min(HOLDERS_MAX, rules.get(key, HOLDERS_MAX)) for key in holders}
-    crowded = {key: limits[key] for key, records in holders.items() if len(records) > limits[key]}
+    crowded = {key: min(rules.get(key, _USUAL)) for key, records in holders.items() if len(records) > rules.get(key, _USUAL)[0]}
     return Blocks(holders, frozenset(key for key in crowded if len(holders[key]) > HOLDERS_MAX), crowded)
 
 
-def holders_max(model: Model, keys: Mapping[int, str]) -> dict[int, int]:
-    """Of keys with the names of their rules: how many holders are followed, where the rule says fewer than HOLDERS_MAX."""
-    fewer = {rule.name: rule.holders_max for rule in model.blocking if rule.holders_max < HOLDERS_MAX}
+def limits(model: Model, keys: Mapping[int, str]) -> dict[int, Limits]:
+    """Of keys with the names of their rules: how many holders are followed, where the rule says fewer than usual."""
+    fewer = {rule.name: limit for rule in model.blocking if (limit := (rule.holders_max, rule.together_max)) != _USUAL}
     return {key: fewer[rule] for key, rule in keys.items() if rule in fewer} if fewer else {}

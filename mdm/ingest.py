@@ -13,7 +13,7 @@ from matching.model import Columns
 from matching.score import Evidence, Score, Scorer
 from mdm import audit, identifier_rulings
 from mdm.access import Actor, Verb
-from mdm.candidates import Blocks, holders_max, read_blocks
+from mdm.candidates import Blocks, limits, read_blocks
 from mdm.claims import lock_source, lock_sources, write_claims
 from mdm.db import LOCKS_MAX, Database, lock
 from mdm.decide import Outcome
@@ -192,7 +192,7 @@ def _unchanged(incoming: Incoming) -> Result:
 
 def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> _Became:
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
-    blocks = read_blocks(session, keys, holders_max(model.model, keys))
+    blocks = read_blocks(session, keys, limits(model.model, keys))
     changed = identifier_rulings.apply(session, entity, registry(session), changed)
     changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)

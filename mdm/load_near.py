@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from matching.arrays import Rows, Weighed
 from matching.model import Columns, Model
 from matching.score import Scorer
-from mdm.candidates import holders_max, read_blocks
+from mdm.candidates import limits, read_blocks
 from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.load_match import Entry, World
@@ -60,7 +60,7 @@ def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
         keys = {key: rule for row in some for key, rule in row.keys.items()}
-        blocks = read_blocks(session, keys, holders_max(model, keys))
+        blocks = read_blocks(session, keys, limits(model, keys))
         candidates.update((row.entry.no, blocks.candidates(tuple(row.keys))[0]) for row in some)
     standing = {row.entry.stands_for for row in rows} - {None}
     found = _joined(session, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)

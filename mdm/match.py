@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from matching.model import Thresholds
 from matching.score import Evidence, Score
-from mdm.candidates import holders_max, read_blocks
+from mdm.candidates import limits, read_blocks
 from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.golden import displays
@@ -68,7 +68,7 @@ def match(
     standard = standard_question(session, entity, attributes, identifiers)
     model = active_scorer(session, entity)
     keys = record_keys(entity, model.model, standard.columns)
-    blocks = read_blocks(session, keys, holders_max(model.model, keys))
+    blocks = read_blocks(session, keys, limits(model.model, keys))
     candidates, was_cut = blocks.candidates(list(keys))
     floor = model.model.thresholds.review - NEAREST_MISS_BITS
     best: dict[UUID, Score] = {}

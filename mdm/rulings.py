@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from matching.score import Scorer
 from mdm import drift, findings, identifier_rulings, identity, pins, shared_identifiers
-from mdm.candidates import holders_max, read_blocks
+from mdm.candidates import limits, read_blocks
 from mdm.db import fetch
 from mdm.decisions import DIFFERENT, DecisionView, said
 from mdm.entity import EntityType
@@ -103,7 +103,7 @@ def read_anew(session: Session, entity: EntityType, records: Sequence[UUID]) -> 
     if not changed:
         return frozenset()
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
-    blocks = read_blocks(session, keys, holders_max(model.model, keys))
+    blocks = read_blocks(session, keys, limits(model.model, keys))
     ruled = identifier_rulings.apply(session, entity, registry(session), changed)
     applied, demoted = demote_overshared(session, entity, blocks, ruled)
     _, _, change = store(session, entity, model, Writing(blocks, applied, demoted, versioned=True))

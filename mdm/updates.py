@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm.candidates import holders_max, read_blocks
+from mdm.candidates import limits, read_blocks
 from mdm.claims import lock_source
 from mdm.db import Row, fetch, lock
 from mdm.decisions import DecisionView
@@ -99,7 +99,7 @@ def _incoming(session: Session, entity: EntityType, row: Row) -> Incoming:
 def apply_version(session: Session, entity: EntityType, row: Row, *, versioned: bool) -> None:
     """Make a version, given as system, key, raw, status and dates, what the record says now."""
     model, incoming = active_scorer(session, entity), _incoming(session, entity, row)
-    blocks = read_blocks(session, incoming.keys, holders_max(model.model, incoming.keys))
+    blocks = read_blocks(session, incoming.keys, limits(model.model, incoming.keys))
     settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=versioned))
     publish(session, entity.name, settled.happenings)
 

@@ -13,10 +13,10 @@ RULES = tuple(BlockingRule(column, (part(column),), holders_max=5) for column in
 MODEL = Model("m-1", 0.0, (NAME,), RULES, Thresholds(review=0.0, link=1.0))
 
 
-def blocked(records):
-    with bulk(MODEL, lay_out(MODEL, records), room=Room("200MB", 1)) as executor:
+def blocked(records, model=MODEL):
+    with bulk(model, lay_out(model, records), room=Room("200MB", 1)) as executor:
         found = executor.block()
-        weighed = executor.weigh(MODEL)
+        weighed = executor.weigh(model)
         return found, set(zip(weighed.left.tolist(), weighed.right.tolist(), strict=True))
 
 
@@ -35,6 +35,16 @@ def test_what_is_too_common_even_together_is_reported():
     assert found.over_full == {"city": 1, "street": 1}
     assert sum(found.left_out.values()) == 1
     assert pairs == set()
+
+
+def test_a_rule_can_be_wary_of_what_common_keys_have_together():
+    """Three live in one street of one city, both too common by themselves: this rule follows only two."""
+    records = [{"city": "salem"} for _ in range(8)] + [{"street": "main"} for _ in range(8)]
+    records += [{"city": "salem", "street": "main"} for _ in range(3)]
+    assert blocked(records)[1] == {(16, 17), (16, 18), (17, 18)}
+    wary = replace(MODEL, blocking=tuple(replace(rule, together_max=2) for rule in RULES))
+    found, pairs = blocked(records, wary)
+    assert (found.left_out, pairs) == ({"city + street": 1}, set())
 
 
 def test_a_key_that_few_share_is_followed_by_itself():
