@@ -1,6 +1,7 @@
 """What a plan says: counts, samples, guard rails, what other thresholds would do, the work and the consumers it means."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
@@ -185,14 +186,25 @@ _FORMER_ROWS: LiteralString = (
 
 
 def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, float]]:
-    """Rows by their best pair, were the machine to link from other weights on."""
+    """The outcomes of new rows, were the machine to link from other weights on; at the present one, those of the plan."""
+    rows = Counter((verdict.outcome, verdict.weight) for verdict in matched.fresh)
     found = []
     for bits in _STEPS_BITS:
         at = max(review, link + bits)
-        linked = sum(weight >= at for weight in matched.best)
-        near = sum(review <= weight < at for weight in matched.best)
-        found.append({"link": at, "linked": linked, "review": near, "new": len(matched.best) - linked - near})
+        counts = Counter[str]()
+        for (outcome, weight), count in rows.items():
+            counts[_outcome_from(at, link, outcome, weight)] += count
+        found.append({"link": at, **{outcome: counts[outcome] for outcome in ("linked", "review", "new")}})
     return found
+
+
+def _outcome_from(at: float, link: float, outcome: str, weight: float | None) -> str:
+    """What a row would be if the machine linked from `at` on, not from `link`: only what its weight has decided changes."""
+    if weight is not None and outcome == "linked" and link <= weight < at:
+        return "review"
+    if weight is not None and outcome == "review" and at <= weight < link:
+        return "linked"
+    return outcome
 
 
 def _samples(session: Session, samples: Mapping[str, Sequence[Sample]]) -> dict[str, list[dict[str, Any]]]:

@@ -58,14 +58,14 @@ class Verdict:
 class Matched:
     """What becomes of the rows, by their number in the file.
 
-    `merges`: stored golden records that rows bring together. `best`: the weight of each new row's best pair. `shared`: per column, rows of
-    different entities that claim one exclusive identifier.
+    `merges`: stored golden records that rows bring together. `fresh`: the verdicts of rows that no golden record knew. `shared`: per
+    column, rows of different entities that claim one exclusive identifier.
     """
 
     verdicts: Mapping[int, Verdict]
     merges: Sequence[tuple[UUID, ...]]
     pairs: int
-    best: Sequence[float]
+    fresh: Sequence[Verdict]
     expected_false_links: float
     shared: Mapping[str, int]
 
@@ -275,11 +275,11 @@ def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped, exc
             outcome = "review" if is_open[unit] else "new"
         alone = golden is None and entry.stands_for is None and not crowded[unit] and not entry.stripped
         verdicts[entry.no] = Verdict(outcome, unit, int(grouped.parts[place]), golden, weight, alone)
-    fresh = [place for entry, place in zip(world.entries, world.places.tolist(), strict=True) if entry.golden_id is None]
+    fresh = [verdicts[entry.no] for entry in world.entries if entry.golden_id is None]
     mine = np.isin(units[weighed.left], units[world.places]) & (units[weighed.left] == units[weighed.right])
     false_links = float((1 / (1 + np.exp2(weighed.weights[mine]))).sum())
     shared = {column: _shared(world, units, column) for column in exclusive}
-    return Matched(verdicts, _merges(world, units), len(weighed.left), best[fresh].tolist(), round(false_links, 2), shared)
+    return Matched(verdicts, _merges(world, units), len(weighed.left), fresh, round(false_links, 2), shared)
 
 
 def _keeps(world: World, units: Rows, count: int) -> Rows:

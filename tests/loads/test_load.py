@@ -242,6 +242,15 @@ def test_undo_takes_back_the_cut_that_a_row_asked_for(people, loader):
     assert sound(people)
 
 
+def test_what_other_thresholds_would_do_begins_with_what_the_plan_does(people, loader):
+    """A row that a rival or a veto holds back stays one for review, however low the threshold."""
+    plan = loader.plan(as_csv(mercy(again=range(60))))
+    lower, _, now, *_, higher = plan.plan["report"]["simulation"]
+    assert now == {"link": plan.plan["report"]["thresholds"]["link"]} | {name: plan.counts[name] for name in ("linked", "review", "new")}
+    assert lower["linked"] >= now["linked"] >= higher["linked"]
+    assert {sum(step[name] for name in ("linked", "review", "new")) for step in (lower, higher)} == {sum(plan.counts.values())}
+
+
 def test_few_rows_are_planned_as_all_would_be(people, loader, monkeypatch):
     monkeypatch.setattr("mdm.load_compare.FEW_MAX", 0)
     content = as_csv(mercy(again=range(60)))
