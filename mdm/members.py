@@ -63,7 +63,7 @@ def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Mem
 
 def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID, Member]:
     """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
-    rows = fetch(session, _REACH + _MEMBERS + " where r.id in (select id from reach)", {"start": array(start), "link": link})
+    rows = fetch(session, _REACH + _MEMBERS + " where r.id = any(array(select id from reach))", {"start": array(start), "link": link})
     return {row[0]: Member(*row) for row in rows}
 
 
@@ -90,11 +90,14 @@ _REACH: LiteralString = (
     "   where m.record_id = reach.id and m.recorded_to is null) step(id)) "
 )
 _HOLD: LiteralString = (
-    _REACH + ", home(ids) as (select array(select l.golden_id from reach join link l on l.record_id = reach.id and l.recorded_to is null"
-    " union select unnest(%(goldens)s::uuid[]))), beside(id) as (select e.high from reach join edge e on e.low = reach.id"
-    " union select e.low from reach join edge e on e.high = reach.id)"
+    # As arrays, and not joined: the planner thinks a recursion thousands of rows long, and would read whole tables to meet it.
+    _REACH + ", near(ids) as (select array(select id from reach)), home(ids) as (select array("
+    "select golden_id from link where record_id = any((select ids from near)::uuid[]) and recorded_to is null"
+    " union select unnest(%(goldens)s::uuid[]))), beside(ids) as (select array("
+    "select high from edge where low = any((select ids from near)::uuid[])"
+    " union select low from edge where high = any((select ids from near)::uuid[])))"
     " select g.id from golden_record g where g.id = any(array(select unnest(ids) from home"
-    " union select l.golden_id from beside join link l on l.record_id = beside.id and l.recorded_to is null"
+    " union select golden_id from link where record_id = any((select ids from beside)::uuid[]) and recorded_to is null"
     " union select unnest(t.goldens) from task t where t.status = 'open' and t.goldens && (select ids from home)"
     " and t.kind = any(%(kinds)s))) order by g.id for update"
 )

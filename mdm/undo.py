@@ -25,7 +25,7 @@ from mdm.identifier_rulings import PLACEHOLDER, SHARED
 from mdm.identity import Act, Done, Saying, lock_records, say, write_down
 from mdm.ids import new_id
 from mdm.jsonio import dumps
-from mdm.members import homes, members_of
+from mdm.members import homes
 from mdm.models import scorer as active_scorer
 from mdm.pins import unpin
 from mdm.relationships import derive_relationships
@@ -140,10 +140,11 @@ def _involved(session: Session, entity: EntityType, decision: DecisionView) -> d
     records = sorted({*decision.records, *(UUID(record) for record, _, _ in decision.detail["moves"])})
     lock_records(session, entity, records)
     goldens: list[UUID] = []
-    for _ in range(2):  # the second time nothing moves any more
-        goldens = sorted(homes(session, records))
+    while goldens != (now := sorted(homes(session, records))):
+        goldens = now
         fetch(session, "select 1 from golden_record where id = any(%s) order by id for update", (array(goldens),))
-    return {m.id: golden for golden, members in members_of(session, goldens).items() for m in members}
+    there = "select record_id, golden_id from link where golden_id = any(%s) and recorded_to is null order by record_id"
+    return dict(fetch(session, there, (array(goldens),)))
 
 
 _LAST_HOMES: LiteralString = (
