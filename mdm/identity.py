@@ -25,7 +25,7 @@ from mdm.ids import new_golden_id, new_id
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.resolve import Change, Move, Settled, founders, settle
-from mdm.reviews import refresh_findings, refresh_requests
+from mdm.reviews import refresh_after
 from mdm.systems import registry
 
 RECORDS_MAX = 200  # of all golden records that one act touches
@@ -168,10 +168,9 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
     write_down(session, entity, saying, act, settled, held)
     touched = sorted({*settled.golden_of.values(), *(move.left for move in settled.moves)})
-    if saying.kind in {requests.LINK_ONLY, requests.ANSWER, "undo"}:
-        refresh_requests(session, entity, touched)
-    if saying.kind in {*findings.ANSWERS, "undo"}:
-        refresh_findings(session, entity, model, touched)
+    asked, found = saying.kind in {requests.LINK_ONLY, requests.ANSWER, "undo"}, saying.kind in {*findings.ANSWERS, "undo"}
+    if asked or found:
+        refresh_after(session, entity, model, touched, asked=asked, found=found)
     if not act.hold:
         publish(session, entity.name, settled.happenings)
     return Done(saying.id, settled.golden_of, tuple(settled.moves), began)

@@ -162,11 +162,6 @@ def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Memb
     return Finding(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
 
 
-def refresh_requests(session: Session, entity: EntityType, goldens: Sequence[UUID]) -> None:
-    """Once a decision is written that asks, answers or takes back."""
-    _reconcile_requests(session, entity, members_of(session, goldens), [])
-
-
 def _reconcile_requests(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], merged: Sequence[UUID]) -> None:
     existing = _open_tasks(session, [*goldens, *merged], (requests.KIND,))
     wanted = [_request_task(request) for request in requests.wanted(session, entity, goldens)]
@@ -179,12 +174,15 @@ def refresh_new(session: Session, entity: EntityType, goldens: Mapping[UUID, Seq
     _ask(session, entity, [], shared_identifiers.wanted(session, entity, members, ()))
 
 
-def refresh_findings(session: Session, entity: EntityType, scorer: Scorer, goldens: Sequence[UUID]) -> None:
-    """Once a decision is written that settles a finding, or takes that back."""
+def refresh_after(session: Session, entity: EntityType, scorer: Scorer, goldens: Sequence[UUID], *, asked: bool, found: bool) -> None:
+    """Once a decision is written that asks, answers or settles something, or takes that back: what is asked of these golden records."""
     members = members_of(session, goldens)
-    edges = edges_at(session, [m.id for found in members.values() for m in found])
-    existing = _open_tasks(session, goldens, findings.KINDS)
-    _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]), existing)
+    if asked:
+        _reconcile_requests(session, entity, members, [])
+    if found:
+        edges = edges_at(session, [m.id for each in members.values() for m in each])
+        existing = _open_tasks(session, goldens, findings.KINDS)
+        _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]), existing)
 
 
 def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:
