@@ -25,7 +25,7 @@ from mdm.ids import new_golden_id, new_id
 from mdm.members import Member, members_of
 from mdm.models import scorer as active_scorer
 from mdm.resolve import Change, Move, Settled, founders, settle
-from mdm.reviews import refresh_after
+from mdm.reviews import Outlook, refresh_after
 from mdm.systems import registry
 
 RECORDS_MAX = 200  # of all golden records that one act touches
@@ -167,10 +167,10 @@ def say(session: Session, entity: EntityType, saying: Saying, act: Act) -> Done:
     settled = settle(session, entity, model, registry(session), change)
     held = publish(session, entity.name, settled.happenings, began + act.hold) if act.hold else ()
     write_down(session, entity, saying, act, settled, held)
-    touched = sorted({*settled.golden_of.values(), *(move.left for move in settled.moves)})
     asked, found = saying.kind in {requests.LINK_ONLY, requests.ANSWER, "undo"}, saying.kind in {*findings.ANSWERS, "undo"}
     if asked or found:
-        refresh_after(session, entity, model, touched, asked=asked, found=found)
+        left = sorted({move.left for move in settled.moves} - settled.goldens.keys())
+        refresh_after(session, entity, model, Outlook(settled.goldens, settled.edges, (), left), asked=asked, found=found)
     if not act.hold:
         publish(session, entity.name, settled.happenings)
     return Done(saying.id, settled.golden_of, tuple(settled.moves), began)

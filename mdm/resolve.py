@@ -55,13 +55,18 @@ class Move:
 
 @dataclass(slots=True)
 class Settled:
-    """What became of the records: their golden ids, what happened, the open task of each, if any, and loops of relationships met."""
+    """What became of the records: their golden ids, what happened, the open task of each, if any, and loops of relationships met.
+
+    `goldens`, `edges`: whom the golden records of the component hold now, and every edge at these records.
+    """
 
     golden_of: dict[UUID, UUID] = field(default_factory=dict)
     tasks: dict[UUID, UUID] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
+    goldens: Mapping[UUID, Sequence[Member]] = field(default_factory=dict)
+    edges: Sequence[StoredEdge] = ()
 
 
 def settle(session: Session, entity: EntityType, scorer: Scorer, registry: SystemRegistry, change: Change) -> Settled:
@@ -209,7 +214,7 @@ def _apply(session: Session, entity: EntityType, registry: SystemRegistry, score
             new.add(golden_id)
         goldens[golden_id] = [by_name[name] for name in sorted(group.members)]
     change, before = plan.change, {m.golden_id for m in plan.found.members.values() if m.golden_id is not None}
-    settled = Settled(golden_of={m.id: g for g, members in goldens.items() for m in members})
+    settled = Settled({m.id: g for g, members in goldens.items() for m in members}, goldens=goldens, edges=plan.found.edges)
     settled.moves = [Move(m.id, m.golden_id, g) for g, found in goldens.items() for m in found if m.golden_id not in {None, g}]
     moved = {g: members for g, members in goldens.items() if any(m.golden_id != g or m.id in change.records for m in members)}
     revived = _known_ids(session, goldens.keys() - before - new)

@@ -174,15 +174,13 @@ def refresh_new(session: Session, entity: EntityType, goldens: Mapping[UUID, Seq
     _ask(session, entity, [], shared_identifiers.wanted(session, entity, members, ()))
 
 
-def refresh_after(session: Session, entity: EntityType, scorer: Scorer, goldens: Sequence[UUID], *, asked: bool, found: bool) -> None:
+def refresh_after(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, *, asked: bool, found: bool) -> None:
     """Once a decision is written that asks, answers or settles something, or takes that back: what is asked of these golden records."""
-    members = members_of(session, goldens)
     if asked:
-        _reconcile_requests(session, entity, members, [])
+        _reconcile_requests(session, entity, outlook.goldens, [])
     if found:
-        edges = edges_at(session, [m.id for each in members.values() for m in each])
-        existing = _open_tasks(session, goldens, findings.KINDS)
-        _reconcile_findings(session, entity, scorer, Outlook(members, edges, (), [g for g in goldens if g not in members]), existing)
+        existing = _open_tasks(session, [*outlook.goldens, *outlook.merged], findings.KINDS)
+        _reconcile_findings(session, entity, scorer, outlook, existing)
 
 
 def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:
