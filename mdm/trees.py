@@ -145,7 +145,7 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     root = _located(session, entity, reader, golden_id, when)
     rows = fetch(
         session,
-        "select r.target_id::text, string_agg(r.subject_id::text, ',') from relationship r where"
+        "select r.target_id::text, string_agg(r.subject_id::text, ',' order by r.subject_id) from relationship r where"
         + _OF
         + _recorded(when)
         + _ON
@@ -157,7 +157,7 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     level = [str(root)]
     # No way down is longer than there are parents; in history a loop may stand for the instant before it was marked.
     for step in range(1, min(depth or len(children), len(children)) + 1):
-        families = [Family(parent, step, sorted(children[parent])) for parent in level if parent in children]
+        families = [Family(parent, step, children[parent]) for parent in level if parent in children]
         found += families
         level = [child for family in families for child in family.children]
     return Subtree(root, found)
