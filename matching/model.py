@@ -187,10 +187,7 @@ def from_json(data: Mapping[str, Any]) -> Model:
         version=data["version"],
         prior=data["prior"],
         comparisons=tuple(_comparison(entry) for entry in data["comparisons"]),
-        blocking=tuple(
-            BlockingRule(rule["name"], tuple(KeyPart(**part) for part in rule["parts"]), rule["crossed"], rule["holders_max"])
-            for rule in data["blocking"]
-        ),
+        blocking=tuple(_rule(entry) for entry in data["blocking"]),
         thresholds=Thresholds(**data["thresholds"]),
         vetoes=tuple(Veto(v["name"], tuple(v["conflict"]), tuple(v["agree"]), tuple(v["lifted_by"])) for v in data["vetoes"]),
         margin=data["margin"],
@@ -201,6 +198,12 @@ def from_json(data: Mapping[str, Any]) -> Model:
         u_from=data["u_from"],
         frequencies={column: Frequency(**table) for column, table in data["frequencies"].items()},
     )
+
+
+def _rule(entry: Mapping[str, Any]) -> BlockingRule:
+    parts = tuple(KeyPart(**part) for part in entry["parts"])
+    # Models that were stored before there was this limit kept none.
+    return BlockingRule(entry["name"], parts, entry["crossed"], entry["holders_max"], entry.get("together_max", HOLDERS_MAX))
 
 
 def _comparison(entry: Mapping[str, Any]) -> Comparison:

@@ -28,6 +28,9 @@ class Span:
     differs: bool
 
 
+SLIGHT = frozenset({"case only", "accent only", "format only"})  # kinds that hardly ever tell two apart
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Two values side by side: what kind of difference, and where."""

@@ -10,7 +10,7 @@ from uuid import UUID
 from matching.explain import Explanation
 from matching.model import Model
 from mdm import mask
-from mdm.difference import Span, difference, under_mask
+from mdm.difference import SLIGHT, Span, difference, under_mask
 from mdm.entity import Attribute, EntityType
 from mdm.identifier_systems import BY_CODE
 from mdm.members import Member
@@ -70,6 +70,11 @@ class Row:
     covered: bool
     pinnable: bool
     is_code: bool
+
+    @property
+    def is_slight(self) -> bool:
+        """Whether the sides differ in nothing but how they are written."""
+        return self.kind in SLIGHT
 
     @property
     def weight(self) -> float:
