@@ -154,12 +154,14 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     )
     children = _visible_only(session, reader, {parent: below.split(",") for parent, below in rows})
     found: list[Family] = []
-    level = [str(root)]
+    level = [str(root)] if str(root) in children else []
     # No way down is longer than there are parents; in history a loop may stand for the instant before it was marked.
     for step in range(1, min(depth or len(children), len(children)) + 1):
-        families = [Family(parent, step, children[parent]) for parent in level if parent in children]
+        families = [Family(parent, step, children[parent]) for parent in level]
         found += families
-        level = [child for family in families for child in family.children]
+        level = [child for family in families for child in family.children if child in children]
+        if not level:
+            break
     return Subtree(root, found)
 
 
