@@ -1,10 +1,11 @@
 """A worker: does what the bell rings for, and every 10 s looks whether a bell went unheard. Without a broker it looks every second.
 
 Beside that it numbers events and sends them on (`mdm/couriers.py`).
-The sweeper is a thread, not a job: a sweeper that waits in the queue it sweeps would stall with it.
+The sweeper is no job: a sweeper that waits in the queue it sweeps would stall with it.
 """
 
 import ctypes
+import multiprocessing
 import multiprocessing.sharedctypes
 import os
 import secrets
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -44,9 +46,10 @@ from mdm.sequencer import has_unnumbered
 SWEEP_SECONDS = 10.0
 SEAL_SECONDS = 5.0
 POLL_SECONDS = 1.0
+ATTEND_SECONDS = 0.2
 STOP_SECONDS = 25.0  # a job that finds no end of a chunk by then is left to its lease
 BULK_KILOBYTES = 6_000_000
-_THREADS = COURIERS + 5  # that may want a connection at once: sweeper, sealer, take-over, round of the couriers, and the hand's own
+_THREADS = COURIERS + 5  # that may want a connection at once: sweeper, sealer, take-over, round of the couriers, and a hand's own
 Ring = Callable[[UUID, str], object]
 _log = structlog.get_logger("concord.worker")
 
@@ -195,26 +198,64 @@ def _look(hand: Hand, stop: threading.Event) -> None:
 
 
 def work_with_broker(place: Place) -> None:
-    """A Celery worker with the sweeper beside it, until a signal ends it."""
+    """A Celery worker with an attendant beside it, until a signal ends it.
+
+    Celery forks its children again and again, and a fork copies every lock as it is: a child made while another thread held one, that of
+    the broker's connections for one, would wait for it for ever. So whatever needs threads is done by the attendant, forked before there
+    are any; the one thread here waits for its end and holds nothing. Raises SystemExit when the attendant ended by itself, so that whoever
+    started the worker starts it again.
+    """
     stopping, stop = Flag(), threading.Event()
-    hands = Hands(place, stopping.is_up)
-    app = worker_app(place.broker_url, hands)
-    if list(place.queues) == [BULK]:
-        app.conf.update(worker_max_memory_per_child=BULK_KILOBYTES)
+    attendant = multiprocessing.get_context("fork").Process(target=_attend, args=(place, stopping, os.getpid()), name="attendant")
+    attendant.start()
+    try:
+        app = worker_app(place.broker_url, Hands(place, stopping.is_up))
+        if list(place.queues) == [BULK]:
+            app.conf.update(worker_max_memory_per_child=BULK_KILOBYTES)
 
-    def begin_to_stop(**_: Any) -> None:
+        def begin_to_stop(**_: Any) -> None:
+            stopping.up()
+            threading.Thread(target=_end_by_force, args=(stop,), daemon=True).start()
+
+        signals.worker_shutting_down.connect(begin_to_stop, weak=False)
+        deserted = threading.Event()
+        threading.Thread(target=_watch, args=(attendant, stopping, deserted), daemon=True).start()
+        _serve(app, place, stopping)
+        if deserted.is_set():
+            raise SystemExit(1)
+    finally:
+        stop.set()
         stopping.up()
-        threading.Thread(target=_end_by_force, args=(stop,), daemon=True).start()
+        attendant.join(STOP_SECONDS)
+        attendant.kill()
 
-    signals.worker_shutting_down.connect(begin_to_stop, weak=False)
-    couriers = Couriers(hands.here, place.outlet.kafka_url)
-    _every("sweeper", SWEEP_SECONDS, lambda: sweep(hands.here().database, lambda job_id, queue: send(app, job_id, queue)), stop)
-    _every("sealer", SEAL_SECONDS, lambda: place.vault.seal(hands.here().database), stop)
-    _every("take-over", POLL_SECONDS, lambda: _take_over(app, hands.here()), stop)
+
+def _attend(place: Place, stopping: Flag, worker: int) -> None:
+    """Sweep, seal, send, and take over while the broker is away, until the worker stops or is gone."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of its group; the worker says when to stop
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    hand, app = Hands(place, lambda: stop.is_set() or stopping.is_up()).here(), celery_app(place.broker_url)
+    couriers = Couriers(lambda: hand, place.outlet.kafka_url)
+    _every("sweeper", SWEEP_SECONDS, lambda: sweep(hand.database, lambda job_id, queue: send(app, job_id, queue)), stop)
+    _every("sealer", SEAL_SECONDS, lambda: place.vault.seal(hand.database), stop)
+    _every("take-over", POLL_SECONDS, lambda: _take_over(app, hand), stop)
     _every("couriers", ROUND_SECONDS, couriers.round, stop)
-    _serve(app, place, stopping)
+    while not (stopping.is_up() or stop.wait(ATTEND_SECONDS)):
+        if os.getppid() != worker:
+            break
     stop.set()
     couriers.rest()
+
+
+def _watch(attendant: BaseProcess, stopping: Flag, deserted: threading.Event) -> None:
+    """Without its attendant a worker would do half of its duty, and nobody would see it."""
+    attendant.join()
+    time.sleep(POLL_SECONDS)  # both may have been told to stop, the attendant first
+    if not stopping.is_up():
+        _log.error("attendant gone", exitcode=attendant.exitcode)
+        deserted.set()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _serve(app: Celery, place: Place, stopping: Flag) -> None:
