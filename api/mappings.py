@@ -31,7 +31,6 @@ from api.preconditions import etag, if_match_given, if_match_parameter
 from api.routing import Answer, Operation, add, new_blueprint
 from mdm.access import Verb
 from mdm.errors import FieldProblem
-from mdm.jsonio import dumps
 from mdm.mapping import VALUE_LENGTH_MAX, Given
 from mdm.mapping_answers import Answered, Ask, one_snapshot, resolve
 from mdm.mapping_asks import Asks
@@ -135,7 +134,8 @@ def post_resolve(body: Mapping[str, Any], *, set_code: str) -> Answer:
     found = database().run(work)
     if body["on_miss"] == ON_MISS[0]:
         _count(set_code, found)
-    return Response(dumps(found.answers[0] if items is None else {"results": found.answers}), content_type=JSON_TYPE)
+    told = found.written[0] if items is None else b'{"results":[' + b",".join(found.written) + b"]}"
+    return Response(told, content_type=JSON_TYPE)
 
 
 def _count(code: str, found: Answered) -> None:

@@ -1,6 +1,6 @@
 """Counting in memory, written together by a thread of its own: what is counted never stands in a reader's way.
 
-A count is no fact of record: a killed process loses at most the last second of them, an orderly end none.
+A count is no fact of record: a killed process loses at most the last of them, an orderly end none.
 """
 
 import atexit
@@ -9,11 +9,11 @@ from abc import ABC, abstractmethod
 
 import structlog
 
-WRITE_SECONDS = 1.0
-
 
 class Batched(ABC):
     """One process's counts. Safe among threads under `lock`; the writing thread starts with the first count, hence after any fork."""
+
+    seconds = 1.0  # between two writes
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -37,7 +37,7 @@ class Batched(ABC):
 
     def _write_for_ever(self) -> None:
         while True:
-            self._full.wait(WRITE_SECONDS)
+            self._full.wait(self.seconds)
             self._full.clear()
             try:
                 self.write()

@@ -4,7 +4,8 @@ A process remembers a set's rules under the set's stamp, which it reads again fo
 """
 
 import gc
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,8 +17,9 @@ from sqlalchemy.orm import Session
 from mdm.access import Actor, Verb
 from mdm.db import Row, address, execute, fetch
 from mdm.errors import FieldProblem, Invalid, NotFound
+from mdm.jsonio import dumps, loads
 from mdm.mapping import Given, normal_value, outputs_of, reference_of, splits_of
-from mdm.mapping_choice import Choice, Index, Inputs, Moment, Other, Rule, Split, answer
+from mdm.mapping_choice import Also, Choice, Index, Inputs, Moment, Other, Rule, Split, answer, turns
 from mdm.mapping_sets import Definition, check_open, definition_of
 from mdm.mapping_terms import Reference, Understood, namesakes, survivors, understand
 
@@ -68,7 +70,7 @@ class ProblemShown(TypedDict):
 
 
 class Answer(TypedDict):
-    """A dict, not a class: a thousand of them are written as JSON as they stand. `outputs` is None where the answer is split."""
+    """A dict, not a class: written as JSON as it stands. `outputs` is None where the answer is split."""
 
     outcome: str
     outputs: Mapping[str, str] | None
@@ -80,20 +82,29 @@ class Answer(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answers, the inputs in normal form that were understood, and what the crosswalk did not know."""
+    """The answers as JSON, the inputs in normal form that were understood, and what the crosswalk did not know."""
 
-    answers: list[Answer]
+    written: list[bytes]
     asked: list[Inputs]
     missed: Mapping[tuple[str, str], list[str]]
+
+    @property
+    def answers(self) -> list[Answer]:
+        return [loads(each) for each in self.written]
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A set's rules of all times, ready to answer. `named`: the golden ids that conditions name."""
+    """A set's rules of all times, ready to answer.
 
+    `named`: the golden ids that conditions name. `turns`: the days on which an answer may change, sorted.
+    """
+
+    stamp: UUID
     definitions: tuple[tuple[datetime, datetime | None, Definition], ...]
     index: Index
     named: frozenset[str]
+    turns: tuple[date, ...]
 
     @property
     def present(self) -> Definition:
@@ -108,7 +119,14 @@ class Loaded:
 
 
 _MANY = 1_000  # rules of one set
-_remembered: dict[tuple[str, str], tuple[UUID, Loaded]] = {}
+_remembered: dict[tuple[str, str], Loaded] = {}
+_SETTLED_MAX = 20_000  # about 15 MB
+# What was answered: set's stamp, stretch of days between two turns, inputs -> the answer as JSON, and the golden ids in it. Flows ask the
+# same few thousand combinations again and again; a changed set has another stamp. Texts and numbers alone, so that no collection of garbage
+# walks through it: with answers as dicts one in ten requests took 100 ms more.
+_Place = tuple[str | int | None, ...]
+_Settled = tuple[bytes, *tuple[str, ...]]
+_settled: dict[_Place, _Settled] = {}
 
 
 def one_snapshot(session: Session) -> None:
@@ -124,13 +142,13 @@ def load(session: Session, code: str) -> Loaded:
     stamp, is_only_reading = rows[0]
     place = address(session), code
     known = _remembered.get(place)
-    if known is not None and known[0] == stamp:
-        return known[1]
-    stamp, loaded = _read(session, code)
+    if known is not None and known.stamp == stamp:
+        return known
+    loaded = _read(session, code)
     if is_only_reading:  # what is not committed must not be remembered
         if len(_remembered) >= _REMEMBERED_MAX:
             _remembered.clear()
-        _remembered[place] = stamp, loaded
+        _remembered[place] = loaded
         if len(loaded.index.rules) >= _MANY:
             _keep_from_collections()
     return loaded
@@ -159,7 +177,7 @@ select s.stamp,
 """
 
 
-def _read(session: Session, code: str) -> tuple[UUID, Loaded]:
+def _read(session: Session, code: str) -> Loaded:
     rows = fetch(session, _SET, (code,))
     stamp, definitions = rows[0][:2]
     versions = tuple(
@@ -169,7 +187,7 @@ def _read(session: Session, code: str) -> tuple[UUID, Loaded]:
     index = Index(_rule(row) for row in rows if row[2] is not None)
     golden = {name for _, _, definition in versions for name in definition.golden_inputs}
     named = frozenset(value for rule in index.rules for name, value in rule.conditions.items() if name in golden)
-    return stamp, Loaded(versions, index, named)
+    return Loaded(stamp, versions, index, named, turns(index.rules))
 
 
 def _rule(row: Row) -> Rule:
@@ -187,20 +205,36 @@ def resolve(session: Session, actor: Actor, code: str, asks: Sequence[Ask], know
     check_open(actor, Verb.LOOKUP, loaded.present)
     understood = _understand(session, actor, definition, asks, known_at)
     also = namesakes(session, set(understood.goldens.values()), loaded.named, known_at)
-    answers: list[Answer] = []
+    answers: list[_Settled] = []
     asked: list[Inputs] = []
-    choices: list[Choice] = []
     for ask in asks:
         inputs, problems = _read_inputs(definition, ask, understood)
         if problems:
-            answers.append(_refused(problems))
+            answers.append((_refused(problems),))
             continue
-        choice = answer(loaded.index, definition.tie_break, inputs, Moment(ask.as_of, known_at), also)
-        answers.append(_shown(choice))
+        answers.append(_answer(loaded, definition, inputs, Moment(ask.as_of, known_at), also))
         asked.append(inputs)
-        choices.append(choice)
-    _redirect(session, definition, answers, choices, known_at)
-    return Answered(answers, asked, understood.missed)
+    return Answered(_redirected(session, definition, answers, known_at), asked, understood.missed)
+
+
+def _answer(loaded: Loaded, definition: Definition, inputs: Inputs, moment: Moment, also: Also) -> _Settled:
+    if also or moment.known_at is not None:
+        return _written(definition, answer(loaded.index, definition.tie_break, inputs, moment, also))
+    stretch = bisect_right(loaded.turns, moment.as_of)
+    place: _Place = (loaded.stamp.hex, stretch, *[inputs.get(each.name) for each in definition.inputs])
+    settled = _settled.get(place)
+    if settled is None:
+        settled = _written(definition, answer(loaded.index, definition.tie_break, inputs, moment))
+        if len(_settled) >= _SETTLED_MAX:
+            _settled.clear()
+        _settled[place] = settled
+    return settled
+
+
+def _written(definition: Definition, choice: Choice) -> _Settled:
+    splits = () if choice.rule is None else choice.rule.splits
+    golden = {split.values[name] for name in definition.golden_outputs for split in splits if name in split.values}
+    return dumps(_shown(choice)), *sorted(golden)
 
 
 def _understand(session: Session, actor: Actor, definition: Definition, asks: Iterable[Ask], known_at: datetime | None) -> Understood:
@@ -249,9 +283,10 @@ def _not_understood(name: str, domain: str | None, value: Given, understood: Und
     return FieldProblem(code, pointer, "the crosswalk does not know which golden record is meant")
 
 
-def _refused(problems: Iterable[FieldProblem]) -> Answer:
+def _refused(problems: Iterable[FieldProblem]) -> bytes:
     shown: list[ProblemShown] = [{"code": p.code, "pointer": p.pointer, "message": p.message} for p in problems]
-    return {"outcome": Outcome.INVALID_INPUT, "outputs": None, "splits": [], "rule": None, "others": [], "problems": shown}
+    refused: Answer = {"outcome": Outcome.INVALID_INPUT, "outputs": None, "splits": [], "rule": None, "others": [], "problems": shown}
+    return dumps(refused)
 
 
 def outcome_of(choice: Choice) -> Outcome:
@@ -290,20 +325,21 @@ def _other(other: Other) -> OtherShown:
     return shown if other.input is None else {**shown, "input": other.input}
 
 
-def _redirect(
-    session: Session, definition: Definition, answers: Sequence[Answer], choices: Iterable[Choice], known_at: datetime | None
-) -> None:
+def _redirected(session: Session, definition: Definition, answers: Sequence[_Settled], known_at: datetime | None) -> list[bytes]:
     """Golden ids among the outputs stand for their survivors."""
-    names = [each.name for each in definition.outputs if each.domain is not None and each.system is None]
-    rules = {choice.rule.id: choice.rule for choice in choices if choice.rule is not None} if names else {}
-    ids = {split.values[name] for rule in rules.values() for split in rule.splits for name in names if name in split.values}
+    ids = {golden for _, *goldens in answers for golden in goldens}
     moved = {golden: survivor for golden, (survivor, _) in survivors(session, ids, known_at).items() if survivor != golden}
     if not moved:
-        return
-    for each in answers:
-        splits: list[Share] = [
-            {"share": s["share"], "outputs": {k: moved.get(v, v) if k in names else v for k, v in s["outputs"].items()}}
-            for s in each["splits"]
-        ]
-        each["splits"] = splits
-        each["outputs"] = splits[0]["outputs"] if len(splits) == 1 else None
+        return [written for written, *_ in answers]
+    return [
+        written if moved.keys().isdisjoint(goldens) else _with_survivors(written, definition.golden_outputs, moved)
+        for written, *goldens in answers
+    ]
+
+
+def _with_survivors(written: bytes, names: Collection[str], moved: Mapping[str, str]) -> bytes:
+    told: Answer = loads(written)
+    splits: list[Share] = [
+        {"share": s["share"], "outputs": {k: moved.get(v, v) if k in names else v for k, v in s["outputs"].items()}} for s in told["splits"]
+    ]
+    return dumps({**told, "splits": splits, "outputs": splits[0]["outputs"] if len(splits) == 1 else None})

@@ -226,6 +226,14 @@ def answer(index: Index, tie_break: Sequence[str], inputs: Inputs, moment: Momen
     return Choice(choice.rule, choice.tied, tuple(others))
 
 
+def turns(rules: Iterable[Rule]) -> tuple[date, ...]:
+    """The days on which some rule begins or has just ended, sorted: between two of them the day makes no difference to an answer."""
+    rules = tuple(rules)
+    days = {rule.valid_from for rule in rules if rule.valid_from is not None}
+    days |= {rule.valid_to + timedelta(days=1) for rule in rules if rule.valid_to is not None and rule.valid_to < date.max}
+    return tuple(sorted(days))
+
+
 def overlap(a: Rule, b: Rule) -> tuple[date | None, date | None] | None:
     """The days on which both are valid, None when there are none."""
     begins = [rule.valid_from for rule in (a, b) if rule.valid_from is not None]
@@ -255,8 +263,7 @@ def tied_on(index: Index, tie_break: Sequence[str], a: Rule, b: Rule) -> date | 
     begin, end = shared
     both = {**a.conditions, **b.conditions}
     rules = list(index.met(both))
-    days = {begin or date.min, *(rule.valid_from for rule in rules if rule.valid_from is not None)}
-    days |= {rule.valid_to + timedelta(days=1) for rule in rules if rule.valid_to is not None and rule.valid_to < date.max}
+    days = {begin or date.min, *turns(rules)}
     for day in sorted(day for day in days if (begin is None or begin <= day) and (end is None or day <= end)):
         tied = {rule.id for rule in choose(rules, tie_break, Moment(day)).tied}
         if {a.id, b.id} <= tied:

@@ -65,6 +65,11 @@ class Definition:
         """The inputs whose values are golden records, each with its domain."""
         return {each.name: each.domain for each in self.inputs if each.domain is not None}
 
+    @property
+    def golden_outputs(self) -> frozenset[str]:
+        """The outputs whose values are golden ids."""
+        return frozenset(each.name for each in self.outputs if each.domain is not None and each.system is None)
+
 
 @dataclass(frozen=True, slots=True)
 class By:

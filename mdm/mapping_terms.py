@@ -109,6 +109,8 @@ def _read(session: Session, group: Sequence[Reference], known_at: datetime | Non
 
 
 def _one(rows: Sequence[Holder], day: date) -> str:
+    if len(rows) == 1:  # nearly every key
+        return rows[0].golden_id
     goldens = {row.golden_id for row in settled(rows, day.isoformat())}
     return UNKNOWN_VALUE if not goldens else goldens.pop() if len(goldens) == 1 else AMBIGUOUS_VALUE
 

@@ -173,3 +173,14 @@ def test_a_thousand_answers_stand_in_order(rules):
 def test_a_later_day_than_any_is_no_trouble(rules):
     rules.rule({"department": "1"}, "1", valid_to=date.max)
     assert rules.one({"department": "1"}, as_of=date.max - timedelta(days=1))["outcome"] == "found"
+
+
+def test_what_is_remembered_ends_with_the_rule(rules):
+    rule = rules.rule({"department": "4410"}, "1", valid_to=TODAY)
+    tomorrow = TODAY + timedelta(days=1)
+    for _ in range(2):
+        assert [rules.one({"department": "4410"}, as_of=day)["outcome"] for day in (TODAY, tomorrow)] == ["found", "no_rule"]
+    rules.retire(rules.read(rule))
+    assert rules.one({"department": "4410"})["outcome"] == "no_rule"
+    rules.rule({"department": "4410"}, "2")
+    assert rules.one({"department": "4410"})["outputs"] == {"account": "2"}

@@ -1,5 +1,6 @@
 """Laws over random rules, inputs and days: the indexed choice is the plain one, and no later act changes what was answered."""
 
+from bisect import bisect_right
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from mdm.errors import Conflict
 from mdm.mapping import list_rules
-from mdm.mapping_choice import Index, Moment, Rule, Split, answer, overlap
+from mdm.mapping_choice import Index, Moment, Rule, Split, answer, overlap, turns
 from tests.conftest import empty
 from tests.mapping.conftest import PLAIN, Set
 
@@ -72,6 +73,16 @@ def test_the_order_of_rules_does_not_matter(rules, tie_break, asked, day, chance
     shuffled = chance.sample(rules, len(rules))
     one, other = (answer(Index(each), tie_break, asked, Moment(day)) for each in (rules, shuffled))
     assert one == other
+
+
+@settings(max_examples=200, deadline=None)
+@given(random_rules(), tie_breaks, inputs)
+def test_between_two_turns_the_day_makes_no_difference(rules, tie_break, asked):
+    index, turning = Index(rules), turns(rules)
+    told = {}
+    for day in (BEGIN + timedelta(days=n) for n in range(-1, 9)):
+        choice = answer(index, tie_break, asked, Moment(day))
+        assert told.setdefault(bisect_right(turning, day), choice) == choice
 
 
 ACTS = st.lists(
