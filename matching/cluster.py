@@ -5,14 +5,16 @@ arrival never matters. Weights are clipped; two clusters join when the mean weig
 forbids it, the result would be too large, or a rival that may not join them too lies within `margin` (then a person decides).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import combinations
+from typing import TypeVar
 
 from matching.model import Model
 
 Pair = tuple[str, str]
+Node = TypeVar("Node", bound=Hashable)
 _Waiting = tuple[float, int, int, int, int]  # minus the mean weight, two clusters, their sizes then: others by now, and the entry is stale
 
 
@@ -194,9 +196,9 @@ def _components(nodes: list[str], together: frozenset[Pair]) -> dict[str, list[s
     return groups
 
 
-def connected(edges: Iterable[Pair], start: Iterable[str]) -> set[str]:
+def connected(edges: Iterable[tuple[Node, Node]], start: Iterable[Node]) -> set[Node]:
     """Every node that a path of edges joins to one of `start`, those included."""
-    neighbours: dict[str, set[str]] = {}
+    neighbours: dict[Node, set[Node]] = {}
     for a, b in edges:
         neighbours.setdefault(a, set()).add(b)
         neighbours.setdefault(b, set()).add(a)

@@ -211,8 +211,7 @@ def taken_together(
 
     `living`: none may be retired.
     """
-    before = members_of(session, goldens)
-    lock_records(session, entity, [m.id for members in before.values() for m in members])
+    _lock_keys(session, entity, fetch(session, _KEYS_THERE, (array(goldens),)))
     rows = fetch(session, _GOLDENS, (array(sorted(goldens)), entity.name))
     known = {row[0]: row for row in rows}
     for number, golden in enumerate(goldens):
@@ -225,6 +224,9 @@ def taken_together(
     return {golden: members[golden] for golden in goldens}
 
 
+_KEYS_THERE: LiteralString = (
+    "select keys from source_record where id = any(array(select record_id from link where golden_id = any(%s) and recorded_to is null))"
+)
 _GOLDENS: LiteralString = "select id, status, version from golden_record where id = any(%s) and domain = %s order by id for update"
 
 
@@ -241,7 +243,10 @@ def _check_usable(row: Row | None, if_match: int | None, *, living: bool) -> Non
 
 def lock_records(session: Session, entity: EntityType, records: Sequence[UUID]) -> None:
     """The same locks as a delivery takes, so that neither overtakes the other; beyond their number the golden records' rows guard."""
-    rows = fetch(session, "select keys from source_record where id = any(%s)", (array(records),))
+    _lock_keys(session, entity, fetch(session, "select keys from source_record where id = any(%s)", (array(records),)))
+
+
+def _lock_keys(session: Session, entity: EntityType, rows: Sequence[Row]) -> None:
     lock(session, f"block:{entity.name}", sorted({key for row in rows for key in row[0]})[:LOCKS_MAX])
 
 

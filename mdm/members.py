@@ -36,23 +36,25 @@ class Member:
         return f"{self.system}/{self.key}"
 
 
+# The golden id as a subquery, and members by arrays of ids: joined, a table that grew since its statistics were taken would be read whole.
 _MEMBERS: LiteralString = (
-    "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns,"
-    " r.valid_from, r.valid_to, l.golden_id, r.pins,"
+    "select r.id, r.system, r.key, r.status, r.clean -> 'attributes', r.clean -> 'identifiers', r.columns, r.valid_from, r.valid_to,"
+    " (select l.golden_id from link l where l.record_id = r.id and l.recorded_to is null), r.pins,"
     " coalesce((select jsonb_agg(jsonb_build_array(a.system, a.value) order by a.system, a.value)"
     " from identifier_assertion a where a.record_id = r.id and a.recorded_to is null), '[]')"
-    " from source_record r left join link l on l.record_id = r.id and l.recorded_to is null"
+    " from source_record r where r.id = any("
 )
 
 
 def read_members(session: Session, records: Iterable[UUID]) -> dict[UUID, Member]:
-    rows = fetch(session, _MEMBERS + " where r.id = any(%s)", (array(records),))
+    rows = fetch(session, _MEMBERS + "%s)", (array(records),))
     return {row[0]: Member(*row) for row in rows}
 
 
 def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Member]]:
     """Every record of some golden records."""
-    rows = fetch(session, _MEMBERS + " where l.golden_id = any(%s) order by r.system, r.key", (array(goldens),))
+    there: LiteralString = "array(select record_id from link where golden_id = any(%s) and recorded_to is null)) order by r.system, r.key"
+    rows = fetch(session, _MEMBERS + there, (array(goldens),))
     found: dict[UUID, list[Member]] = {}
     for row in rows:
         member = Member(*row)
@@ -63,17 +65,31 @@ def members_of(session: Session, goldens: Iterable[UUID]) -> dict[UUID, list[Mem
 
 def component(session: Session, start: Sequence[UUID], link: float) -> dict[UUID, Member]:
     """The records joined to `start` by edges of `link` and more, by a person's *same*, or by sharing a golden record."""
-    rows = fetch(session, _REACH + _MEMBERS + " where r.id = any(array(select id from reach))", {"start": array(start), "link": link})
+    rows = fetch(session, _REACH + _MEMBERS + "array(select id from reach))", {"start": array(start), "link": link})
     return {row[0]: Member(*row) for row in rows}
 
 
-def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID], kinds: Sequence[str]) -> set[UUID]:
+def company(session: Session, records: Iterable[UUID]) -> dict[UUID, Member]:
+    """These records, and whoever shares a golden record with one of them."""
+    rows = fetch(session, _MEMBERS + _COMPANY, {"records": array(records)})
+    return {row[0]: Member(*row) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The golden records that are locked, and the component as it was before they were."""
+
+    goldens: frozenset[UUID] = frozenset()
+    records: frozenset[UUID] = frozenset()
+
+
+def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID], kinds: Sequence[str]) -> Held:
     """Lock `goldens`, the golden records of the component of `start`, and those that an edge or an open task of these kinds joins to it.
 
     In order. The neighbours, too: their tasks name the component, and somebody else may be writing what the same task names besides.
     """
     rows = fetch(session, _HOLD, {"start": array(start), "link": link, "goldens": array(goldens), "kinds": list(kinds)})
-    return {row[0] for row in rows}
+    return Held(frozenset(row[0] for row in rows), frozenset(rows[0][1])) if rows else Held()
 
 
 def homes(session: Session, records: Iterable[UUID]) -> list[UUID]:
@@ -89,6 +105,10 @@ _REACH: LiteralString = (
     " union all select o.record_id from link m join link o on o.golden_id = m.golden_id and o.recorded_to is null"
     "   where m.record_id = reach.id and m.recorded_to is null) step(id)) "
 )
+_COMPANY: LiteralString = (
+    "array(select unnest(%(records)s::uuid[]) union select record_id from link where recorded_to is null"
+    " and golden_id = any(array(select golden_id from link where record_id = any(%(records)s::uuid[]) and recorded_to is null))))"
+)
 _HOLD: LiteralString = (
     # As arrays, and not joined: the planner thinks a recursion thousands of rows long, and would read whole tables to meet it.
     _REACH + ", near(ids) as (select array(select id from reach)), home(ids) as (select array("
@@ -96,7 +116,7 @@ _HOLD: LiteralString = (
     " union select unnest(%(goldens)s::uuid[]))), beside(ids) as (select array("
     "select high from edge where low = any((select ids from near)::uuid[])"
     " union select low from edge where high = any((select ids from near)::uuid[])))"
-    " select g.id from golden_record g where g.id = any(array(select unnest(ids) from home"
+    " select g.id, (select ids from near) from golden_record g where g.id = any(array(select unnest(ids) from home"
     " union select golden_id from link where record_id = any((select ids from beside)::uuid[]) and recorded_to is null"
     " union select unnest(t.goldens) from task t where t.status = 'open' and t.goldens && (select ids from home)"
     " and t.kind = any(%(kinds)s))) order by g.id for update"

@@ -6,6 +6,7 @@ a task with the cut, so that the present partition differs from the function's o
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from mdm.feed import Happening
 from mdm.ids import new_golden_id
 from mdm.jsonio import dumps
 from mdm.loops import Loop
-from mdm.members import COMPONENT_MAX, Member, StoredEdge, component, edges_at, hold, homes
+from mdm.members import COMPONENT_MAX, Member, StoredEdge, company, edges_at, hold, homes
 from mdm.relationships import derive_relationships
 from mdm.reviews import KINDS, Outlook, refresh_new, refresh_reviews
 from mdm.systems import SystemRegistry
@@ -87,7 +88,7 @@ class _Found:
 
 def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
     """The touched component, its golden records and those beside it locked in order; read again until nothing was added while waiting."""
-    alone = {member.id: member for member in change.alone}
+    alone: Mapping[UUID, Member] = {member.id: member for member in change.alone}
     linked = sorted((change.records | change.beside) - alone.keys())
     if not linked:
         return _Found(alone)
@@ -96,14 +97,30 @@ def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
     locked = set(placed)  # one that is not there yet, nobody else can have
     for _ in range(_LOCK_ROUNDS):
         start = [*linked, *_inhabitants(session, placed)]
-        locked |= hold(session, start, link, placed, KINDS)
-        members = component(session, start, link)
-        edges = edges_at(session, members)
+        held = hold(session, start, link, placed, KINDS)
+        locked |= held.goldens
+        there = company(session, held.records.union(start))
+        edges = edges_at(session, there)
+        members = _reached(start, there, edges, link)
+        if members is None:
+            continue
+        edges = [e for e in edges if e.low in members or e.high in members]
         beside = {record for e in edges for record in (e.low, e.high)} - members.keys()
         near = set(homes(session, beside)) if beside else set()
         if near | {m.golden_id for m in members.values() if m.golden_id is not None} <= locked:
-            return _Found(members | alone, edges, frozenset(near))
+            return _Found({**members, **alone}, edges, frozenset(near))
     raise Busy
+
+
+def _reached(start: Iterable[UUID], there: Mapping[UUID, Member], edges: Iterable[StoredEdge], link: float) -> Mapping[UUID, Member] | None:
+    """Of the records that are there, those of the component of `start`, as `mdm.members.component` finds them; None when it goes beyond."""
+    joining = [(e.low, e.high) for e in edges if e.weight >= link or e.verdict == "same"]
+    if any(low not in there or high not in there for low, high in joining):
+        return None
+    firsts: dict[UUID, UUID] = {}
+    joining += [(firsts.setdefault(m.golden_id, m.id), m.id) for m in there.values() if m.golden_id is not None]
+    reached = connected(joining, start)
+    return {record: member for record, member in there.items() if record in reached}
 
 
 def _inhabitants(session: Session, homes: Collection[UUID]) -> list[UUID]:
@@ -343,20 +360,17 @@ def revive(session: Session, goldens: Sequence[UUID]) -> list[Happening]:
     """Merged ids that have records again answer for themselves, and so do, through them, those that were merged into them before."""
     if not goldens:
         return []
-    wanted = array(goldens)
-    execute(
-        session, "update golden_redirect set recorded_to = clock_timestamp() where golden_id = any(%s) and recorded_to is null", (wanted,)
-    )
-    execute(
-        session,
-        "update golden_record set status = 'active', merged_into = null, updated_at = now() where id = any(%s) and status = 'merged'",
-        (wanted,),
-    )
-    execute(
-        session,
-        "with recursive way(id, root) as (select g, g from unnest(%s::uuid[]) g union all select r.golden_id, way.root from way"
-        " join golden_redirect r on r.survivor = way.id and r.recorded_to is null)"
-        " update golden_record g set merged_into = way.root, updated_at = now() from way where g.id = way.id and g.id <> way.root",
-        (wanted,),
-    )
+    execute(session, _REVIVE, {"revived": array(goldens)})
     return [Happening("golden.restored", golden, {}) for golden in goldens]
+
+
+# One statement, which sees the redirects as they were: those that it ends do not lead on.
+_REVIVE: LiteralString = (
+    "with recursive ended as (update golden_redirect set recorded_to = clock_timestamp()"
+    " where golden_id = any(%(revived)s::uuid[]) and recorded_to is null),"
+    " way(id, root) as (select g, g from unnest(%(revived)s::uuid[]) g union all select r.golden_id, way.root from way"
+    " join golden_redirect r on r.survivor = way.id and r.recorded_to is null and r.golden_id <> all(%(revived)s::uuid[])),"
+    " active as (update golden_record set status = 'active', merged_into = null, updated_at = now()"
+    " where id = any(%(revived)s::uuid[]) and status = 'merged')"
+    " update golden_record g set merged_into = way.root, updated_at = now() from way where g.id = way.id and g.id <> way.root"
+)

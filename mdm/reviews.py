@@ -74,7 +74,7 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     known = {task.id: task for task in (*found_open, *also) if task.kind in findings.KINDS}
     _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged), list(known.values()))
     if any(edge.verdict is not None for edge in around.edges):  # else no decision can have asked
-        _reconcile_requests(session, entity, goldens, merged)
+        _reconcile_requests(session, entity, goldens, merged, _open_tasks(session, [*goldens, *merged], (requests.KIND,)))
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
     told: dict[UUID, UUID] = {}
     for w in sorted(wanted, key=lambda w: w.impact):
@@ -162,8 +162,13 @@ def _cut_task(entity: EntityType, cut: Cut, goldens: Mapping[UUID, Sequence[Memb
     return Finding(f"cut:{entity.name}:{cut.golden_id}", "cut", (cut.golden_id,), records, {"parts": sorted(parts)}, 20.0)
 
 
-def _reconcile_requests(session: Session, entity: EntityType, goldens: Mapping[UUID, Sequence[Member]], merged: Sequence[UUID]) -> None:
-    existing = _open_tasks(session, [*goldens, *merged], (requests.KIND,))
+def _reconcile_requests(
+    session: Session,
+    entity: EntityType,
+    goldens: Mapping[UUID, Sequence[Member]],
+    merged: Sequence[UUID],
+    existing: Sequence["_Open"],
+) -> None:
     wanted = [_request_task(request) for request in requests.wanted(session, entity, goldens)]
     _reconcile(session, entity, existing, wanted, {*goldens, *merged}, only_weighed=False)
 
@@ -176,11 +181,12 @@ def refresh_new(session: Session, entity: EntityType, goldens: Mapping[UUID, Seq
 
 def refresh_after(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, *, asked: bool, found: bool) -> None:
     """Once a decision is written that asks, answers or settles something, or takes that back: what is asked of these golden records."""
+    existing = _open_tasks(session, [*outlook.goldens, *outlook.merged], (requests.KIND, *findings.KINDS))
     if asked:
-        _reconcile_requests(session, entity, outlook.goldens, [])
+        mine = [task for task in existing if task.kind == requests.KIND and not outlook.goldens.keys().isdisjoint(task.goldens)]
+        _reconcile_requests(session, entity, outlook.goldens, [], mine)
     if found:
-        existing = _open_tasks(session, [*outlook.goldens, *outlook.merged], findings.KINDS)
-        _reconcile_findings(session, entity, scorer, outlook, existing)
+        _reconcile_findings(session, entity, scorer, outlook, [task for task in existing if task.kind in findings.KINDS])
 
 
 def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:

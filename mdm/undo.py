@@ -139,14 +139,19 @@ def _involved(session: Session, entity: EntityType, decision: DecisionView) -> d
     # Not only those that it is about: whoever the evidence moved along goes back along
     records = sorted({*decision.records, *(UUID(record) for record, _, _ in decision.detail["moves"])})
     lock_records(session, entity, records)
-    goldens: list[UUID] = []
-    while goldens != (now := sorted(homes(session, records))):
-        goldens = now
+    goldens = homes(session, records)
+    while True:
         fetch(session, "select 1 from golden_record where id = any(%s) order by id for update", (array(goldens),))
-    there = "select record_id, golden_id from link where golden_id = any(%s) and recorded_to is null order by record_id"
-    return dict(fetch(session, there, (array(goldens),)))
+        there: dict[UUID, UUID] = dict(fetch(session, _THERE, {"records": array(records)}))
+        if set(there.values()) <= set(goldens):
+            return there
+        goldens = list(there.values())
 
 
+_THERE: LiteralString = (
+    "select record_id, golden_id from link where recorded_to is null and golden_id = any(array("
+    "select golden_id from link where record_id = any(%(records)s) and recorded_to is null)) order by record_id"
+)
 _LAST_HOMES: LiteralString = (
     "with edge_of_time as (select min(id) as first from link where decision_id = %(id)s)"
     " select distinct on (l.record_id) l.record_id, l.golden_id from link l left join decision d on d.id = l.decision_id"

@@ -40,6 +40,7 @@ OPTIONS = {
     "shared_buffers": "256MB",
     "max_connections": "100",
     "max_locks_per_transaction": "256",  # a batch holds hundreds of advisory locks
+    "autovacuum_naptime": "10s",  # a new installation fills by thousands of rows a minute, and plans need to know
     "jit": "off",  # our statements are too short to be worth compiling
     "timezone": "UTC",
     "log_timezone": "UTC",

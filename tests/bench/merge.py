@@ -22,7 +22,7 @@ from psycopg import sql
 from sqlalchemy.orm import Session
 
 from mdm.access import SYSTEM_ACTOR
-from mdm.db import Database, fetch
+from mdm.db import Database, execute, fetch
 from mdm.embedded import ensure_postgres, stop
 from mdm.entities import ENTITY_TYPES
 from mdm.identity import Act, Done, merge
@@ -74,6 +74,7 @@ def _hospital(people: int) -> Iterator[tuple[Database, list[UUID]]]:
             found = {r.golden_id for r in results if r.golden_id is not None}
             if len(found) != people:
                 raise ValueError(f"{len(found)} golden records of {people} people: the comparison would be of other rows")
+            database.run(lambda session: execute(session, "analyze"))  # as autovacuum would within a minute
             yield database, sorted(found)
             database.close()
         finally:
