@@ -140,19 +140,12 @@ def list_trees(session: Session, reader: Reader, when: When) -> list[TreeView]:
 def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, when: When, depth: int | None) -> Subtree:
     """All below a golden record, down to `depth` steps (None: to the leaves).
 
-    One statement reads the whole tree: 20,000 golden records by index cost a third of what stepping from each to its children does.
+    What few are below is read step by step; for more, one statement reads the whole tree: 20,000 golden records by index cost a third of
+    what stepping from each to its children does.
     """
     root = _located(session, entity, reader, golden_id, when)
-    rows = fetch(
-        session,
-        "select r.target_id::text, string_agg(r.subject_id::text, ',' order by r.subject_id) from relationship r where"
-        + _OF
-        + _recorded(when)
-        + _ON
-        + " group by r.target_id",
-        _about(entity, when),
-    )
-    children = _visible_only(session, reader, {parent: below.split(",") for parent, below in rows})
+    below = _few_below(session, entity, when, str(root), depth)
+    children = _visible_only(session, reader, _children(session, entity, when) if below is None else below)
     found: list[Family] = []
     level = [str(root)] if str(root) in children else []
     # No way down is longer than there are parents; in history a loop may stand for the instant before it was marked.
@@ -163,6 +156,40 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
         if not level:
             break
     return Subtree(root, found)
+
+
+_FEW = 100  # golden records whose children are asked for by name
+
+
+def _few_below(session: Session, entity: EntityType, when: When, root: str, depth: int | None) -> dict[str, list[str]] | None:
+    """Parent -> children of what is below, None where it is many."""
+    found: dict[str, list[str]] = {}
+    level, asked = [root], {root}
+    while level and (depth is None or depth > 0):
+        if len(asked) > _FEW:
+            return None
+        rows = _children(session, entity, when, level)
+        found.update(rows)
+        level = [child for below in rows.values() for child in below if child not in asked]
+        asked.update(level)
+        depth = None if depth is None else depth - 1
+    return found
+
+
+def _children(session: Session, entity: EntityType, when: When, parents: Sequence[str] | None = None) -> dict[str, list[str]]:
+    """Parent -> children, of these parents or of the whole tree."""
+    of: LiteralString = "" if parents is None else " and r.target_id = any(%(parents)s::uuid[])"
+    rows = fetch(
+        session,
+        "select r.target_id::text, string_agg(r.subject_id::text, ',' order by r.subject_id) from relationship r where"
+        + _OF
+        + _recorded(when)
+        + _ON
+        + of
+        + " group by r.target_id",
+        {**_about(entity, when), "parents": parents},
+    )
+    return {parent: below.split(",") for parent, below in rows}
 
 
 def _visible_only(session: Session, reader: Reader, children: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
