@@ -24,7 +24,7 @@ demo: .venv/ready
 
 test: .venv/ready browser
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target check pure
-	$(BIN)/pytest -q -n 3 --dist worksteal $(addprefix --ignore=,$(PURE))
+	$(BIN)/pytest -q -n 3 --dist worksteal --durations=12 $(addprefix --ignore=,$(PURE))
 
 # The tests that need no database
 pure: .venv/ready

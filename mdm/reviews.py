@@ -72,7 +72,7 @@ def refresh_reviews(session: Session, entity: EntityType, scorer: Scorer, outloo
     beside = {golden: groups[golden] for golden in {*goldens, *asked} & around.known}
     also = _open_tasks(session, sorted(beside.keys() - goldens.keys()), findings.KINDS) if beside.keys() - goldens.keys() else []
     known = {task.id: task for task in (*found_open, *also) if task.kind in findings.KINDS}
-    _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged), list(known.values()))
+    _reconcile_findings(session, entity, scorer, Outlook(beside, around.edges, (), merged, judged=outlook.judged), list(known.values()))
     if any(edge.verdict is not None for edge in around.edges):  # else no decision can have asked
         _reconcile_requests(session, entity, goldens, merged, _open_tasks(session, [*goldens, *merged], (requests.KIND,)))
     # Whoever stands in a task, as its subject or as a candidate, is told of it; of several, of the weightiest.
@@ -192,7 +192,9 @@ def refresh_after(session: Session, entity: EntityType, scorer: Scorer, outlook:
 def _reconcile_findings(session: Session, entity: EntityType, scorer: Scorer, outlook: Outlook, existing: Sequence["_Open"]) -> None:
     """The tasks of findings at these golden records; `existing` are those that are open there."""
     known = [Known(task.dedupe_key, task.kind, task.records, task.detail) for task in existing]
-    found = findings.wanted(session, entity, scorer, outlook.goldens, outlook.edges, known)
+    # Whoever is saying something of a pair now has before their eyes what it says now.
+    told = [edge for edge in outlook.edges if (edge.low, edge.high) not in outlook.judged]
+    found = findings.wanted(session, entity, scorer, outlook.goldens, told, known)
     # One about a golden record that was not looked at stands; a value's carriers are always looked at, wherever they are.
     looked = {*outlook.goldens, *outlook.merged}
     _ask(session, entity, [t for t in existing if t.kind == shared_identifiers.KIND or {*t.goldens} <= looked], found)

@@ -306,3 +306,13 @@ def test_drift_under_a_link_of_a_person_is_answered_and_taken_back(clean_databas
     clean_database.run(lambda session: undo(session, PATIENT, done.decision_id, ACT))
     after = picture(clean_database)
     assert after[1:] == before[1:]
+
+
+def test_whoever_says_the_same_again_has_seen_what_changed(clean_database, loosened, deliver):
+    _, (one, _) = loosened
+    third = deliver("ehr-north", "9", given_name="Zoe", family_name="Quist", birth_date="2001-05-05")
+    before = picture(clean_database)
+    done = run(clean_database, merge, PATIENT, one.golden_id, [third.golden_id])
+    assert open_tasks(clean_database, "drift") == ()
+    clean_database.run(lambda session: undo(session, PATIENT, done.decision_id, ACT))
+    assert picture(clean_database)[1:] == before[1:]
