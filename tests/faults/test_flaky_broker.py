@@ -34,7 +34,7 @@ def test_all_is_done_once(crew, ledger, capsys):
     assert_done_once(ledger)
     assert effects(ledger) == wanted
     assert killed.get("child", 0) > 0
-    assert killed["revived"] == 0
+    assert killed["revived"] <= killed.get("attendant", 0)
     if FULL:
         assert flaky <= 2 * clean + 90
 

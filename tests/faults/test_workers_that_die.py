@@ -9,7 +9,7 @@ from mdm import jobs, oversight
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import execute, fetch
 from mdm.doorbell import celery_app, send
-from tests.faults.kit.crew import children_of
+from tests.faults.kit.crew import children_of, hands_of
 
 SEED = int(os.environ.get("CONCORD_SEED", "1"))
 CHUNKS = 20
@@ -48,7 +48,7 @@ def test_killed_at_a_random_chunk_it_goes_on_there(crew, ledger, broker):
     job_id = chunked(ledger, broker)
     killed_at = random.Random(SEED).randrange(1, CHUNKS - 2)
     eventually(lambda: look(ledger, job_id).chunks.done >= killed_at)
-    os.kill(children_of(process.pid)[0], signal.SIGKILL)
+    os.kill(hands_of(process.pid)[0], signal.SIGKILL)
     lapse(ledger)
     eventually(lambda: look(ledger, job_id).state == "done")
     found = entries(ledger)

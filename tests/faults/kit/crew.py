@@ -45,7 +45,7 @@ class Crew:
         return process
 
     def revive(self):
-        """Start anew what ended by itself, as a supervisor does, and tell how many: there should be none."""
+        """Start anew what ended by itself, as a supervisor does, and tell how many: none should but those that lost their attendant."""
         gone = [place for place, (process, _) in enumerate(self._running) if process.poll() is not None]
         for place in gone:
             arguments = self._running[place][1]
@@ -53,15 +53,17 @@ class Crew:
         return len(gone)
 
     def kill_one(self, die: random.Random, parent_share=0.25):
-        """SIGKILL to a child of a worker, or to a worker itself, which is started anew; in words, None while none is at work yet."""
-        at_work = [place for place, (process, _) in enumerate(self._running) if children_of(process.pid)]
+        """SIGKILL to a process of a worker; in words which, None while none is at work yet. A parent is started anew at once."""
+        families = {place: children_of(process.pid) for place, (process, _) in enumerate(self._running)}
+        at_work = [place for place, family in families.items() if len(family) > 1]
         if not at_work:
             return None
         place = die.choice(at_work)
         process, arguments = self._running[place]
         if die.random() >= parent_share:
-            _kill(die.choice(sorted(children_of(process.pid))))
-            return "child"
+            chosen = die.choice(families[place])
+            _kill(chosen)
+            return "attendant" if chosen == families[place][0] else "child"
         _kill(process.pid)  # its children live on until they notice
         process.wait()
         self._running[place] = (self._spawn("worker", *arguments), arguments)
@@ -87,7 +89,7 @@ def _kill(pid):
 
 
 def children_of(pid):
-    """The live children of a process that we started."""
+    """The live children of a process that we started, the oldest first: of a worker that is its attendant."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -95,5 +97,10 @@ def children_of(pid):
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
+            found.append((int(fields[19]), int(stat.parent.name)))
+    return [child for _, child in sorted(found)]
+
+
+def hands_of(pid):
+    """The children of a worker that do the jobs."""
+    return children_of(pid)[1:]
