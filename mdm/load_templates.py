@@ -80,7 +80,7 @@ def propose(
 
 def keep(session: Session, entity: EntityType, system: str, columns: Columns, steps: Sequence[Mapping[str, Any]], by: str) -> Reading:
     """The template version that says this; a new one unless the newest does."""
-    lock(session, "load template", {text_key(f"{entity.name}|{system}")})  # so that two at once do not get one number
+    hold(session, entity.name, system)
     newest = next(iter(templates(session, entity.name, system)), None)
     if newest is not None and set(newest.columns) == set(columns) and list(newest.steps) == list(steps):
         return Reading(newest.columns, newest.steps, newest.version)
@@ -98,3 +98,8 @@ def keep(session: Session, entity: EntityType, system: str, columns: Columns, st
         ),
     )
     return Reading(tuple(columns), tuple(steps), version)
+
+
+def hold(session: Session, domain: str, system: str) -> None:
+    """Nobody else keeps a version until this transaction ends, so that two at once do not get one number."""
+    lock(session, "load template", {text_key(f"{domain}|{system}")})

@@ -23,6 +23,7 @@ _COUNTS: tuple[tuple[str, str, LiteralString, bool], ...] = (
     ("Models waiting", "ui.admin_models", "select count(*) from pending_change where state = 'open' and kind = 'model'", True),
     ("Consumers", "ui.admin_consumers", "select count(*) from consumer", False),
     ("Webhooks failing", "ui.admin_webhooks", "select count(*) from webhook where failing_since is not null", True),
+    ("Load templates", "ui.load_templates", "select count(distinct (domain, system)) from load_template", False),
     ("Jobs quarantined", "ui.admin_jobs", "select count(*) from job where state = 'quarantined'", True),
 )
 

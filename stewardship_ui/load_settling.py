@@ -65,10 +65,11 @@ def _lines(draft: Draft, suggested: Sequence[Suggestion]) -> Iterator[Line]:
 
 def _names(entity: EntityType) -> list[tuple[str, str]]:
     """What a column may become, by its code, with the words for it."""
-    return [(target, _title(entity, target)) for target in targets(entity)]
+    return [(target, title_of(entity, target)) for target in targets(entity)]
 
 
-def _title(entity: EntityType, target: str) -> str:
+def title_of(entity: EntityType, target: str) -> str:
+    """A target in words; starred where no load can do without."""
     attribute = attribute_of(entity, target)
     if attribute is not None:
         return attribute.title + (" *" if attribute.required else "")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from psycopg.types.json import Jsonb
 
 from mdm import batches, routing
 from mdm.access import SYSTEM_ACTOR
@@ -103,9 +104,23 @@ def everywhere(world, deliver, person, browse, work, tmp_path, count):
         *(f"/admin/people/{made['person']}", "/admin/models", f"/admin/models/{model}", "/admin/survivorship", "/admin/survivorship/payer"),
         *("/admin/consumers", "/admin/consumers/erp", "/admin/webhooks", f"/admin/webhooks/{made['webhook']}", "/admin/jobs"),
         *(f"/admin/jobs/{made['job']}", "/audit", "/audit/emergency", "/loads", "/loads/new"),
+        *("/loads/templates", two_versions(world)),
         *(f"{load}/{step}" for step in ("upload", "columns", "values", "plan", "apply", "report", "undo")),
     ]
     return {"ann": (ann, steward), "adm": (adm, admin)}
+
+
+def two_versions(world):
+    """The address of the template that the load made, after a second version."""
+    with world.unit_of_work() as session:
+        template = fetch(session, "select domain, system, version + 1, mapping from load_template")[0]
+        steps = Jsonb([{"kind": "trim", "column": "PAYER_NM"}])
+        execute(
+            session,
+            "insert into load_template (domain, system, version, mapping, steps, created_by) values (%s, %s, %s, %s, %s, 'ann')",
+            (*template[:3], Jsonb(template[3]), steps),
+        )
+    return f"/loads/templates/{template[0]}/{template[1]}"
 
 
 def of_the_machine(world):
