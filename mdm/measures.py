@@ -5,13 +5,15 @@ of tasks, pairs, decisions and rules are of all systems together, hence for read
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import groupby
 from math import sqrt
 from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
+from mdm.control import BASELINE_DAYS, BASELINE_MIN, Count
 from mdm.db import Row, fetch
 
 _Z95 = 1.959964  # the normal distribution's 97.5 % point
@@ -143,6 +145,30 @@ MEASURES: Mapping[str, Measure] = {
         + _SINCE
         + " group by 1, 2 order by 1, 2",
     ),
+    "drifted": Measure(
+        "Sources that changed their mind",
+        "Open tasks of kind drift, those that rest among them, by rule, domain and system of the records that changed. A task whose records"
+        " are of two systems counts in both.",
+        "select t.detail ->> 'rule', t.domain, r.system, count(distinct t.id), min(t.created_at) from task t"
+        " join source_record r on r.id = any(t.records) and coalesce(t.detail -> 'changed' ? r.id::text, true)"
+        " where t.status = 'open' and t.kind = 'drift' and t.domain = any(%(domains)s) and "
+        + _SCOPE
+        + " group by 1, 2, 3 order by 5, 1, 2",
+    ),
+    "filled": Measure(
+        "Deliveries with a value",
+        "Of the deliveries of a day that said something new, withdrawals left out, the share whose value of a field is clean and there."
+        f" Expected is what lies within three standard errors of the share over the {BASELINE_DAYS} days before, where at least"
+        f" {BASELINE_MIN} of them had deliveries: the fewer deliveries a day has, the wider. Days are days in UTC.",
+        # Whoever accepts an update that was held back moves it to that day; a rejected one was delivered all the same
+        "select r.system, a.name, (v.recorded_at at time zone 'utc')::date, count(*) filter (where v.clean -> 'attributes' ? a.name),"
+        " count(*) from source_record_version v join source_record r on r.id = v.record_id"
+        " cross join unnest(%(attributes)s::text[]) a(name) where v.status = 'active' and v.recorded_at >= "
+        + _SINCE
+        + " and r.domain = any(%(domains)s) and "
+        + _SCOPE
+        + " group by 1, 2, 3 order by 1, 2, 3",
+    ),
     "emergency": Measure(
         "Emergency access",
         "Times in the period that somebody opened emergency access, and those that nobody has signed off yet.",
@@ -152,7 +178,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def rows(session: Session, name: str, window: Window, **more: float) -> list[Row]:
+def rows(session: Session, name: str, window: Window, **more: object) -> list[Row]:
     """What the statement of this measure says now."""
     return fetch(session, MEASURES[name].statement, {**window.params(), **more})
 
@@ -298,3 +324,34 @@ def loaded(session: Session, window: Window) -> list[Loaded]:
 
 def split(session: Session, window: Window, review: float, link: float) -> Split:
     return Split(*rows(session, "what_if", window, review=review, link=link)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """Open questions of one rule about one system."""
+
+    rule: str
+    domain: str
+    system: str
+    tasks: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One field of one system, day by day."""
+
+    system: str
+    attribute: str
+    counts: Sequence[Count]
+
+
+def drifted(session: Session, window: Window) -> list[Drifted]:
+    return [Drifted(*row) for row in rows(session, "drifted", window)]
+
+
+def filled(session: Session, window: Window, attributes: Sequence[str]) -> list[Feed]:
+    """The days of the window, and before them those that say what is usual."""
+    wider = replace(window, days=window.days + BASELINE_DAYS)
+    found = groupby(rows(session, "filled", wider, attributes=list(attributes)), key=lambda row: row[:2])
+    return [Feed(system, attribute, [Count(*row[2:]) for row in each]) for (system, attribute), each in found]
