@@ -160,14 +160,14 @@ MEASURES: Mapping[str, Measure] = {
         "Of the deliveries of a day that said something new, withdrawals left out, the share whose value of a field is clean and there."
         f" Expected is what lies within three standard errors of the share over the {BASELINE_DAYS} days before, where at least"
         f" {BASELINE_MIN} of them had deliveries: the fewer deliveries a day has, the wider. Days are days in UTC.",
-        # Whoever accepts an update that was held back moves it to that day; a rejected one was delivered all the same
-        "select r.system, a.name, (v.recorded_at at time zone 'utc')::date, count(*) filter (where v.clean -> 'attributes' ? a.name),"
-        " count(*) from source_record_version v join source_record r on r.id = v.record_id"
-        " cross join unnest(%(attributes)s::text[]) a(name) where v.status = 'active' and v.recorded_at >= "
+        # Whoever accepts an update that was held back moves it to that day; a rejected one was delivered all the same. Without `offset 0`
+        # a delivery would be taken apart once per field.
+        "select r.system, (v.recorded_at at time zone 'utc')::date, count(*) /* fields */ from (select record_id, recorded_at,"
+        " clean -> 'attributes' as said from source_record_version where status = 'active' and recorded_at >= "
         + _SINCE
-        + " and r.domain = any(%(domains)s) and "
+        + " offset 0) v join source_record r on r.id = v.record_id where r.domain = any(%(domains)s) and "
         + _SCOPE
-        + " group by 1, 2, 3 order by 1, 2, 3",
+        + " group by 1, 2 order by 1, 2",
     ),
     "emergency": Measure(
         "Emergency access",
@@ -178,7 +178,7 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def rows(session: Session, name: str, window: Window, **more: object) -> list[Row]:
+def rows(session: Session, name: str, window: Window, **more: float) -> list[Row]:
     """What the statement of this measure says now."""
     return fetch(session, MEASURES[name].statement, {**window.params(), **more})
 
@@ -352,6 +352,15 @@ def drifted(session: Session, window: Window) -> list[Drifted]:
 
 def filled(session: Session, window: Window, attributes: Sequence[str]) -> list[Feed]:
     """The days of the window, and before them those that say what is usual."""
+    # A column per field: a row per delivery and field would be twenty times as many to group
+    columns = "".join(f", count(*) filter (where v.said ? %(field_{place})s)" for place in range(len(attributes)))
+    statement = MEASURES["filled"].statement.replace("/* fields */", columns)
     wider = replace(window, days=window.days + BASELINE_DAYS)
-    found = groupby(rows(session, "filled", wider, attributes=list(attributes)), key=lambda row: row[:2])
-    return [Feed(system, attribute, [Count(*row[2:]) for row in each]) for (system, attribute), each in found]
+    params = {**wider.params(), **{f"field_{place}": name for place, name in enumerate(attributes)}}
+    feeds = groupby(fetch(session, statement, params), key=lambda row: str(row[0]))
+    return [feed for system, days in feeds for feed in _feeds(system, attributes, list(days))]
+
+
+def _feeds(system: str, attributes: Sequence[str], days: Sequence[Row]) -> list[Feed]:
+    """Out of days as (system, day, deliveries, filled per attribute)."""
+    return [Feed(system, name, [Count(day[1], day[place], day[2]) for day in days]) for place, name in enumerate(attributes, 3)]

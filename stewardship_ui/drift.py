@@ -67,11 +67,11 @@ def _field(entity: EntityType, feed: Feed, first: date) -> Field:
 
 
 def _listed(fields: Sequence[Field]) -> dict[str, Any]:
-    """Days outside their limits, the newest and farthest first; then the last day of every field that has none."""
+    """Days outside their limits, the newest and farthest first; beside them the last day of every field that has none."""
     outside = [(each, point) for each in fields for point in each.points if point.is_outside]
     outside.sort(key=lambda found: (found[1].day, found[1].beyond), reverse=True)
     usual = [(each, each.points[-1]) for each in fields if not any(point.is_outside for point in each.points)]
-    return {"days": [*outside[:SHOWN_MAX], *usual], "outside": len(outside), "most": SHOWN_MAX}
+    return {"outside": outside, "usual": usual, "most": SHOWN_MAX}
 
 
 def _looked_at(entity: EntityType, fields: Sequence[Field], systems: set[str], first: date, days: int) -> dict[str, Any]:
