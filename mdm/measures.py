@@ -5,13 +5,15 @@ of tasks, pairs, decisions and rules are of all systems together, hence for read
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import groupby
 from math import sqrt
 from typing import Any, LiteralString
 
 from sqlalchemy.orm import Session
 
+from mdm.control import BASELINE_DAYS, BASELINE_MIN, Count
 from mdm.db import Row, fetch
 
 _Z95 = 1.959964  # the normal distribution's 97.5 % point
@@ -141,6 +143,30 @@ MEASURES: Mapping[str, Measure] = {
         + _SCOPE
         + " and r.created_at >= "
         + _SINCE
+        + " group by 1, 2 order by 1, 2",
+    ),
+    "drifted": Measure(
+        "Sources that changed their mind",
+        "Open tasks of kind drift, those that rest among them, by rule, domain and system of the records that changed. A task whose records"
+        " are of two systems counts in both.",
+        "select t.detail ->> 'rule', t.domain, r.system, count(distinct t.id), min(t.created_at) from task t"
+        " join source_record r on r.id = any(t.records) and coalesce(t.detail -> 'changed' ? r.id::text, true)"
+        " where t.status = 'open' and t.kind = 'drift' and t.domain = any(%(domains)s) and "
+        + _SCOPE
+        + " group by 1, 2, 3 order by 5, 1, 2",
+    ),
+    "filled": Measure(
+        "Deliveries with a value",
+        "Of the deliveries of a day that said something new, withdrawals left out, the share whose value of a field is clean and there."
+        f" Expected is what lies within three standard errors of the share over the {BASELINE_DAYS} days before, where at least"
+        f" {BASELINE_MIN} of them had deliveries: the fewer deliveries a day has, the wider. Days are days in UTC.",
+        # Whoever accepts an update that was held back moves it to that day; a rejected one was delivered all the same. Without `offset 0`
+        # a delivery would be taken apart once per field.
+        "select r.system, (v.recorded_at at time zone 'utc')::date, count(*) /* fields */ from (select record_id, recorded_at,"
+        " clean -> 'attributes' as said from source_record_version where status = 'active' and recorded_at >= "
+        + _SINCE
+        + " offset 0) v join source_record r on r.id = v.record_id where r.domain = any(%(domains)s) and "
+        + _SCOPE
         + " group by 1, 2 order by 1, 2",
     ),
     "emergency": Measure(
@@ -298,3 +324,43 @@ def loaded(session: Session, window: Window) -> list[Loaded]:
 
 def split(session: Session, window: Window, review: float, link: float) -> Split:
     return Split(*rows(session, "what_if", window, review=review, link=link)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """Open questions of one rule about one system."""
+
+    rule: str
+    domain: str
+    system: str
+    tasks: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One field of one system, day by day."""
+
+    system: str
+    attribute: str
+    counts: Sequence[Count]
+
+
+def drifted(session: Session, window: Window) -> list[Drifted]:
+    return [Drifted(*row) for row in rows(session, "drifted", window)]
+
+
+def filled(session: Session, window: Window, attributes: Sequence[str]) -> list[Feed]:
+    """The days of the window, and before them those that say what is usual."""
+    # A column per field: a row per delivery and field would be twenty times as many to group
+    columns = "".join(f", count(*) filter (where v.said ? %(field_{place})s)" for place in range(len(attributes)))
+    statement = MEASURES["filled"].statement.replace("/* fields */", columns)
+    wider = replace(window, days=window.days + BASELINE_DAYS)
+    params = {**wider.params(), **{f"field_{place}": name for place, name in enumerate(attributes)}}
+    feeds = groupby(fetch(session, statement, params), key=lambda row: str(row[0]))
+    return [feed for system, days in feeds for feed in _feeds(system, attributes, list(days))]
+
+
+def _feeds(system: str, attributes: Sequence[str], days: Sequence[Row]) -> list[Feed]:
+    """Out of days as (system, day, deliveries, filled per attribute)."""
+    return [Feed(system, name, [Count(day[1], day[place], day[2]) for day in days]) for place, name in enumerate(attributes, 3)]

@@ -12,6 +12,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 20, 8, 22
 _TICKS = 4
 _LABEL_WIDTH = 60
 
+Series = Sequence[float | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -36,11 +38,22 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A series as points of a polyline."""
+    """A series as points of a polyline, or one stretch of it where it has gaps."""
 
     series: str
     points: str
     last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One figure of a series."""
+
+    series: str
+    label: str
+    value: float
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class Drawing:
     labels: Sequence[Tick]
     bars: Sequence[Bar] = ()
     lines: Sequence[Line] = ()
+    dots: Sequence[Dot] = ()
     marks: Sequence[Tick] = ()
     width: int = WIDTH
     height: int = HEIGHT
@@ -81,16 +95,36 @@ def stacked(columns: Sequence[tuple[str, Mapping[str, int]]], series: Sequence[s
     return Drawing(_scale(most), labels, bars=bars, marks=drawn)
 
 
-def lines(labels: Sequence[str], series: Mapping[str, Sequence[float]], width: int = WIDTH) -> Drawing:
-    """Series over the same labels, all on one scale that begins at nought."""
-    most = nice(max((max(values, default=0) for values in series.values()), default=0))
+def lines(labels: Sequence[str], series: Mapping[str, Series], width: int = WIDTH, dots: Mapping[str, Series] | None = None) -> Drawing:
+    """Series over the same labels, all on one scale that begins at nought; None is a gap. `dots` are not joined."""
+    dotted = dots or {}
+    top = nice(max((value for values in [*series.values(), *dotted.values()] for value in values if value is not None), default=0))
     step = (width - _LEFT - _RIGHT) / max(len(labels) - 1, 1)
     xs = [_short(_LEFT + place * step) for place in range(len(labels))]
-    drawn = []
-    for name, values in series.items():
-        ys = [_short(HEIGHT - _BOTTOM - value / most * _room()) for value in values]
-        drawn.append(Line(name, " ".join(f"{x},{y}" for x, y in zip(xs, ys, strict=True)), ys[-1] if ys else 0.0))
-    return Drawing(_scale(most), _thinned([Tick(x, label) for x, label in zip(xs, labels, strict=True)], width), lines=drawn, width=width)
+    drawn = [line for name, values in series.items() for line in _stretches(name, xs, values, top)]
+    points = [
+        Dot(name, label, value, x, _height(value, top))
+        for name, values in dotted.items()
+        for label, x, value in zip(labels, xs, values, strict=True)
+        if value is not None
+    ]
+    ticks = _thinned([Tick(x, label) for x, label in zip(xs, labels, strict=True)], width)
+    return Drawing(_scale(top), ticks, lines=drawn, dots=points, width=width)
+
+
+def _stretches(name: str, xs: Sequence[float], values: Series, most: float) -> list[Line]:
+    """A line for each run of figures without a gap; of nothing an empty one."""
+    stretches: list[list[tuple[float, float]]] = [[]]
+    for x, value in zip(xs, values, strict=True):
+        if value is not None:
+            stretches[-1].append((x, _height(value, most)))
+        elif stretches[-1]:
+            stretches.append([])
+    return [Line(name, " ".join(f"{x},{y}" for x, y in each), each[-1][1] if each else 0.0) for each in stretches]
+
+
+def _height(value: float, most: float) -> float:
+    return _short(HEIGHT - _BOTTOM - value / most * _room())
 
 
 def nice(most: float) -> float:

@@ -27,7 +27,6 @@ PLACES = (
     Place("ui.mappings", "Mappings", "m"),
     Place("ui.loads", "Loads", "l", Verb.LOAD),
     Place("ui.quality", "Quality", "q"),
-    Place("ui.drift", "Drift"),
     Place("ui.approvals", "Approvals", "a", Verb.APPROVE),
     Place("ui.audit", "Audit", "", Verb.AUDIT),
     Place("ui.admin", "Admin", "", Verb.CONFIGURE),

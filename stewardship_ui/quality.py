@@ -66,10 +66,11 @@ def quality() -> Page:
 
 def flow_drawing(flow: Sequence[measures.Day], width: int = charts.WIDTH) -> charts.Drawing:
     series = {"arrived": [d.arrived for d in flow], "resolved": [d.resolved for d in flow], "backlog": [d.backlog for d in flow]}
-    return charts.lines([_day(day.day) for day in flow], series, width)
+    return charts.lines([day_label(day.day) for day in flow], series, width)
 
 
-def _day(day: date) -> str:
+def day_label(day: date) -> str:
+    """As axes have it."""
     return f"{day:%m-%d}"
 
 
@@ -87,14 +88,15 @@ def matching(problem: str = "", status: int = HTTPStatus.OK, domain: str = "") -
     everything = window()
     if not everything.domains or not _sees_all():
         return show("matching_none", "ui.quality_matching", window=everything)
-    entity = _chosen(domain or request.args.get("domain", ""), everything.domains)
+    entity = chosen(domain or request.args.get("domain", ""), everything.domains)
     asked = window([entity.name])
     context = database().run(lambda session: _matching(session, entity, asked, everything))
     may = policy.can(actor(), Verb.MODEL, entity.name)
     return show("matching", "ui.quality_matching", status, entity=entity, window=everything, problem=problem, may_change=may, **context)
 
 
-def _chosen(name: str, domains: Sequence[str]) -> EntityType:
+def chosen(name: str, domains: Sequence[str]) -> EntityType:
+    """The domain that the address names, else the first that may be read. Raises UnknownDomain for another."""
     if name and name not in domains:
         raise UnknownDomain
     return concord().entities[name or domains[0]]

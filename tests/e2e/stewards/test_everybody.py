@@ -88,6 +88,7 @@ def everywhere(world, deliver, person, browse, work, tmp_path, count):
         *(f"/mappings/sets/posting{tab}" for tab in ("", "/conflicts", "/coverage", "/releases")),
         *("/hierarchies", tree, f"{tree}/diff/cost_center:main?as_of=2019-01-01", f"{tree}/move/{centers['loose']}"),
         *("/quality", "/quality/matching?domain=payer", "/quality/people", "/quality/sample", "/quality/sample/payer"),
+        *("/drift?domain=payer", "/drift?domain=patient&days=7"),
     ]
     admin = [
         *(
