@@ -35,7 +35,7 @@ def loader(**scope):
 
 
 @pytest.fixture
-def kept(session):
+def kept(clean_database, session):
     """kept(columns, *steps) keeps a version."""
 
     def kept(columns, *steps, domain="payer", system="billing-north", by="ann"):
