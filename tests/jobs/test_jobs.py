@@ -281,13 +281,3 @@ def test_four_hands_do_two_hundred_jobs_once_each(work, job, hand):
     with ThreadPoolExecutor(4) as pool:
         done = sum(pool.map(lambda _: hand(noop=lambda run: run.effect(effect)).drain(), range(4)))
     assert (done, count_effects(work) - before) == (200, 200)
-
-
-def test_enqueueing_costs_a_millisecond_at_most(work):
-    def many(session):
-        started = time.perf_counter()
-        for n in range(300):
-            jobs.enqueue(session, "noop", {}, dedupe_key=f"k{n}")
-        return (time.perf_counter() - started) / 300
-
-    assert work.run(many) < 0.004  # the goal is 1 ms; a test machine may be busy
