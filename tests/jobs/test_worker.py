@@ -16,6 +16,7 @@ from mdm.doorbell import Doorbell, celery_app, is_answering, send
 from mdm.feed import Happening, publish
 from mdm.settings import Settings
 from mdm.worker import SWEEP_SECONDS
+from tests.faults.kit.crew import children_of
 
 ROOT = Path(__file__).parents[2]
 SOON = 60  # seconds that a busy machine may take for what takes one
@@ -147,10 +148,6 @@ def test_a_broker_that_is_gone_never_holds_up_a_commit(work):
     assert time.monotonic() - started < 1
 
 
-def children(pid):
-    return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-
-
 def test_celery_forks_in_a_process_that_runs_nothing_else(work, worker, broker):
     """A child made while another thread held a lock would wait for it for ever: seen in 2 of 72 workers that began with a busy sweeper."""
     running = worker(broker, "--concurrency", "1")
@@ -161,16 +158,15 @@ def test_celery_forks_in_a_process_that_runs_nothing_else(work, worker, broker):
 
 def test_a_worker_without_its_attendant_ends_and_says_so(work, worker, broker):
     running = worker(broker, "--concurrency", "1")
-    eventually(lambda: len(children(running.pid)) == 2)
-    attendant = min(children(running.pid))  # forked first
-    os.kill(attendant, signal.SIGKILL)
+    eventually(lambda: len(children_of(running.pid)) == 2)
+    os.kill(children_of(running.pid)[0], signal.SIGKILL)
     assert running.wait(SOON) == 1
 
 
 def test_an_attendant_ends_with_its_worker(work, worker, broker):
     running = worker(broker, "--concurrency", "1")
-    eventually(lambda: len(children(running.pid)) == 2)
-    beside = children(running.pid)
+    eventually(lambda: len(children_of(running.pid)) == 2)
+    beside = children_of(running.pid)
     running.kill()
     running.wait()
     eventually(lambda: not any(is_alive(pid) for pid in beside))

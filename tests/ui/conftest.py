@@ -89,6 +89,13 @@ def browser(app, database):
 
 
 @pytest.fixture
+def enter(app, database, person):
+    """enter(role, **scope) -> a browser in which somebody of this role and scope has signed in."""
+
+    return lambda role, **scope: _signed_in(app, database, person(role, **scope))
+
+
+@pytest.fixture
 def steward(app, database, person):
     return _signed_in(app, database, person("steward"))
 

@@ -15,23 +15,12 @@ from mdm.measures import Window
 from mdm.pins import NewPin, pin
 from mdm.standardise import Delivery
 from stewardship_ui import charts
-from tests.ui.conftest import Browser
 
 PAYER = ENTITY_TYPES["payer"]
 ALL = Window(sorted(ENTITY_TYPES), None)
 ACT = Act(actor=SYSTEM_ACTOR, reason="their letterhead", request_id="test")
 PLAN = {"name": "Cedar Valley Health Plan"}
 USUAL = dict.fromkeys(range(2, 12), (6, 6))  # days ago -> (with a city, deliveries)
-
-
-@pytest.fixture
-def sign_in(app, database, person):
-    def enter(role="steward", **scope):
-        made = Browser(app, database)
-        made.enter_as(person(role, **scope))
-        return made
-
-    return enter
 
 
 @pytest.fixture
@@ -159,20 +148,20 @@ def test_the_address_names_domain_system_field_and_period(steward, feed):
         assert steward.get(f"/drift?{wrong}").status_code == 404
 
 
-def test_a_steward_of_one_system_sees_its_feeds_and_questions_only(sign_in, feed, drifted):
+def test_a_steward_of_one_system_sees_its_feeds_and_questions_only(enter, feed, drifted):
     feed("billing-north", {**USUAL, 1: (0, 6)})
     feed("ehr-north", {1: (0, 1)})
-    page = sign_in(systems=["ehr-north"], domains=["payer"]).get("/drift?domain=payer").text
+    page = enter("steward", systems=["ehr-north"], domains=["payer"]).get("/drift?domain=payer").text
     assert "ehr-north" in page
     assert "billing-north" not in page
     assert "No source has changed its mind" in page
     assert "no day outside" in page
-    narrow = sign_in(systems=["ehr-north"], domains=["payer"])
+    narrow = enter("steward", systems=["ehr-north"], domains=["payer"])
     assert narrow.get("/drift?domain=payer&system=billing-north").status_code == 404
     assert narrow.get("/drift?domain=patient").status_code == 404
-    assert "a value that somebody pinned" in sign_in(systems=["billing-north", "ehr-north"]).get("/drift").text
+    assert "a value that somebody pinned" in enter("steward", systems=["billing-north", "ehr-north"]).get("/drift").text
     for role in ("auditor", "loader"):
-        assert sign_in(role).get("/drift").status_code == 403
+        assert enter(role).get("/drift").status_code == 403
 
 
 def test_where_nothing_is_the_page_says_what_would_be(steward):

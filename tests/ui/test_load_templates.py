@@ -9,19 +9,8 @@ from mdm.entities import ENTITY_TYPES
 from mdm.load_steps import Step
 from mdm.load_targets import Binding
 from mdm.load_templates import keep
-from tests.ui.conftest import Browser
 
 AT = "/loads/templates/payer/billing-north"
-
-
-@pytest.fixture
-def enter(app, database, person):
-    def enter(role="loader", **scope):
-        made = Browser(app, database)
-        made.enter_as(person(role, **scope))
-        return made
-
-    return enter
 
 
 @pytest.fixture
@@ -40,23 +29,23 @@ def kept(database):
 
 
 def test_without_a_template_the_page_says_what_to_do(enter):
-    page = enter().get("/loads/templates").text
+    page = enter("loader").get("/loads/templates").text
     assert "No template yet" in page
     assert 'href="/loads/new"' in page
     assert all(f"/loads/blank/{name}.xlsx" in page for name in ENTITY_TYPES)
-    narrow = enter(domains=["payer"]).get("/loads/templates").text
+    narrow = enter("loader", domains=["payer"]).get("/loads/templates").text
     assert re.findall(r"/loads/blank/(\w+)\.xlsx", narrow) == ["payer"]
 
 
 def test_the_list_leads_to_each_template_and_is_found(enter, two_versions):
-    loader = enter()
+    loader = enter("loader")
     assert f'href="{AT}"' in loader.get("/loads/templates").text
     assert 'href="/loads/templates"' in loader.get("/loads").text
     assert 'href="/loads/templates"' in enter("admin").get("/admin").text
 
 
 def test_the_newest_version_stands_beside_the_one_before(enter, two_versions):
-    page = enter().get(AT).text
+    page = enter("loader").get(AT).text
     assert "Columns of version 2" in page
     found = re.findall(r'<span class="chip \w*">((?:column|repair) \w+|goes elsewhere)</span></td><th scope="row"><bdi>(\w+)', page)
     assert found == [("column added", "LEGAL_NM"), ("column removed", "PAYER_NM"), ("goes elsewhere", "TOWN"), ("repair added", "TOWN")]
@@ -65,7 +54,7 @@ def test_the_newest_version_stands_beside_the_one_before(enter, two_versions):
 
 
 def test_any_two_versions_are_compared_by_their_address(enter, two_versions):
-    loader = enter()
+    loader = enter("loader")
     page = loader.get(f"{AT}?version=1&against=2").text
     assert "Columns of version 1" in page
     assert "repair removed" in page
@@ -76,7 +65,7 @@ def test_any_two_versions_are_compared_by_their_address(enter, two_versions):
 
 
 def test_a_former_version_is_used_again(enter, two_versions, database):
-    loader = enter()
+    loader = enter("loader")
     assert loader.post(AT, again="1", version="2").location == AT
     assert [version for version, _ in kept(database)] == [1, 2, 3]
     page = loader.get(AT).text
@@ -94,12 +83,12 @@ def test_a_former_version_is_used_again(enter, two_versions, database):
 
 
 def test_a_template_out_of_scope_is_not_there(enter, two_versions, database):
-    for narrow in (enter(domains=["item"]), enter(systems=["ehr-north"])):
+    for narrow in (enter("loader", domains=["item"]), enter("loader", systems=["ehr-north"])):
         assert AT not in narrow.get("/loads/templates").text
         assert narrow.get(AT).status_code == 404
         assert narrow.post(AT, again="1", version="2").status_code == 404
-    assert enter().get("/loads/templates/zeppelin/billing-north").status_code == 404
-    assert enter().get("/loads/templates/payer/ehr-north").status_code == 404
+    assert enter("loader").get("/loads/templates/zeppelin/billing-north").status_code == 404
+    assert enter("loader").get("/loads/templates/payer/ehr-north").status_code == 404
     for role in ("steward", "auditor", "integration"):
         nobody = enter(role)
         assert nobody.get("/loads/templates").status_code == 403

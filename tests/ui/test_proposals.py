@@ -3,7 +3,6 @@
 import pytest
 
 from mdm.db import execute, fetch
-from tests.ui.conftest import Browser
 from tests.ui.test_task import decide, form
 
 
@@ -59,12 +58,7 @@ def test_what_was_shown_is_audited_by_record(steward, other, review, database):
     assert {row[0] for row in shown} == {steward.name}
 
 
-def test_a_view_for_all_is_shared_by_who_decides_and_tidied_by_administrators(steward, app, database, person):
-    def enter(role):
-        made = Browser(app, database)
-        made.enter_as(person(role))
-        return made
-
+def test_a_view_for_all_is_shared_by_who_decides_and_tidied_by_administrators(steward, enter, database):
     admin = enter("admin")
     assert admin.post("/tasks/views", name="mine", shared="yes").status_code == 403
     assert "for all" not in admin.get("/tasks").text

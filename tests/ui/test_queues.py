@@ -5,14 +5,11 @@ import re
 import pytest
 
 from mdm.db import fetch
-from tests.ui.conftest import Browser
 
 
 @pytest.fixture
-def admin(app, database, person):
-    made = Browser(app, database)
-    made.enter_as(person("admin"))
-    return made
+def admin(enter):
+    return enter("admin")
 
 
 def queue_of(database, task):
