@@ -6,7 +6,8 @@ A tree is named by its domain and its own name: `cost_center:main`. Whoever sees
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, LiteralString
+from itertools import chain
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -42,8 +43,7 @@ class TreeView:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """The children of one golden record of a subtree; `depth` is theirs."""
 
     parent: str
@@ -152,7 +152,7 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     for step in range(1, min(depth or len(children), len(children)) + 1):
         families = [Family(parent, step, children[parent]) for parent in level]
         found += families
-        level = [child for family in families for child in family.children if child in children]
+        level = list(filter(children.__contains__, chain.from_iterable([family.children for family in families])))
         if not level:
             break
     return Subtree(root, found)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 CONNECTIONS = 16
+_READ_AHEAD = 4 * 1024 * 1024  # bytes: whoever sends megabytes is not stopped again and again by the reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ async def _load(port: int, requests: list[bytes], seconds: float, connections: i
     begin = time.perf_counter()
 
     async def one(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=_READ_AHEAD)
         turn = number
         while True:
             intended = begin + turn / rate if rate else time.perf_counter()
