@@ -136,7 +136,12 @@ def rare_containment(left: Sequence[str], right: Sequence[str], rarity: Rarity) 
 
 def cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
     """How much the words of both sides point the same way, rare words counting more (cosine, 0 to 1)."""
-    return _cosine(set(left), set(right), rarity)
+    return _cosine(_words(tuple(left)), _words(tuple(right)), rarity)
+
+
+@lru_cache(maxsize=8_192)
+def _words(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(values)
 
 
 def phrase_cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> float:
@@ -145,10 +150,16 @@ def phrase_cosine(left: Sequence[str], right: Sequence[str], rarity: Rarity) -> 
     return _cosine(_joined_like(one, other), _joined_like(other, one), rarity)
 
 
-def _cosine(a: frozenset[str] | set[str], b: frozenset[str] | set[str], rarity: Rarity) -> float:
+def _cosine(a: frozenset[str], b: frozenset[str], rarity: Rarity) -> float:
     if rarity is uniform:
         return _exact(len(a & b) / sqrt(len(a) * len(b)))
-    return _exact(_squares(a & b, rarity) / sqrt(_squares(a, rarity) * _squares(b, rarity)))
+    return _exact(_squares(a & b, rarity) / sqrt(_length(a, rarity) * _length(b, rarity)))
+
+
+@lru_cache(maxsize=8_192)
+def _length(words: frozenset[str], rarity: Rarity) -> float:
+    """The squares of one side: in bulk a record meets thousands of others."""
+    return _squares(words, rarity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +191,7 @@ def uniform(_: str) -> float:
     return 1.0
 
 
-def _squares(words: frozenset[str] | set[str], rarity: Rarity) -> float:
+def _squares(words: frozenset[str], rarity: Rarity) -> float:
     return fsum(bits * bits for bits in map(rarity, words))
 
 

@@ -6,6 +6,7 @@ evidence, neither for nor against. Evidence *is* the explanation: what is stored
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, log2
 from operator import attrgetter, itemgetter
 
@@ -17,6 +18,7 @@ Met = tuple[str, str]  # a comparison and the label of the level that holds
 Take = Callable[[Columns, Columns], float]
 _ABSENT = float("-inf")
 _PLANS_MAX = 4_096
+_RARITIES_MAX = 65_536  # words of a column whose rarity is remembered: a description is compared with hundreds of others
 _ROUNDING = 1e-9  # what sums of weights in another order may differ by, and more
 
 
@@ -311,7 +313,7 @@ def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Va
     of: Callable[..., float] = measure.of
     if measure.by_rarity:
         counted = frequencies.get(test.columns[0])
-        rarity = counted.rarity if counted else uniform
+        rarity = lru_cache(maxsize=_RARITIES_MAX)(counted.rarity) if counted else uniform
         return lambda a, b: of(_as_list(a), _as_list(b), rarity)
     if measure.on_lists:
         return lambda a, b: of(_as_list(a), _as_list(b))
