@@ -15,7 +15,7 @@ from api.routing import new_blueprint
 from mdm import canary
 from mdm.db import DatabaseError
 from mdm.errors import Busy, Unavailable
-from mdm.migrate import is_current
+from mdm.revision import is_current
 
 _EXTENSION = "concord.metrics"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)

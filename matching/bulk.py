@@ -112,7 +112,9 @@ class Bulk:
 
     def _splink(self) -> Linker:
         self._api = DuckDBAPI(connection=self._db)
-        linker = Linker(self._api.register("record"), levels_settings(self.model, self._layout))
+        settings = levels_settings(self.model, self._layout)
+        # Made from a checked model: looking for slips in it takes a fifth of the time of a small set
+        linker = Linker(self._api.register("record"), settings, validate_settings=False)
         logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
         return linker
 

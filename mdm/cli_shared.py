@@ -25,7 +25,7 @@ def database(settings: Settings) -> Iterator["Database"]:
 
 @contextmanager
 def current_database(settings: Settings) -> Iterator["Database"]:
-    from mdm.migrate import is_current
+    from mdm.revision import is_current
 
     with database(settings) as found:
         if not is_current(found):

@@ -23,9 +23,9 @@ from mdm.errors import ConcordError
 from mdm.invariants import violations
 from mdm.mapping_reports import PROMISES as MAPPING_PROMISES
 from mdm.members import Member, members_of
-from mdm.migrate import is_current
 from mdm.oversight import PROMISES
 from mdm.recompute import misplaced
+from mdm.revision import is_current
 from mdm.serving import THREADS_PER_WEB_WORKER
 from mdm.settings import NO_BROKER, Settings
 from mdm.systems import SystemRegistry, registry

@@ -14,9 +14,15 @@ from pathlib import Path
 from mdm.load_bytes import Stored, stored
 from mdm.load_csv import open_csv
 from mdm.load_ndjson import open_ndjson
-from mdm.load_parquet import open_parquet
 from mdm.load_table import Options, Table, refusal
 from mdm.load_xlsx import open_xlsx
+
+
+def open_parquet(file: Stored, options: Options) -> Table:
+    from mdm.load_parquet import open_parquet as opened  # noqa: PLC0415  (pyarrow and numpy: a tenth of the start of a web process)
+
+    return opened(file, options)
+
 
 _OPEN: dict[str, Callable[[Stored, Options], Table]] = {
     ".csv": open_csv,

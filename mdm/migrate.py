@@ -4,8 +4,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 import migrations
@@ -31,10 +29,3 @@ def migrate(database: Database) -> None:
         command.upgrade(made, "head")
     with database.unit_of_work() as session:
         install_identifier_systems(session)
-
-
-def is_current(database: Database) -> bool:
-    """Whether the schema is the one that this code was written for."""
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    with translated(), database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head

@@ -50,7 +50,7 @@ def hand_on(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """API and UI on MDM_HOST and MDM_PORT until a signal ends it."""
-    build_app = import_module(APPLICATION).build_app  # before the workers are forked: they share it
+    begin = import_module(APPLICATION).prepare()  # before the workers are forked: they share it
     server = Granian(
         APPLICATION,
         address=settings.host,
@@ -64,7 +64,7 @@ def serve(settings: Settings) -> None:
         workers_kill_timeout=WEB_STOP_SECONDS,
         websockets=False,
     )
-    server.serve(target_loader=build_app, wrap_loader=False)
+    server.serve(target_loader=begin, wrap_loader=False)
 
 
 def end_with_parent(parent: int) -> None:

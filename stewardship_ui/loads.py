@@ -15,7 +15,6 @@ from mdm.load_draft import Changes
 from mdm.load_files import FORMATS
 from mdm.load_rejected import rejects_csv, sees_cells
 from mdm.load_table import Options
-from mdm.load_template import blank_template
 from mdm.load_upload import Upload
 from mdm.loads import LoadView
 from mdm.oversight import cancel
@@ -134,6 +133,8 @@ def blank(domain: str) -> Response:
     entity = concord().entities.get(domain)
     if entity is None:
         raise UnknownDomain
+    from mdm.load_template import blank_template  # noqa: PLC0415  (openpyxl, which few processes ever need)
+
     answer = Response(blank_template(entity), content_type=XLSX)
     answer.headers["Content-Disposition"] = f'attachment; filename="{entity.plural}.xlsx"'
     return answer

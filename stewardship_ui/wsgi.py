@@ -2,6 +2,8 @@
 
 import gc
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from api.app import create_app
@@ -13,13 +15,21 @@ from mdm.settings import Settings
 from stewardship_ui.site import add_pages
 
 
-def build_app() -> Wsgi:
-    """One web process's application, made anew by granian's `--factory`. Raises SettingsError, ServiceError."""
+def prepare() -> Callable[[], Wsgi]:
+    """The application of all web processes, made before they are forked; what comes back begins one. Raises SettingsError, ServiceError.
+
+    Nothing here connects or starts a thread: that waits for the first request of each process, or for its beginning.
+    """
     settings = Settings.from_env(os.environ)
     app = add_pages(create_app(Database(ensure_postgres(settings)), settings))
+    served = Hot(app, cast("Wsgi", app.wsgi_app))
+    # What stands now stands until the end: no full collection need walk it while somebody waits for an answer.
+    gc.freeze()
+    return partial(_begin, settings, served)
+
+
+def _begin(settings: Settings, served: Wsgi) -> Wsgi:
     broker_url = ensure_valkey(settings)
     if broker_url is not None:
         Doorbell(broker_url).listen()
-    # What stands now stands until the end: no full collection need walk it while somebody waits for an answer.
-    gc.freeze()
-    return Hot(app, cast("Wsgi", app.wsgi_app))
+    return served

@@ -191,9 +191,9 @@ def test_the_web_process_rings_for_what_it_commits(work, broker, tmp_path):
 import os
 from mdm import jobs
 from mdm.db import Database
-from stewardship_ui.wsgi import build_app
+from stewardship_ui.wsgi import prepare
 
-build_app()
+prepare()()
 database = Database(os.environ["MDM_DATABASE_URL"])
 print(database.run(lambda session: jobs.enqueue(session, "noop", {}, dedupe_key="from the web")), flush=True)
 input()
