@@ -2,6 +2,7 @@
 import { answer } from "./keys.js";
 import { announce } from "./live.js";
 
+let grid = null;
 let row = -1;
 let column = "a";
 
@@ -12,11 +13,11 @@ export function listen() {
   answer(pressed);
   document.addEventListener("click", (event) => event.target.closest("[data-fold]") && fold());
   document.addEventListener("change", (event) => event.target.closest(".golden select") && mark(event.target));
-  document.addEventListener("htmx:load", () => (row = -1));
 }
 
 function pressed(key) {
   if (table() === null) return toggle(key);
+  if (table() !== grid) [grid, row] = [table(), -1]; // a new item begins above its first row; what else arrives on the page changes nothing
   if (key === "ArrowDown" || key === "ArrowUp") return move(key === "ArrowDown" ? 1 : -1);
   if (key === "ArrowLeft" || key === "ArrowRight") return side(key === "ArrowLeft" ? "a" : "b");
   if (key === "Enter" && row >= 0) return pin();

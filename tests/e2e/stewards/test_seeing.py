@@ -19,15 +19,29 @@ def test_a_value_is_revealed_by_a_key_noted_and_covered_again(task, person, brow
     page = browse(person()).page
     page.goto(task)
     assert not any(value in page.content() for value in HIDDEN)
-    for _ in range(page.evaluate(ROWS) + 1):
-        page.keyboard.press("ArrowDown")
+    choose_birth_date(page)
     page.keyboard.press("r")
     until(page, "document.querySelector('.revealed-row') !== null")
     assert "1961-04-12" in page.text_content("[data-row=birth_date]")
+    until(page, "document.activeElement.matches('.revealed-row')")
     assert page.get_attribute(".revealed-row", "data-seconds") == "30"
     assert count("select count(*) from audit where action = 'value:reveal' and fields = '{birth_date}'") == 1
     page.reload()
     assert not any(value in page.content() for value in HIDDEN)
+
+
+def test_what_arrives_elsewhere_on_the_page_leaves_the_chosen_row(task, person, browse):
+    page = browse(person()).page
+    page.goto(task)
+    choose_birth_date(page)
+    page.evaluate("document.body.dispatchEvent(new CustomEvent('htmx:load', { bubbles: true, detail: { elt: document.body } }))")
+    page.keyboard.press("r")
+    until(page, "document.querySelector('.revealed-row') !== null")
+
+
+def choose_birth_date(page):
+    for _ in range(page.evaluate(ROWS) + 1):
+        page.keyboard.press("ArrowDown")
 
 
 def test_break_glass_wants_a_reason_counts_down_and_ends(task, person, browse, count):
