@@ -27,13 +27,13 @@ if TYPE_CHECKING:  # a command imports what it needs: `mdm keys` must not wait f
     from mdm.access import NewPrincipal
     from mdm.db import Database
 
-_COLLECT = (50_000, 20, 50)  # what is imported stays: looking through it for garbage took an eighth of the start
+COLLECT = (50_000, 20, 50)  # what is imported stays: looking through it for garbage took an eighth of the start
 ROLES = ("integration", "steward", "loader", "auditor", "admin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The status for the shell: 0, or 1 or 2 after one line that says why not."""
-    gc.set_threshold(*_COLLECT)
+    gc.set_threshold(*COLLECT)
     asked = _parser().parse_args(arguments)
     try:
         return _run(asked)

@@ -144,7 +144,7 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     what stepping from each to its children does.
     """
     root = _located(session, entity, reader, golden_id, when)
-    below = _few_below(session, entity, when, str(root), depth)
+    below = _few_below(session, entity, when, root, depth)
     children = _visible_only(session, reader, _children(session, entity, when) if below is None else below)
     found: list[Family] = []
     level = [str(root)] if str(root) in children else []
@@ -158,36 +158,40 @@ def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUI
     return Subtree(root, found)
 
 
-_FEW = 100  # golden records whose children are asked for by name
+_FEW = 100  # golden records that are reached step by step
 
 
-def _few_below(session: Session, entity: EntityType, when: When, root: str, depth: int | None) -> dict[str, list[str]] | None:
-    """Parent -> children of what is below, None where it is many."""
+def _few_below(session: Session, entity: EntityType, when: When, root: UUID, depth: int | None) -> dict[str, list[str]] | None:
+    """Parent -> children of what is below, None where it is many (or where a loop of the past never ends)."""
+    edge: LiteralString = " from relationship r where" + _OF + _recorded(when) + _ON + " and r.target_id = "
+    rows = fetch(
+        session,
+        "with recursive below(parent, child, depth) as (select r.target_id, r.subject_id, 1"
+        + edge
+        + "%(root)s union all select e.* from below b cross join lateral (select r.target_id, r.subject_id, b.depth + 1"
+        + edge
+        + "b.child) e where %(depth)s::int is null or b.depth < %(depth)s::int)"
+        " select parent::text, child::text from below limit %(limit)s",
+        {**_about(entity, when), "root": root, "depth": depth, "limit": _FEW + 1},
+    )
+    if len(rows) > _FEW:
+        return None
     found: dict[str, list[str]] = {}
-    level, asked = [root], {root}
-    while level and (depth is None or depth > 0):
-        if len(asked) > _FEW:
-            return None
-        rows = _children(session, entity, when, level)
-        found.update(rows)
-        level = [child for below in rows.values() for child in below if child not in asked]
-        asked.update(level)
-        depth = None if depth is None else depth - 1
-    return found
+    for parent, child in rows:
+        found.setdefault(parent, []).append(child)
+    return {parent: sorted(children) for parent, children in found.items()}
 
 
-def _children(session: Session, entity: EntityType, when: When, parents: Sequence[str] | None = None) -> dict[str, list[str]]:
-    """Parent -> children, of these parents or of the whole tree."""
-    of: LiteralString = "" if parents is None else " and r.target_id = any(%(parents)s::uuid[])"
+def _children(session: Session, entity: EntityType, when: When) -> dict[str, list[str]]:
+    """Parent -> children, of the whole tree."""
     rows = fetch(
         session,
         "select r.target_id::text, string_agg(r.subject_id::text, ',' order by r.subject_id) from relationship r where"
         + _OF
         + _recorded(when)
         + _ON
-        + of
         + " group by r.target_id",
-        {**_about(entity, when), "parents": parents},
+        _about(entity, when),
     )
     return {parent: below.split(",") for parent, below in rows}
 
