@@ -6,7 +6,7 @@ matter.
 """
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from uuid import UUID
@@ -22,6 +22,8 @@ from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.records import Incoming
 from mdm.standardise import Note
+
+Shared = Mapping[str, Container[str]]  # column -> the values that too many hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ def demote_overshared(
             over[column, value] = holders - here
     if not over:
         return list(incoming), []
-    stripped = [_strip_incoming(i, over) for i in incoming]
-    return stripped, _strip_stored(session, over, {i.record_id for i in incoming})
+    shared = by_column(over)
+    holders = {record for records in over.values() for record in records} - {i.record_id for i in incoming}
+    return [_strip_incoming(i, shared) for i in incoming], _strip_stored(session, shared, holders)
 
 
 def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns) -> Columns:
@@ -84,7 +87,7 @@ def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns)
             key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
             if len({*blocks.held_by(key), record}) > limits[column]:
                 over.add((column, value))
-    return without(columns, over)[0]
+    return without(columns, by_column(over))[0]
 
 
 def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]) -> set[tuple[str, str]]:
@@ -100,7 +103,15 @@ def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Col
     return over
 
 
-def without(columns: Columns, over: Container[tuple[str, str]]) -> tuple[Columns, bool]:
+def by_column(over: Iterable[tuple[str, str]]) -> Shared:
+    """Over-shared values, found by their column: the long lists of words that no guard watches need not be looked through."""
+    found: dict[str, set[str]] = {}
+    for column, value in over:
+        found.setdefault(column, set()).add(value)
+    return found
+
+
+def without(columns: Columns, over: Shared) -> tuple[Columns, bool]:
     """The columns without over-shared values, and whether any was there."""
     kept, lost = _strip(columns, over)
     return (kept, True) if lost else (columns, False)
@@ -130,26 +141,28 @@ def _as_tuple(value: Value) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _strip(columns: Columns, over: Container[tuple[str, str]]) -> tuple[dict[str, Value], list[str]]:
-    kept: dict[str, Value] = {}
-    lost = []
-    for column, value in columns.items():
-        left = tuple(v for v in _as_tuple(value) if (column, v) not in over)
-        if len(left) < len(_as_tuple(value)):
-            lost.append(column)
+def _strip(columns: Columns, over: Shared) -> tuple[dict[str, Value], list[str]]:
+    kept, lost = dict(columns), []
+    for column in [each for each in columns if each in over]:
+        value = columns[column]
+        left = tuple(each for each in _as_tuple(value) if each not in over[column])
+        if len(left) == len(_as_tuple(value)):
+            continue
+        lost.append(column)
         if left:
-            kept[column] = value if isinstance(value, str) else left
+            kept[column] = left
+        else:
+            del kept[column]
     return kept, lost
 
 
-def _strip_incoming(incoming: Incoming, over: Container[tuple[str, str]]) -> Incoming:
+def _strip_incoming(incoming: Incoming, over: Shared) -> Incoming:
     columns, lost = _strip(incoming.columns, over)
     notes = (*incoming.standard.notes, *(Note("over_shared", f"/{column}") for column in lost))
     return replace(incoming, columns=columns, standard=replace(incoming.standard, notes=notes)) if lost else incoming
 
 
-def _strip_stored(session: Session, over: Mapping[tuple[str, str], set[UUID]], delivered: set[UUID]) -> list[Demoted]:
-    holders = {record for records in over.values() for record in records} - delivered
+def _strip_stored(session: Session, over: Shared, holders: set[UUID]) -> list[Demoted]:
     rows = fetch(session, "select id, columns, keys from source_record where id = any(%s) order by id for update", (list(holders),))
     demoted = []
     for record, columns, keys in rows:

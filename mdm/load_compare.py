@@ -8,7 +8,7 @@ from uuid import UUID
 
 from matching.model import Model
 from mdm.entity import EntityType
-from mdm.guard import guards, heavy_keys, overshared, without
+from mdm.guard import Shared, by_column, guards, heavy_keys, overshared, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Entry, Matched, Others, Pairs, World, match
 from mdm.load_near import FEW_MAX, Few, Keyed, is_few, key_counts, read_near
@@ -69,11 +69,12 @@ def _without(stock: Stock, entries: list[Entry], over: set[tuple[str, str]]) -> 
     """Without the values that too many hold, or that somebody ruled to be nobody's."""
     if not over:
         return stock, entries
-    kept = replace(stock, columns=[without(columns, over)[0] for columns in stock.columns])
-    return kept, [_stripped(entry, over) for entry in entries]
+    shared = by_column(over)
+    kept = replace(stock, columns=[without(columns, shared)[0] for columns in stock.columns])
+    return kept, [_stripped(entry, shared) for entry in entries]
 
 
-def _stripped(entry: Entry, over: set[tuple[str, str]]) -> Entry:
+def _stripped(entry: Entry, over: Shared) -> Entry:
     columns, lost = without(entry.columns, over)
     return replace(entry, columns=columns, stripped=True) if lost else entry
 
