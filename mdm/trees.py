@@ -162,7 +162,7 @@ _FEW = 100  # golden records that are reached step by step
 
 
 def _few_below(session: Session, entity: EntityType, when: When, root: UUID, depth: int | None) -> dict[str, list[str]] | None:
-    """Parent -> children of what is below, None where it is many (or where a loop of the past never ends)."""
+    """Parent -> children of what is below, None where it is many (or a loop of the past never ends)."""
     edge: LiteralString = " from relationship r where" + _OF + _recorded(when) + _ON + " and r.target_id = "
     rows = fetch(
         session,
@@ -176,9 +176,9 @@ def _few_below(session: Session, entity: EntityType, when: When, root: UUID, dep
     )
     if len(rows) > _FEW:
         return None
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}  # in a loop of the past a child is met again and again, down to the depth that was asked for
     for parent, child in rows:
-        found.setdefault(parent, []).append(child)
+        found.setdefault(parent, set()).add(child)
     return {parent: sorted(children) for parent, children in found.items()}
 
 
