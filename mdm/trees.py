@@ -140,8 +140,8 @@ def list_trees(session: Session, reader: Reader, when: When) -> list[TreeView]:
 def subtree(session: Session, entity: EntityType, reader: Reader, golden_id: UUID, when: When, depth: int | None) -> Subtree:
     """All below a golden record, down to `depth` steps (None: to the leaves).
 
-    What few are below is read step by step; for more, one statement reads the whole tree: 20,000 golden records by index cost a third of
-    what stepping from each to its children does.
+    What few are below is reached step by step, in one statement; for more, the whole tree is read: 20,000 golden records by index cost a
+    third of what stepping from each to its children does.
     """
     root = _located(session, entity, reader, golden_id, when)
     below = _few_below(session, entity, when, root, depth)

@@ -7,12 +7,13 @@ from random import Random
 import pytest
 
 from mdm.access import SYSTEM_ACTOR
+from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.reading import Reader
 from mdm.trees import When, subtree
 
 CENTER, DAY = ENTITY_TYPES["cost_center"], date(2026, 7, 1)
-COUNT = 260  # more than are asked for by name
+COUNT = 260  # more than are reached step by step
 
 
 @pytest.fixture
@@ -47,3 +48,16 @@ def test_many_are_found_as_few_are(clean_database, parents):
             sizes.add(sum(len(family.children) for family in found.families))
     assert min(sizes) < 20
     assert max(sizes) == COUNT - 1
+
+
+def test_a_loop_of_the_past_gives_no_child_twice(clean_database, send_all):
+    """For the instant before an edge was marked as closing a loop, history holds it."""
+    lower, upper = [r.golden_id for r in send_all("cost_center", [("1", ("rolls_up_to", "2")), ("2",)])]
+    closing = (
+        "insert into relationship (domain, type, tree, subject_id, target_id, claim_id, recorded_from, recorded_to)"
+        " select domain, type, tree, target_id, subject_id, claim_id, recorded_from, clock_timestamp() from relationship"
+    )
+    clean_database.run(lambda session: execute(session, closing))
+    ((then,),) = clean_database.run(lambda session: fetch(session, "select max(recorded_from) from relationship"))
+    found = clean_database.run(lambda session: subtree(session, CENTER, Reader(SYSTEM_ACTOR, "test"), upper, When(DAY, then), 9))
+    assert [(each.parent, each.children) for each in found.families] == [(str(upper), [str(lower)]), (str(lower), [str(upper)])]
