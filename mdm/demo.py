@@ -103,16 +103,34 @@ def _ended_by_signal() -> Iterator[None]:
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        _restore_signals(before)
+
+
+@contextmanager
+def _signals_put_off() -> Iterator[None]:
+    """Be told at the end, not in the middle: a service that is half started has no pid file yet by which to find and stop it."""
+    told: list[int] = []
+    before = _set_signals(lambda number, _frame: told.append(number))
+    try:
+        yield
+    finally:
+        _restore_signals(before)
+    if told:
+        signal.raise_signal(told[0])
 
 
 def _set_signals(handler: Signalled) -> dict[signal.Signals, Signalled]:
     return {each: signal.signal(each, handler) for each in (signal.SIGTERM, signal.SIGINT)}
 
 
+def _restore_signals(before: dict[signal.Signals, Signalled]) -> None:
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
 def _serve(settings: Settings, children: list[Child], say: Say) -> None:
-    found = serving.resolved(settings)
+    with _signals_put_off():
+        found = serving.resolved(settings)
     serving.hand_on(found)
     with closing(Database(found.database_url or "")) as database:
         prepare(database)

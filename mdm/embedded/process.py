@@ -123,11 +123,21 @@ def own_folder(folder: Path, account: Account) -> None:
 
 
 def run_as(account: Account, command: list[str], *, given: str = "") -> subprocess.CompletedProcess[str]:
-    """Run to the end, as that account and without our environment: PGPORT, PGDATA, passwords and the like must not reach a server."""
+    """Run to the end, as that account and without our environment: PGPORT, PGDATA, passwords and the like must not reach a server.
+
+    In a session of its own: Ctrl-C is for us, and what it would cut off is a server that nobody finds.
+    """
     words = [*_become(account), *command]
     try:
         return subprocess.run(
-            words, input=given, capture_output=True, text=True, check=False, env={"PATH": os.defpath, "LC_ALL": "C"}, cwd="/"
+            words,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            cwd="/",
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise ServiceError(f"{words[0]} is missing; run as an ordinary user, or set MDM_DATABASE_URL and MDM_BROKER_URL") from error

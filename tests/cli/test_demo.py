@@ -126,8 +126,12 @@ def test_ctrl_c_ends_it_and_the_credentials_stay(running):
     assert "Traceback" not in said
 
 
-def test_told_to_stop_while_it_starts(running, settings):
-    time.sleep(1.5)
+@pytest.mark.parametrize("sign", ["services.lock", "postgres/data/postmaster.pid", "valkey/log", "valkey/pid", "web.log"])
+def test_told_to_stop_while_it_starts(settings, sign):
+    """At the moments at which a server of ours is there already, and not yet in its pid file."""
+    (settings.home / sign).unlink(missing_ok=True)
+    running = Running(settings)
+    assert wait_until((settings.home / sign).exists, READY_SECONDS)
     _, said = running.stop(signal.SIGTERM)
     assert running.left() == []
     assert "Traceback" not in said
