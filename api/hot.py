@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
@@ -19,7 +19,7 @@ from typing import Any, LiteralString
 import orjson
 import psycopg
 from flask import Flask
-from psycopg import pq
+from psycopg import generators, pq
 from psycopg.pq.abc import PGconn, PGresult
 
 from api.accesslog import AccessLog
@@ -34,10 +34,10 @@ from mdm.crosswalk import answers
 from mdm.errors import ConcordError
 from mdm.jsonio import dumps, loads
 from mdm.misswork import Miss
-from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_COLUMNS, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, cells_of, plan
+from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_PIECES, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, cells_of, plan
 from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import SystemRegistry, registry
-from mdm.translation import column_parameters, fits, translation_json
+from mdm.translation import fits, piece_parameters, translation_json
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -60,7 +60,7 @@ _STATUS = {200: "200 OK", 404: "404 NOT FOUND"}
 _STATEMENTS: Mapping[LiteralString, bytes] = {
     BY_VALUE: b"crosswalk_by_value",
     BY_GOLDEN_ID: b"crosswalk_by_golden_id",
-    IN_COLUMNS: b"crosswalk_in_columns",
+    IN_PIECES: b"crosswalk_in_pieces",
 }
 
 
@@ -191,6 +191,21 @@ class Line:
         except psycopg.Error:
             self.close()
             raise
+
+    def each(self, statement: LiteralString, parameters: Sequence[str]) -> Iterator[Cells]:
+        """The rows as they come, while the database looks for the next; an error breaks the line, and so do rows left unread."""
+        complete = False
+        try:
+            self._pgconn.send_query_prepared(_STATEMENTS[statement], [parameter.encode() for parameter in parameters])
+            self._pgconn.set_single_row_mode()
+            self._connection.wait(generators.send(self._pgconn))
+            while (result := self._connection.wait(generators.fetch(self._pgconn))) is not None:
+                is_row = result.status == pq.ExecStatus.SINGLE_TUPLE
+                yield from cells_of(result if is_row else self._checked(result, pq.ExecStatus.TUPLES_OK))
+            complete = True
+        finally:
+            if not complete:
+                self.close()
 
     def close(self) -> None:
         self.is_broken = True
@@ -334,7 +349,7 @@ def _write_lookup(planned: Plan, line: Line) -> tuple[Reply, list[Miss]]:
 
 def _write_translation(planned: Plan, line: Line) -> tuple[Reply, list[Miss]]:
     if fits(planned):
-        written = translation_json(planned, line.ask(IN_COLUMNS, column_parameters(planned))[0])
+        written = translation_json(planned, line.each(IN_PIECES, piece_parameters(planned)))
         if written is not None:
             return Reply(200, JSON_TYPE, written[0]), written[1]
     found = answers(planned, line.ask(planned.statement, planned.parameters))

@@ -33,7 +33,7 @@ STATEMENTS: dict[str, LiteralString] = {
     "any, in columns": "select array_agg(s.value), array_agg(t.value) from xref s" + _JOIN + " and s.value = any($4::text[])",
     "any, generic plan": "select s.value, t.value from xref s" + _JOIN + " and s.value = any((select $4::text[])::text[])",
 }
-Translate = Callable[[Sequence[str]], None]
+Translate = Callable[[Sequence[str]], Callable[[], int]]  # asks, and leaves to be counted what came back: counting is not measured
 
 
 def main() -> None:
@@ -55,11 +55,14 @@ def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: i
     chance = random.Random(size)
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds + 3):  # the first three warm up caches and plans
-        values = [value_of("erp", number) for number in chance.sample(range(GOLDENS), size)]
-        for name, translate in contenders.items():
+        for name, translate in chance.sample(sorted(contenders.items()), len(contenders)):
+            # In another order each time, each with values of its own: what the one before has just asked for lies in the processor's caches
+            values = [value_of("erp", number) for number in chance.sample(range(GOLDENS), size)]
             begin = time.perf_counter()
-            translate(values)
+            count = translate(values)
             seconds[name].append(time.perf_counter() - begin)
+            if count() != size:
+                raise ValueError("a fast wrong answer is a failure")
     medians = {name: statistics.median(times[3:]) for name, times in seconds.items()}
     for name, median in medians.items():
         print(f"{size:>7,} ids  {name:<24} {median * 1000:>8.1f} ms  {size / median:>9,.0f} ids/s", flush=True)
@@ -68,23 +71,21 @@ def _compare(contenders: dict[str, Translate], size: int, goal: float, rounds: i
 
 
 def _raw(connection: "psycopg.Connection[tuple[Any, ...]]", made: Bench, statement: LiteralString) -> Translate:
-    def translate(values: Sequence[str]) -> None:
+    def translate(values: Sequence[str]) -> Callable[[], int]:
         parameters = ("department", made.ids["erp"], made.ids["hr"], list(values))
         rows = RawCursor(connection).execute(statement, parameters, prepare=True).fetchall()
-        if len(rows) != len(values) and (len(rows) != 1 or len(rows[0][0]) != len(values)):
-            raise ValueError("a fast wrong answer is a failure")
+        return lambda: len(rows) if len(rows) > 1 else len(rows[0][0])
 
     return translate
 
 
 def _over_http(line: socket.socket, made: Bench) -> Translate:
-    def translate(values: Sequence[str]) -> None:
+    def translate(values: Sequence[str]) -> Callable[[], int]:
         line.sendall(
             clients.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key)
         )
         body = _body(line)
-        if body.count(b'"outcome":"found"') != len(values):
-            raise ValueError("a fast wrong answer is a failure")
+        return lambda: body.count(b'"outcome":"found"')
 
     return translate
 

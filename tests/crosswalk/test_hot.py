@@ -139,6 +139,22 @@ def test_a_long_translation(ask_both, values, size):
     assert ask_both("POST", "/v1/crosswalk/translate", json=body) == (size == 10_000)
 
 
+def test_a_translation_in_pieces(ask_both, world, value):
+    """Longer than one piece, every value plain; then one twice, one of nobody, one with two golden records, each far from its like."""
+    numbers = range(1_400)
+    for number in numbers:
+        golden_id = world.golden()
+        world.holds(golden_id, "erp", f"{value}-{number}")
+        world.holds(golden_id, "hr", f"HR {value}-{number}")
+    asked = [f"{value}-{number}" for number in random.Random(SEED).sample(numbers, len(numbers))]
+    body = {"domain": "department", "from": "erp", "to": "hr"}
+    assert ask_both("POST", "/v1/crosswalk/translate", json=body | {"values": asked})
+    asked[3], asked[1_397] = asked[700], f"{value}-nobody's"
+    assert ask_both("POST", "/v1/crosswalk/translate", json=body | {"values": asked})
+    world.holds(world.golden(), "erp", asked[0], own=False)
+    assert ask_both("POST", "/v1/crosswalk/translate", json=body | {"values": asked})
+
+
 @pytest.mark.parametrize(
     "bad", [{"values": "V001"}, {"values": [1]}, {"values": [None]}, {"values": None}, {}, {"values": [["a"]]}, {"values": {}}]
 )
@@ -216,11 +232,19 @@ def test_patients_are_left_to_flask(ask_both):
 
 def test_a_broken_line_goes_to_flask_and_is_replaced(hot, world, key):
     client, headers, address = Client(hot), key(), "/v1/crosswalk/department/erp/V001"
+    many = {"domain": "department", "from": "erp", "to": "hr", "values": ["V001", "V002"]}
     assert client.get(address, headers=headers).status_code == 200
-    world.rows(
-        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and query like '%%xref%%' and state = 'idle'"
-    )
+    _hang_up(world)
     assert [client.get(address, headers=headers).status_code for _ in range(4)][-1] == 200
+    _hang_up(world)
+    assert [client.post("/v1/crosswalk/translate", headers=headers, json=many).status_code for _ in range(4)][-1] == 200
+
+
+def _hang_up(world):
+    world.rows(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        " and query like '%%xref%%' and state = 'idle'"
+    )
 
 
 def test_a_revoked_key_is_dead_within_a_second(hot, world, key):
