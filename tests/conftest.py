@@ -126,7 +126,12 @@ class NewDatabase:
                 database.close()
                 if (keeper := _KEEPERS.pop(database.url, None)) is not None:
                     keeper.close()
-                connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+                connection.execute(_HANG_UP, (name,))
+                connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+
+
+# FORCE wants the right to end every process there, and an autovacuum worker is not ours; without it the server ends that one itself.
+_HANG_UP = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s and backend_type = 'client backend'"
 
 
 def _name_of(url: str) -> str:

@@ -35,6 +35,12 @@ ROOT = Path(__file__).parents[2]
 READY_SECONDS = 900
 BYTES_MAX = 80_000
 COLOURS = (256, 128, 96, 64, 48)
+# What of a text is cut off by its own box and not given an ellipsis
+CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(e => {
+  const box = getComputedStyle(e), text = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+  return text && e.checkVisibility() && e.clientWidth > 1 && !['visible', 'auto', 'scroll'].includes(box.overflowX)
+    && box.textOverflow !== 'ellipsis' && e.scrollWidth > e.clientWidth + 1
+}).map(e => e.tagName + ' ' + e.className + ': ' + e.textContent.trim().slice(0, 60))"""
 FORM = "async ([url, body]) => (await fetch(url, {method: 'POST', body: new URLSearchParams(body)})).url"
 
 
@@ -268,6 +274,8 @@ def small(png: bytes) -> bytes:
 
 
 def take(demo: Demo, folder: Path, sizes: list[tuple[int, int]], themes: list[str]) -> None:
+    """Take them all, then end with what is clipped in them, if anything is."""
+    clipped: list[str] = []
     world = build_world()
     usual = (sizes, themes) == ([(1280, 800)], ["light"])
     with sync_playwright() as playwright:
@@ -281,8 +289,11 @@ def take(demo: Demo, folder: Path, sizes: list[tuple[int, int]], themes: list[st
                 page.evaluate("document.fonts.ready")
                 page.wait_for_timeout(400)
                 name = screen.__name__.replace("_", "-") + ("" if usual else f"-{theme}-{size[0]}")
+                clipped += [f"{name}: {text}" for text in page.evaluate(CLIPPED)]
                 (folder / f"{name}.png").write_bytes(small(page.screenshot()))
         browser.close()
+    if clipped:
+        raise SystemExit("clipped:\n" + "\n".join(clipped))
 
 
 def main() -> None:
