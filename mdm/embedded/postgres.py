@@ -1,10 +1,12 @@
 """The embedded PostgreSQL: built, started, found again and stopped in one folder. It never runs as root and never opens a port."""
 
+import os
 import pwd
 import shlex
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,11 +35,12 @@ START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
 RETRY_SECONDS = 0.2
 LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+BUFFERS_MB_MIN, BUFFERS_MB_MAX = 128, 1024
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))  # of a container, version 2 and 1
 OPTIONS = {
     "listen_addresses": "",
     "port": "5432",
     "unix_socket_permissions": "0700",
-    "shared_buffers": "256MB",
     "max_connections": "100",
     "max_locks_per_transaction": "256",  # a batch holds hundreds of advisory locks
     "autovacuum_naptime": "10s",  # a new installation fills by thousands of rows a minute, and plans need to know
@@ -151,7 +154,8 @@ def _status(place: _Place) -> str | None:
 
 def _start(place: _Place) -> None:
     _clear_leftovers(place)
-    options = OPTIONS | {"unix_socket_directories": '"{}"'.format(str(place.sockets).replace('"', '""'))}
+    sockets = '"{}"'.format(str(place.sockets).replace('"', '""'))
+    options = OPTIONS | {"unix_socket_directories": sockets, "shared_buffers": f"{_buffers_mb()}MB"}
     words = shlex.join([word for name, value in options.items() for word in ("-c", f"{name}={value}")])
     where = ("-D", str(place.data), "-l", str(place.log))
     log_bytes = place.log.stat().st_size if place.log.exists() else 0
@@ -162,6 +166,15 @@ def _start(place: _Place) -> None:
         if "still in use" not in said:  # else: the children of a killed server are just ending
             raise ServiceError(f"PostgreSQL does not start: {reason(said or str(error))}") from error
         time.sleep(RETRY_SECONDS)
+
+
+def _buffers_mb() -> int:
+    """A quarter of the memory that is ours, as the PostgreSQL documentation begins with, but no more than a million patients fill."""
+    known = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in MEMORY_LIMITS:
+        with suppress(OSError, ValueError):  # there is no such limit, or it says "max"
+            known.append(int(limit.read_text()))
+    return min(max(min(known) // 4 >> 20, BUFFERS_MB_MIN), BUFFERS_MB_MAX)
 
 
 def _clear_leftovers(place: _Place) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mdm.embedded import check_database, check_port_free, ensure_postgres, ensure_valkey, stop
+from mdm.embedded import check_database, check_port_free, ensure_postgres, ensure_valkey, postgres, stop
+from mdm.embedded.postgres import BUFFERS_MB_MAX, BUFFERS_MB_MIN
 from mdm.embedded.process import pid_in, running, wait_until
 from mdm.errors import ServiceError
 from mdm.settings import Settings
@@ -75,6 +76,20 @@ def test_both_answer_and_stop_leaves_nothing(settings):
     assert processes_of(settings.home) == []
     assert not list(settings.home.rglob("*.sock"))
     assert not list(settings.home.rglob(".s.PGSQL*"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "megabytes"), [("max\n", None), (None, None), ("2147483648\n", 512), ("268435456\n", BUFFERS_MB_MIN), (str(2**40), None)]
+)
+def test_its_buffers_are_a_quarter_of_what_a_container_may_have(settings, tmp_path, monkeypatch, limit, megabytes):
+    said = tmp_path / "memory.max"
+    if limit is not None:
+        said.write_text(limit)
+    monkeypatch.setattr(postgres, "MEMORY_LIMITS", (said,))
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    wanted = megabytes or min(max(machine // 4, BUFFERS_MB_MIN), BUFFERS_MB_MAX)
+    blocks = ask(ensure_postgres(settings), "select setting::int from pg_settings where name = 'shared_buffers'")
+    assert blocks == wanted * 1024 // 8
 
 
 def test_the_database_is_durable_closed_and_discreet(settings):
