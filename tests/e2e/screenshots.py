@@ -38,7 +38,7 @@ COLOURS = (256, 128, 96, 64, 48)
 # What of a text is cut off by its own box and not given an ellipsis
 CLIPPED = """() => [...document.querySelectorAll('main *, header *')].filter(e => {
   const box = getComputedStyle(e), text = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
-  return text && e.checkVisibility() && e.clientWidth > 1 && !['visible', 'auto', 'scroll'].includes(box.overflowX)
+  return text && !e.closest('.hidden') && e.checkVisibility() && e.clientWidth > 1 && !['visible', 'auto', 'scroll'].includes(box.overflowX)
     && box.textOverflow !== 'ellipsis' && e.scrollWidth > e.clientWidth + 1
 }).map(e => e.tagName + ' ' + e.className + ': ' + e.textContent.trim().slice(0, 60))"""
 FORM = "async ([url, body]) => (await fetch(url, {method: 'POST', body: new URLSearchParams(body)})).url"
