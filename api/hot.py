@@ -34,7 +34,7 @@ from mdm.crosswalk import answers
 from mdm.errors import ConcordError
 from mdm.jsonio import dumps, loads
 from mdm.misswork import Miss
-from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_PIECES, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, cells_of, plan
+from mdm.question import BY_GOLDEN_ID, BY_VALUE, IN_PIECES, TARGETS_MAX, VALUES_MAX, Cells, Plan, Question, RawCells, cells_of, plan
 from mdm.standardise import KEY_LENGTH_MAX
 from mdm.systems import SystemRegistry, registry
 from mdm.translation import fits, piece_parameters, translation_json
@@ -192,7 +192,7 @@ class Line:
             self.close()
             raise
 
-    def each(self, statement: LiteralString, parameters: Sequence[str]) -> Iterator[Cells]:
+    def each(self, statement: LiteralString, parameters: Sequence[str]) -> Iterator[RawCells]:
         """The rows as they come, while the database looks for the next; an error breaks the line, and so do rows left unread."""
         complete = False
         try:
@@ -200,8 +200,10 @@ class Line:
             self._pgconn.set_single_row_mode()
             self._connection.wait(generators.send(self._pgconn))
             while (result := self._connection.wait(generators.fetch(self._pgconn))) is not None:
-                is_row = result.status == pq.ExecStatus.SINGLE_TUPLE
-                yield from cells_of(result if is_row else self._checked(result, pq.ExecStatus.TUPLES_OK))
+                if result.status == pq.ExecStatus.SINGLE_TUPLE:
+                    yield [result.get_value(0, column) for column in range(result.nfields)]
+                else:
+                    self._checked(result, pq.ExecStatus.TUPLES_OK)
             complete = True
         finally:
             if not complete:

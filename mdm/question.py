@@ -27,6 +27,7 @@ TARGETS_MAX = 50
 # The columns of a row.
 KEY, GOLDEN_ID, IS_PLAIN, TARGET_SYSTEM, TARGET_VALUE, TARGET_ACTIVE, TARGET_FROM, TARGET_TO, OWN, ACTIVE, PENDING, FROM, TO = range(13)
 Cells = Sequence[str | None]
+RawCells = Sequence[bytes | None]
 
 # Nearly every row: nothing is to be said about it but its golden record and its target.
 _IS_PLAIN: LiteralString = (
@@ -118,7 +119,7 @@ BY_GOLDEN_ID_THEN: LiteralString = (
 # the other rows as JSON. Ten thousand rows cost half as much to fetch and to read one by one as to find. One row for each piece of the
 # list, so that one piece is read while the next is looked for; one statement, hence one snapshot, all the same.
 IN_PIECES: LiteralString = (
-    """select piece.* from generate_series(1, cardinality($4::text[]), 1250) n cross join lateral (
+    """select piece.* from generate_series(1, cardinality($4::text[]), 400) n cross join lateral (
     select string_agg(case when """
     + _IS_PLAIN
     + """ then s.value || $5::text || s.golden_id || $6::text || t.value end, E'\\n'),
@@ -128,7 +129,7 @@ IN_PIECES: LiteralString = (
        filter (where ("""
     + _IS_PLAIN
     + ") is not true)"
-    + _ROWS.replace(_IN_SYSTEMS, "t.system_id = ($3::int[])[1]").replace(_AMONG_VALUES, "($4::text[])[n:n + 1249]")
+    + _ROWS.replace(_IN_SYSTEMS, "t.system_id = ($3::int[])[1]").replace(_AMONG_VALUES, "($4::text[])[n:n + 399]")
     + ") piece"
 )
 
