@@ -155,6 +155,29 @@ def test_a_translation_in_pieces(ask_both, world, value):
     assert ask_both("POST", "/v1/crosswalk/translate", json=body | {"values": asked})
 
 
+@pytest.mark.parametrize("odd", ["tab\there", "line\nend", "back\\slash", 'quo"te', "ö", "\x7f", "esc\x1b"])
+@pytest.mark.parametrize("side", ["asked", "answered", "both"])
+def test_a_translation_of_what_json_escapes(ask_both, world, value, odd, side):
+    """Rows that are plain but for their letters."""
+    asked, answered = (f"{value}{odd if side in {name, 'both'} else ''}" for name in ("asked", "answered"))
+    for key, target in ((asked, answered), (f"{value}-2", f"{value}-3")):
+        golden_id = world.golden()
+        world.holds(golden_id, "erp", key)
+        world.holds(golden_id, "hr", target)
+    body = {"domain": "department", "from": "erp", "to": "hr", "values": [f"{value}-2", asked]}
+    assert ask_both("POST", "/v1/crosswalk/translate", json=body)
+
+
+def test_a_translation_of_what_two_golden_records_hold(ask_both, world, value):
+    """Both rows of the one value are plain."""
+    for place, key in enumerate((value, value, f"{value}-2")):
+        golden_id = world.golden()
+        world.holds(golden_id, "erp", key, own=False)
+        world.holds(golden_id, "hr", f"{value}-{place}")
+    body = {"domain": "department", "from": "erp", "to": "hr", "values": [value, f"{value}-2"]}
+    assert ask_both("POST", "/v1/crosswalk/translate", json=body)
+
+
 @pytest.mark.parametrize(
     "bad", [{"values": "V001"}, {"values": [1]}, {"values": [None]}, {"values": None}, {}, {"values": [["a"]]}, {"values": {}}]
 )
