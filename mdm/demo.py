@@ -99,33 +99,32 @@ def _ended_by_signal() -> Iterator[None]:
         _set_signals(signal.SIG_IGN)
         raise Ended
 
-    before = _set_signals(end)
-    try:
+    with _signals_to(end):
         yield
-    finally:
-        _restore_signals(before)
 
 
 @contextmanager
 def _signals_put_off() -> Iterator[None]:
     """Be told at the end, not in the middle: a service that is half started has no pid file yet by which to find and stop it."""
     told: list[int] = []
-    before = _set_signals(lambda number, _frame: told.append(number))
-    try:
+    with _signals_to(lambda number, _frame: told.append(number)):
         yield
-    finally:
-        _restore_signals(before)
     if told:
         signal.raise_signal(told[0])
 
 
+@contextmanager
+def _signals_to(handler: Signalled) -> Iterator[None]:
+    before = _set_signals(handler)
+    try:
+        yield
+    finally:
+        for each, former in before.items():
+            signal.signal(each, former)
+
+
 def _set_signals(handler: Signalled) -> dict[signal.Signals, Signalled]:
     return {each: signal.signal(each, handler) for each in (signal.SIGTERM, signal.SIGINT)}
-
-
-def _restore_signals(before: dict[signal.Signals, Signalled]) -> None:
-    for each, handler in before.items():
-        signal.signal(each, handler)
 
 
 def _serve(settings: Settings, children: list[Child], say: Say) -> None:

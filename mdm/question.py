@@ -118,8 +118,11 @@ BY_GOLDEN_ID_THEN: LiteralString = (
 # For a long list of values in one other system: what of the plain rows' JSON is not the same for all comes back as one text, a line each,
 # the other rows as JSON. Ten thousand rows cost half as much to fetch and to read one by one as to find. One row for each piece of the
 # list, so that one piece is read while the next is looked for; one statement, hence one snapshot, all the same.
+_PIECE: LiteralString = "400"
 IN_PIECES: LiteralString = (
-    """select piece.* from generate_series(1, cardinality($4::text[]), 400) n cross join lateral (
+    "select piece.* from generate_series(1, cardinality($4::text[]), "
+    + _PIECE
+    + """) n cross join lateral (
     select string_agg(case when """
     + _IS_PLAIN
     + """ then s.value || $5::text || s.golden_id || $6::text || t.value end, E'\\n'),
@@ -129,7 +132,7 @@ IN_PIECES: LiteralString = (
        filter (where ("""
     + _IS_PLAIN
     + ") is not true)"
-    + _ROWS.replace(_IN_SYSTEMS, "t.system_id = ($3::int[])[1]").replace(_AMONG_VALUES, "($4::text[])[n:n + 399]")
+    + _ROWS.replace(_IN_SYSTEMS, "t.system_id = ($3::int[])[1]").replace(_AMONG_VALUES, "($4::text[])[n:n + " + _PIECE + " - 1]")
     + ") piece"
 )
 

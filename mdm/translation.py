@@ -6,7 +6,6 @@ nearly all, are only put in order; the others are answered as everywhere. tests/
 """
 
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 
 from mdm.crosswalk import Rows, miss_of
 from mdm.jsonio import dumps, loads
@@ -54,12 +53,15 @@ def translation_json(planned: Plan, pieces: Iterable[RawCells]) -> tuple[bytes, 
     rows = Rows(planned, others)
     if not literal or len(plain) < found or any(key is not None and key.encode() in plain for key in rows.by_key):
         return None
-    missed: list[Miss] = []
     try:
-        return _joined(itemgetter(*asked)(plain)), missed
-    except (KeyError, TypeError):  # somebody is no plain row; or there are too few to get together
-        parts = [_one(planned, rows, plain, index, missed) for index in range(len(planned.keys))]
-        return _BODY_BEGIN + b",".join(parts) + _BODY_END, missed
+        answers = [plain[key] for key in asked]
+    except KeyError:  # one of them has no plain row
+        answers = []
+    if answers:
+        return _joined(answers), []
+    missed: list[Miss] = []
+    parts = [_one(planned, rows, plain, index, missed) for index in range(len(planned.keys))]
+    return _BODY_BEGIN + b",".join(parts) + _BODY_END, missed
 
 
 def _asked(planned: Plan) -> list[bytes]:
