@@ -6,6 +6,7 @@ that moment, so that a stalled server cannot hide the requests it kept waiting (
 
 import asyncio
 import multiprocessing
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,23 @@ def closed(port: int, requests: Sequence[bytes], seconds: float, connections: in
 
 def open_loop(port: int, requests: Sequence[bytes], seconds: float, rate: float, connections: int = CONNECTIONS) -> Measured:
     return _elsewhere(port, requests, seconds, connections, rate)
+
+
+def room() -> memoryview:
+    """Where answers of up to four megabytes are read; made anew for each piece of an answer it would be measured too."""
+    return memoryview(bytearray(4 << 20))
+
+
+def read(line: socket.socket, room: memoryview) -> memoryview:
+    """One whole answer, headers and all, which must give its length."""
+    have = line.recv_into(room)
+    while b"\r\n\r\n" not in bytes(room[: min(have, 4096)]):
+        have += line.recv_into(room[have:])
+    head = bytes(room[: min(have, 4096)]).partition(b"\r\n\r\n")[0]
+    length = len(head) + 4 + int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+    while have < length:
+        have += line.recv_into(room[have:])
+    return room[:length]
 
 
 def _elsewhere(port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float) -> Measured:

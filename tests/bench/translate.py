@@ -20,7 +20,6 @@ from psycopg import RawCursor
 from tests.bench import clients
 from tests.bench.world import GOLDENS, Bench, bench, server, value_of
 
-ROOM_BYTES = 4 << 20
 SIZES = {1_000: 0.70, 10_000: 0.85}
 _JOIN: LiteralString = (
     " join xref t on t.golden_id = s.golden_id and t.system_id = $3 and t.recorded_to is null"
@@ -81,28 +80,16 @@ def _raw(connection: "psycopg.Connection[tuple[Any, ...]]", made: Bench, stateme
 
 
 def _over_http(line: socket.socket, made: Bench) -> Translate:
-    room = memoryview(bytearray(ROOM_BYTES))
+    room = clients.room()
 
     def translate(values: Sequence[str]) -> Callable[[], int]:
         line.sendall(
             clients.post("/v1/crosswalk/translate", {"domain": "department", "from": "erp", "to": "hr", "values": values}, made.key)
         )
-        length = _read(line, room)
-        return lambda: bytes(room[:length]).count(b'"outcome":"found"')
+        answer = clients.read(line, room)
+        return lambda: bytes(answer).count(b'"outcome":"found"')
 
     return translate
-
-
-def _read(line: socket.socket, room: memoryview) -> int:
-    """Read one answer into the room, where it begins; returns its length. Rooms made anew for each piece would be measured too."""
-    have = line.recv_into(room)
-    while b"\r\n\r\n" not in bytes(room[: min(have, 4096)]):
-        have += line.recv_into(room[have:])
-    head = bytes(room[: min(have, 4096)]).partition(b"\r\n\r\n")[0]
-    length = len(head) + 4 + int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
-    while have < length:
-        have += line.recv_into(room[have:])
-    return length
 
 
 if __name__ == "__main__":
