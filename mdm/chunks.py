@@ -8,14 +8,14 @@ A job has one set of chunks. Between two of them it is seen whether somebody wan
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from mdm.db import execute, fetch
-from mdm.jobs import Claim, LeaseLost, Progress, tell
+from mdm.jobs import Claim, LeaseLost, Progress
 from mdm.running import Run
 
 ROWS_MAX = 10_000
@@ -58,21 +58,37 @@ def _plan(session: Session, mine: Claim, first: int, rows: Sequence[int]) -> Non
 
 def do_chunks(run: Run, stage: str, do: Do) -> None:
     """Do the chunks that are left, in order, saying after each how far the job is. Raises what `Run.effect` raises."""
+
+    def one_by_one(numbers: Sequence[int]) -> Iterator[int]:
+        for no in numbers:
+            do_chunk(run, no, do)
+            yield no
+
+    follow_chunks(run, stage, one_by_one)
+
+
+def follow_chunks(run: Run, stage: str, have_done: Callable[[Sequence[int]], Iterator[int]]) -> None:
+    """Have the chunks that are left done by `have_done`, which names each once it is; say after each how far the job is."""
     left, done = run.effect(partial(_read_plan, mine=run.mine))
-    pace = _Pace(stage, done + sum(rows for _, rows in left), done, time.monotonic())
-    for no, rows in left:
-        done += rows
-        run.effect(partial(_do_one, mine=run.mine, no=no, do=do, progress=partial(pace.at, done)))
+    pace = _Pace(stage, done + sum(left.values()), done, time.monotonic())
+    for no in have_done(list(left)):
+        done += left[no]
+        run.say(pace.at(done))
 
 
-def _read_plan(session: Session, mine: Claim) -> tuple[list[tuple[int, int]], int]:
-    """Chunks not yet done (number, rows), and the rows of those that are."""
+def _read_plan(session: Session, mine: Claim) -> tuple[dict[int, int], int]:
+    """Chunks not yet done, with their rows, in order; and the rows of those that are."""
     rows = fetch(session, "select no, rows_in from job_chunk where job_id = %s and state = 'planned' order by no", (mine.id,))
     done = fetch(session, "select coalesce(sum(rows_in), 0) from job_chunk where job_id = %s and state = 'done'", (mine.id,))
-    return [(row[0], row[1]) for row in rows], int(done[0][0])
+    return {row[0]: row[1] for row in rows}, int(done[0][0])
 
 
-def _do_one(session: Session, *, mine: Claim, no: int, do: Do, progress: Callable[[], Progress]) -> None:
+def do_chunk(run: Run, no: int, do: Do) -> None:
+    """Do one chunk, together with its row."""
+    run.effect(partial(_do_one, mine=run.mine, no=no, do=do))
+
+
+def _do_one(session: Session, *, mine: Claim, no: int, do: Do) -> None:
     tally = do(session, no)
     marked = execute(
         session,
@@ -82,7 +98,6 @@ def _do_one(session: Session, *, mine: Claim, no: int, do: Do, progress: Callabl
     )
     if marked == 0:  # the fence forbids it; were it so all the same, this would be the second effect
         raise LeaseLost
-    tell(session, mine, progress())
 
 
 @dataclass(frozen=True, slots=True)

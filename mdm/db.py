@@ -35,6 +35,8 @@ Params = Sequence[object] | Mapping[str, object] | None
 # Deadlock, serialisation, lock timeout: the same work, tried again, may well succeed.
 _CANCELLED = "57014"  # its time was up: only searches have a limit (`give_up_after`)
 _RETRIED = frozenset({"40P01", "40001", "55P03"})
+# Two claim one identifier at the same moment: whoever comes second sees the other's claim once it begins again.
+_RACED = frozenset({"uq_xref_exclusive"})
 _GONE = frozenset({"08000", "08003", "08006", "08001", "57P01", "57P02", "57P03", "53300"})
 _FULL = "53100"
 _ATTEMPTS = 5
@@ -165,7 +167,7 @@ def _translate(error: psycopg.Error) -> Exception:
     state = error.sqlstate or ""
     if state == _CANCELLED:
         return TooBroad()
-    if state in _RETRIED:
+    if state in _RETRIED or error.diag.constraint_name in _RACED:
         return Busy()
     if state in _GONE or (isinstance(error, psycopg.OperationalError) and state in {"", *_GONE}):
         return Unavailable()

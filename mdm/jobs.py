@@ -101,7 +101,7 @@ _CLAIM_NEXT: LiteralString = (
 )
 _CHANGE: LiteralString = "update job set "
 _MINE: LiteralString = " where id = %(id)s and fence = %(fence)s and state = 'running'"
-_HOLD: LiteralString = "select exists (select 1 from job_cancel c where c.job_id = job.id) from job" + _MINE + " for share of job"
+_HOLD: LiteralString = "select exists (select 1 from job_cancel c where c.job_id = job.id) from job" + _MINE + " for key share of job"
 _LIMITS: LiteralString = "select set_config(name, %s, true) from unnest(%s::text[]) name"
 _LIMITED = ("statement_timeout", "idle_in_transaction_session_timeout")
 # 5 s, doubled with each attempt up to 15 minutes, plus up to a quarter of it, so that jobs which failed together do not return together.
@@ -159,8 +159,9 @@ def _claimed(rows: Sequence[Row]) -> Claim | None:
 def check_fence(session: Session, mine: Claim) -> None:
     """The first statement of every effect: raises LeaseLost when the job is no longer ours, Cancelled when somebody wants its end.
 
-    It holds the job until the commit. An effect ends within 15 s, so that a heartbeat which waits for it cannot miss the lease; a process
-    that stands still in the middle of one loses its transaction. Not every server knows transaction_timeout.
+    It holds the job until the commit against whoever would take it over (`for update`), not against heartbeats and progress: several
+    processes may do effects of one job beside each other without a pause. An effect ends within 15 s; a process that stands still in the
+    middle of one loses its transaction. Not every server knows transaction_timeout.
     """
     held = fetch(session, _HOLD, _place(mine))
     if not held:

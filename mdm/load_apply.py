@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mdm.access import Actor, Role
 from mdm.bulk_store import store
 from mdm.candidates import read_blocks
-from mdm.chunks import Tally, do_chunks, plan_once
+from mdm.chunks import Tally, do_chunk, follow_chunks, plan_once
 from mdm.db import array, execute, fetch, savepoint
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
@@ -26,6 +26,7 @@ from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
 from mdm.load_files import open_table
 from mdm.load_findings import write_counts
+from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
 from mdm.load_source import source_of
 from mdm.load_stage import PIECE_ROWS, storable_cells
@@ -33,6 +34,7 @@ from mdm.rematch import PIECE_RECORDS, Pair, settle_pairs
 from mdm.running import Run
 
 OUTCOMES_ROWS = 5_000
+LARGE_ROWS = 10_000
 _NEWCOMERS = 20  # records whose neighbours are read in one transaction
 _BECAME = {"quarantined": "review", "inactive": "updated"}
 
@@ -58,7 +60,7 @@ def apply_load(run: Run, home: Path) -> None:
     began = time.monotonic()
     work = run.effect(lambda session: _work(session, run))
     run.effect(lambda session: plan_once(session, run.mine, _sizes(session, work.plan_id)))
-    do_chunks(run, "applying", lambda session, no: _apply(session, work, no))
+    _apply_all(run, work, home)
     run.tell("settling")
     _settle_newcomers(run, work)
     _keep_cells(run, work, home)
@@ -67,6 +69,25 @@ def apply_load(run: Run, home: Path) -> None:
     for low in range(0, last + 1, OUTCOMES_ROWS):
         run.effect(partial(_read_outcomes, work=work, low=low))
     run.conclude(lambda session: _conclude(session, work, round(time.monotonic() - began, 2)))
+
+
+def _apply_all(run: Run, work: Work, home: Path) -> None:
+    """Deliveries in the order of their pieces; what is near nobody, and so nobody's business, beside them."""
+    are_many = run.effect(lambda session: _rows(session, work.plan_id)) > LARGE_ROWS
+    with hands(run, home, Craft(_begin, _apply_piece), are_many=are_many) as crew:
+
+        def in_lanes(numbers: Sequence[int]) -> Iterator[int]:
+            return crew.in_lanes([no for no in numbers if no >= work.bulk], [no for no in numbers if no < work.bulk])
+
+        follow_chunks(run, "applying", in_lanes)
+
+
+def _begin(run: Run, _: Path) -> Work:
+    return run.effect(lambda session: _work(session, run))
+
+
+def _apply_piece(run: Run, work: Work, no: int) -> None:
+    do_chunk(run, no, lambda session, no: _apply(session, work, no))
 
 
 def _work(session: Session, run: Run) -> Work:
@@ -105,6 +126,10 @@ _NEWCOMER_KEYS: LiteralString = (
 def _sizes(session: Session, plan_id: UUID) -> list[int]:
     rows = fetch(session, "select rows from load_piece where plan_id = %s and way <> 'staged' order by way, no", (plan_id,))
     return [row[0] for row in rows]
+
+
+def _rows(session: Session, plan_id: UUID) -> int:
+    return sum(_sizes(session, plan_id))
 
 
 def _apply(session: Session, work: Work, no: int) -> Tally:

@@ -1,86 +1,123 @@
-"""Further processes for a large file: cleaning is most of the work of a plan, and one process has one core.
+"""Further processes for a large file: most of the work of a load is Python's, and one process has one core.
 
 Each does whole pieces, in transactions of the job's own fence, so that a process which outlives the job can change nothing. Small files are
-done in the process that reads them.
+done in the process that has the job.
 """
 
 import multiprocessing
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
-from uuid import UUID
+from typing import Any, ClassVar, Generic, TypeVar
 
 from mdm.db import Database
 from mdm.jobs import Claim
-from mdm.load_source import Source, source_of
 from mdm.running import Run
 
-LARGE_BYTES = 4_000_000
 PROCESSES_MAX = 2
 _WAITING_MAX = 6  # pieces in memory
 
-Do = Callable[[Run, Source, Any], None]  # a function of a module, so that another process finds it
+C = TypeVar("C")  # what a process makes once
+P = TypeVar("P")  # what names a piece
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Craft(Generic[C]):
+    """What is done with a piece, and what a process makes once to do it. Both are functions of a module: another process finds them."""
+
+    begin: Callable[[Run, Path], C]
+    do: Callable[[Run, C, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Whoever does the pieces, here or elsewhere; at most so many are begun at once."""
+
+    at_once: int
+    _start: Callable[[Any], Future[None]]
+    _waiting: deque[Future[None]] = field(default_factory=deque)
+
+    def give(self, piece: object) -> None:
+        """Have a piece done, once there is room for it in memory. Raises what an earlier piece raised."""
+        self._waiting.append(self._start(piece))
+        if len(self._waiting) > _WAITING_MAX:
+            self._waiting.popleft().result()
+
+    def finish(self) -> None:
+        """Wait until all that was given is done. Raises what a piece raised."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def in_lanes(self, ordered: Sequence[P], free: Sequence[P]) -> Iterator[P]:
+        """Have the `ordered` pieces done one after the other, the `free` ones beside them as hands allow; each is named once it is done."""
+        line, rest = deque(ordered), deque(free)
+        away: dict[Future[None], P] = {}
+        last: Future[None] | None = None
+        while line or rest or away:
+            if line and last not in away:
+                piece = line.popleft()
+                last = self._start(piece)
+                away[last] = piece
+            while rest and len(away) < self.at_once:
+                piece = rest.popleft()
+                away[self._start(piece)] = piece
+            for each in wait(away, return_when=FIRST_COMPLETED).done:
+                each.result()
+                yield away.pop(each)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
     """What another process has to know: the database, the job in our hands, and where the load's files lie."""
 
     url: str
     mine: Claim
-    load_id: UUID
     home: Path
 
 
 class _Here:
     """What a further process has."""
 
-    run: Run
-    source: Source
+    run: ClassVar[Run]
+    craft: ClassVar[Craft[Any]]
+    made: ClassVar[Any]
 
 
 @contextmanager
-def pieces(run: Run, source: Source, place: Place, do: Do) -> Iterator[Callable[[Any], None]]:
-    """A function that has a piece done, here or elsewhere; at the end all are. Raises what a piece raised."""
+def hands(run: Run, home: Path, craft: Craft[C], *, are_many: bool) -> Iterator[Hands]:
+    """Hands for the pieces of a job; only where `are_many` are further processes worth the two seconds that they need to begin."""
     cores = min(PROCESSES_MAX, os.cpu_count() or 1)
-    if source.path.stat().st_size < LARGE_BYTES or cores < 2 or multiprocessing.current_process().daemon:
-        yield lambda piece: do(run, source, piece)
+    if not are_many or cores < 2 or multiprocessing.current_process().daemon:
+        made = craft.begin(run, home)
+        yield Hands(1, partial(_do_here, craft, run, made))
         return
-    waiting: list[Future[None]] = []
-    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (place, os.getpid())) as pool:
-
-        def give(piece: Any) -> None:
-            waiting.append(pool.submit(_do, do, piece))
-            if len(waiting) > _WAITING_MAX:
-                waiting.pop(0).result()
-
+    place = _Place(run.database.url, run.mine, home)
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (place, craft, os.getpid())) as pool:
         try:
-            yield give
-            _all_done(waiting)
+            yield Hands(cores + 1, lambda piece: pool.submit(_do, piece))  # one more, so that no process waits for us
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _all_done(waiting: Sequence[Future[None]]) -> None:
-    for each in waiting:
-        each.result()
+def _do_here(craft: Craft[C], run: Run, made: C, piece: object) -> Future[None]:
+    craft.do(run, made, piece)
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
 
 
-def _begin(place: Place, parent: int) -> None:
+def _begin(place: _Place, craft: Craft[Any], parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    database = Database(place.url, pool_size=1)
-    _Here.run = Run(database, place.mine, lambda: False)
-    with database.unit_of_work() as session:
-        found = source_of(session, place.load_id, place.home)
-    if found is None:
-        raise LookupError("the load is gone")
-    _Here.source = found
+    _Here.run = Run(Database(place.url, pool_size=1), place.mine, lambda: False)
+    _Here.craft = craft
+    _Here.made = craft.begin(_Here.run, place.home)
 
 
 def _end_with(parent: int) -> None:
@@ -90,5 +127,5 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _do(do: Do, piece: Any) -> None:
-    do(_Here.run, _Here.source, piece)
+def _do(piece: object) -> None:
+    _Here.craft.do(_Here.run, _Here.made, piece)

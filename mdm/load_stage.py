@@ -14,15 +14,15 @@ from sqlalchemy.orm import Session
 
 from matching.score import Scorer
 from mdm.db import execute, fetch
-from mdm.errors import InvalidRecord
+from mdm.errors import InvalidRecord, NotFound
 from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.jsonio import dumps, loads
 from mdm.load_files import open_table
-from mdm.load_pool import Place, pieces
+from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finding, Profiler
 from mdm.load_rows import Packed, Row, line, pack, unpack
-from mdm.load_source import Source
+from mdm.load_source import Source, source_of
 from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
 from mdm.load_values import Converter
 from mdm.models import current_scorer
@@ -34,6 +34,7 @@ from mdm.statements import Assertion, read_assertions
 from mdm.systems import SystemRegistry, registry
 
 PIECE_ROWS = 1_000
+LARGE_BYTES = 4_000_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -90,17 +91,24 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     profiler = Profiler(source.entity, table.header, source.columns)
     seen: dict[str, int] = {}
     rows = 0
-    place = Place(run.database.url, run.mine, UUID(run.mine.payload["load"]), home)
-    with pieces(run, source, place, _write_piece) as give:
+    with hands(run, home, Craft(_begin, _write_piece), are_many=source.path.stat().st_size > LARGE_BYTES) as crew:
         for number, batch in enumerate(table.batches(PIECE_ROWS)):
             profiler.add(batch.rows)
             read = list(_converted(converter, batch, seen))
             rows += len(read)
             if number not in done:
-                give(Read(plan_id, number, read))
+                crew.give(Read(plan_id, number, read))
             if number % 10 == 0:
                 run.tell_far("reading", rows)
+        crew.finish()
     return Staged([_storable(name) for name in table.header], dict(converter.applied), profiler.findings())
+
+
+def _begin(run: Run, home: Path) -> Source:
+    source = run.effect(lambda session: source_of(session, UUID(run.mine.payload["load"]), home))
+    if source is None:
+        raise NotFound("the load is gone")
+    return source
 
 
 def _write_piece(run: Run, source: Source, read: "Read") -> None:

@@ -74,6 +74,12 @@ class Run:
         self._concluded.set()
         return result
 
+    def say(self, progress: Progress) -> None:
+        """Say how far the job is after an effect, also where somebody wants its end. Raises LeaseLost, Stopping."""
+        self.database.run(lambda session: jobs.tell(session, self.mine, progress))
+        if self.is_stopping():
+            raise Stopping
+
     @property
     def is_concluded(self) -> bool:
         return self._concluded.is_set()

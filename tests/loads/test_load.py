@@ -46,12 +46,23 @@ def test_every_row_has_one_outcome_and_the_plan_comes_true(people, loader):
 
 def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatch):
     planned = loader.plan(as_csv(mercy()))
-    monkeypatch.setattr("mdm.load_pool.LARGE_BYTES", 1)
+    monkeypatch.setattr("mdm.load_stage.LARGE_BYTES", 1)
     monkeypatch.setattr("mdm.load_stage.PIECE_ROWS", 30)
     again = loader.plan_again(planned.id)
     assert again.plan["state"] == "ready"
     assert again.counts == planned.counts
     assert again.plan["report"]["difference"]["rows"] == []
+
+
+def test_a_large_plan_is_applied_by_further_processes(people, loader, monkeypatch):
+    monkeypatch.setattr("mdm.load_apply.LARGE_ROWS", 1)
+    monkeypatch.setattr("mdm.load_plan.ROWS_MAX", 10)  # so that there are many pieces
+    planned = loader.plan(as_csv(mercy()))
+    assert rows(people, "select count(*) from load_piece where way = 'bulk'")[0][0] > 3
+    applied = loader.apply(planned)
+    assert {**planned.counts, "waiting": 0} == applied.applied
+    assert rows(people, "select count(*) filter (where state = 'done'), count(*) filter (where state <> 'done') from job_chunk")[0][1] == 0
+    assert sound(people)
 
 
 def test_the_plan_comes_true_of_rows_that_are_rivals_far_apart_in_the_file(people, loader):
