@@ -18,7 +18,7 @@ from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.misswork import resolved_by
 from mdm.standardise import compared_identifier, local_key
-from mdm.survive import Contribution, Pin, Survivor, survive
+from mdm.survive import Contribution, Pin, Survivor, Values, survive
 from mdm.systems import SystemRegistry
 from mdm.words import lexemes
 
@@ -159,14 +159,14 @@ def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str
     values = {name: s.value if isinstance(s.value, str) else list(s.value) for name, s in survivors.items()}
     ids = {record: str(record) for record in {s.record_id for s in survivors.values()}}
     provenance = {
-        name: {
-            "record_id": ids[s.record_id],
-            "rule": s.rule,
-            "losing": [{"record_id": str(r), "value": v if isinstance(v, str) else list(v)} for r, v in s.losing],
-        }
+        name: {"record_id": ids[s.record_id], "rule": s.rule, "losing": [_lost(*each) for each in s.losing] if s.losing else []}
         for name, s in survivors.items()
     }
     return values, provenance
+
+
+def _lost(record: UUID, value: Values) -> dict[str, Any]:
+    return {"record_id": str(record), "value": value if isinstance(value, str) else list(value)}
 
 
 def holdings(entity: EntityType, registry: SystemRegistry, golden_id: UUID, members: Iterable[Member]) -> dict[Place, Holding]:

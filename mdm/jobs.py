@@ -64,6 +64,7 @@ class Claim:
     fence: int
     attempt: int
     version: int = 1
+    queue: str = "interactive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ _CLAIMED: LiteralString = (
     "update job set state = 'running', fence = fence + 1, attempt = attempt + 1, worker = %(worker)s,"
     " lease_until = now() + interval '60 s', heartbeat_at = now() where id = (select id from job where attempt < max_attempts and "
 )
-_RETURNING: LiteralString = " for update skip locked) returning id, kind, payload, fence, attempt, version"
+_RETURNING: LiteralString = " for update skip locked) returning id, kind, payload, fence, attempt, version, queue"
 _CLAIM: LiteralString = (
     _CLAIMED + "id = %(id)s and (state = 'queued' and run_at <= now() or state = 'running' and lease_until < now())" + _RETURNING
 )

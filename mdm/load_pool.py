@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mdm.db import Database
 from mdm.jobs import Claim
 from mdm.running import Run
+from mdm.stepping_back import collect_rarely
 
 PROCESSES_MAX = 2
 _WAITING_MAX = 6  # pieces in memory
@@ -115,6 +116,7 @@ def _do_here(craft: Craft[C], run: Run, made: C, piece: object) -> Future[None]:
 
 def _begin(place: _Place, craft: Craft[Any], parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    collect_rarely()
     _Here.run = Run(Database(place.url, pool_size=1), place.mine, lambda: False)
     _Here.craft = craft
     _Here.made = craft.begin(_Here.run, place.home)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from mdm.db import Database, DatabaseError
 from mdm.errors import ConcordError, Invalid, NoRoom, NotFound
 from mdm.jobs import EFFECT_SECONDS_MAX, UNHEARD_SECONDS, Cancelled, Claim, LeaseLost, Progress
 from mdm.sequencer import ROUND_MAX, number_events
+from mdm.stepping_back import stepping_back
 
 T = TypeVar("T")
 UNKNOWN_KIND_SECONDS = 30
@@ -166,7 +168,12 @@ class Hand:
 
     def _outcome(self, handler: Handler, mine: Claim) -> Callable[[Session], None] | None:
         """Run the handler; what is to be written about it, None when it is no longer ours to say."""
-        run = Run(self.database, mine, self.is_stopping)
+        if mine.queue == jobs.BULK:
+            return stepping_back(self.database.url, partial(self._ended, handler, mine))
+        return self._ended(handler, mine, self.database)
+
+    def _ended(self, handler: Handler, mine: Claim, database: Database) -> Callable[[Session], None] | None:
+        run = Run(database, mine, self.is_stopping)
         try:
             handler(run)
         except Stopping:

@@ -6,7 +6,7 @@ a word it could find only by reading all of them. A whole value is found however
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from mdm.entity import Attribute, EntityType
@@ -32,11 +32,18 @@ def _forms(text: str) -> tuple[str, ...]:
 def lexemes(entity: EntityType, values: Mapping[str, Any]) -> list[str]:
     """What the index holds of a golden record: the words of its searchable values, each under the name of its attribute."""
     found: set[str] = set()
-    for a in entity.attributes:
-        if a.searchable and a.name in values:
-            prefix = _tagged(entity, a.name, "")
-            found.update(prefix + form for text in _texts(values[a.name]) for form in _forms(text))
+    for name, prefix in _prefixes(entity):
+        value = values.get(name)
+        if isinstance(value, str):
+            found.update([prefix + form for form in _forms(value)])
+        elif value is not None:
+            found.update(prefix + form for text in _texts(value) for form in _forms(text))
     return sorted(found)
+
+
+@cache
+def _prefixes(entity: EntityType) -> tuple[tuple[str, str], ...]:
+    return tuple((a.name, _tagged(entity, a.name, "")) for a in entity.attributes if a.searchable)
 
 
 def _tagged(entity: EntityType, attribute: str, word: str) -> str:

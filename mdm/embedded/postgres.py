@@ -44,6 +44,13 @@ OPTIONS = {
     "max_connections": "100",
     "max_locks_per_transaction": "256",  # a batch holds hundreds of advisory locks
     "autovacuum_naptime": "10s",  # a new installation fills by thousands of rows a minute, and plans need to know
+    # After each checkpoint, whatever page changes first is logged whole, and blocking keys lie everywhere in their index: a load of
+    # 20,000 rows logged 17 kB a row, of which that was 3 to 8. Fewer checkpoints, then.
+    "max_wal_size": "4GB",
+    "min_wal_size": "512MB",
+    "checkpoint_timeout": "15min",
+    # A lookup that is audited waits for its own commit, and for all that a load has logged and nobody has flushed: little by little.
+    "wal_writer_delay": "10ms",
     "jit": "off",  # our statements are too short to be worth compiling
     "timezone": "UTC",
     "log_timezone": "UTC",

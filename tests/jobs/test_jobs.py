@@ -105,6 +105,20 @@ def test_the_heartbeat_keeps_the_job(work, job):
     assert left.total_seconds() > 55
 
 
+def test_the_heartbeat_and_progress_wait_for_no_effect(work, job):
+    mine = claim(work, job())
+
+    def at_once(session, what):
+        execute(session, "set local lock_timeout = '100ms'")
+        return what(session)
+
+    def while_others_write(_):
+        assert work.run(lambda session: at_once(session, lambda s: jobs.beat(s, mine))) is True
+        work.run(lambda session: at_once(session, lambda s: jobs.tell(s, mine, jobs.Progress("counting", 1))))
+
+    Run(work, mine, lambda: False).effect(while_others_write)
+
+
 def test_a_job_that_is_done_stays_done(work, job, hand, row):
     job_id = job()
     for _ in range(3):  # the broker says it three times

@@ -1,0 +1,42 @@
+"""What takes minutes works at a lower priority than what takes milliseconds, and leaves no trace of it in the process that did it."""
+
+import os
+import sys
+
+import pytest
+
+from mdm import jobs
+from mdm.db import connection
+from mdm.stepping_back import NICE
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives every thread a priority of its own")
+
+
+def priorities(seen):
+    """A handler that notes the priority of its thread, and of its session's process where that is on this machine."""
+
+    def of_session(session):
+        info = connection(session).info
+        return os.getpriority(os.PRIO_PROCESS, info.backend_pid) if info.host.startswith("/") else os.getpriority(os.PRIO_PROCESS, 0)
+
+    def handle(run):
+        seen.append((os.getpriority(os.PRIO_PROCESS, 0), run.effect(of_session)))
+
+    return handle
+
+
+def test_long_work_and_its_sessions_step_back_and_short_work_does_not(work, job, hand):
+    seen, own = [], os.getpriority(os.PRIO_PROCESS, 0)
+    for queue in (jobs.BULK, "interactive"):
+        hand(noop=priorities(seen)).take(job(queue=queue))
+    assert seen == [(min(own + NICE, 19),) * 2, (own, own)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+def test_how_long_work_ends_is_written_as_ever(work, job, hand, row):
+    def fail(_):
+        raise ZeroDivisionError
+
+    job_id = job(queue=jobs.BULK)
+    hand(noop=fail).take(job_id)
+    assert row(job_id) == ("queued", 1, 1, "ZeroDivisionError")
