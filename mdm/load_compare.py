@@ -12,7 +12,7 @@ from mdm.guard import Shared, by_column, guards, heavy_keys, overshared, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Entry, Matched, Others, Pairs, World, match
 from mdm.load_near import FEW_MAX, Few, Keyed, is_few, key_counts, read_near
-from mdm.load_rows import read
+from mdm.load_rows import read_compared
 from mdm.load_source import Source
 from mdm.load_stage import staged_count, staged_piece
 from mdm.models import current_scorer
@@ -98,9 +98,8 @@ def _keyed(run: Run, source: Source, plan_id: UUID) -> Iterator[Keyed]:
         facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
         by_number = {fact.no: fact for fact in facts}
         for text in lines:
-            row = read(source.system, text)
-            fact = by_number[row.no]
+            no, record, columns, keys = read_compared(text)
+            fact = by_number[no]
             if fact.planned != "review":  # its stored version stays what it is until a person decides
-                known = row.record_id if fact.before is not None else None
-                name = f"{source.system}/{fact.key}"
-                yield Keyed(Entry(row.no, name, row.standard.columns, known, fact.golden_id), row.keys)
+                known = record if fact.before is not None else None
+                yield Keyed(Entry(no, f"{source.system}/{fact.key}", columns, known, fact.golden_id), keys)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from matching.model import Columns
 from mdm.jsonio import dumps, loads
 from mdm.records import Incoming
 from mdm.standardise import Delivery, Note, Standard
@@ -87,6 +88,12 @@ def read(system: str, text: bytes) -> Row:
     clean, held, columns, notes, found_hash, said = made
     standard = Standard(delivery, clean, held, columns, tuple(Note(*note) for note in notes), found_hash, read_assertions(said))
     return Row(no, UUID(record), standard, dict(keys))
+
+
+def read_compared(text: bytes) -> tuple[int, UUID, Columns, Mapping[int, str]]:
+    """What matching wants of a row, and no more: its number, its record, its columns, its keys by rule."""
+    no, record, _, made, keys = loads(text)
+    return no, UUID(record), made[2], dict(keys)
 
 
 def read_groups(system: str, content: bytes) -> list[list[Row]]:

@@ -10,10 +10,6 @@ import time
 from pathlib import Path
 from uuid import UUID
 
-import mdm.load_apply
-import mdm.load_bulk
-import mdm.load_plan
-import mdm.load_undo  # noqa: F401  (a worker has loaded them long since)
 from mdm.db import Database
 from mdm.load_jobs import load_handlers
 from mdm.running import Hand
@@ -25,6 +21,12 @@ def _processor_seconds() -> float:
 
 
 if __name__ == "__main__":
+    # A worker has loaded them long since; the further processes that it starts load only what they need
+    import mdm.load_apply
+    import mdm.load_bulk
+    import mdm.load_plan
+    import mdm.load_undo  # noqa: F401
+
     url, home, job = sys.argv[1:]
     profile = cProfile.Profile() if os.environ.get("BENCH_PROFILE") else None
     began, used_before = time.perf_counter(), _processor_seconds()

@@ -1,9 +1,11 @@
 """Everything is matched again while five stewards decide: no decision is refused, none is lost.
 
-CONCORD_RACE_PERSONS asks for more persons than the gate has time for.
+CONCORD_RACE_PERSONS asks for more persons than the gate has time for; CONCORD_RACE_STORED puts so many others beside them, and has the
+stewards decide for as long as that is matched.
 """
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -20,11 +22,14 @@ from mdm.jsonio import dumps
 from mdm.rematch import match_all
 from mdm.running import Hand
 from mdm.tasks import Ruling
+from tests.bench.fill import fill
 from tests.bench.people import delivered, known
 
 PATIENT = ENTITY_TYPES["patient"]
 STEWARDS = 5
 PERSONS = int(os.environ.get("CONCORD_RACE_PERSONS", "150"))
+STORED = int(os.environ.get("CONCORD_RACE_STORED", "0"))
+PAUSE_SECONDS = STORED / 1_000 / max(PERSONS, 1) * STEWARDS  # a steward thinks, so that all of them do for a millisecond a record
 # Links next to nothing, asks about much; and a sister of it with other weights, so that every pair is weighed anew.
 ASKING = replace(
     PATIENT.model, version="asking", prior=PATIENT.model.prior - 18.0, thresholds=Thresholds(review=-8.0, link=13.9), clip=14.0
@@ -38,6 +43,8 @@ pytestmark = pytest.mark.race
 def asked(clean_database):
     """Persons in two hospitals, nobody linked, one open task each."""
     activate(clean_database, ASKING)
+    if STORED:
+        fill(clean_database.url, STORED)
     rows = [*(delivered(n) for n in range(PERSONS)), *(known(n) for n in range(PERSONS))]
     deliver_all(clean_database, PATIENT, SYSTEM_ACTOR, rows, "test")
     yield clean_database
@@ -63,6 +70,7 @@ def open_reviews(database):
 
 def judge(database, task):
     """A steward looks at the task and says of its first candidate that it is somebody else."""
+    time.sleep(PAUSE_SECONDS)
     ruling = Ruling("different", task.version, candidate=task.goldens[1])
     database.run(lambda s: tasks.decide(s, PATIENT, task.id, SYSTEM_ACTOR, ruling, "test"))
     return task.goldens[0], task.goldens[1]
