@@ -68,21 +68,26 @@ def ends_undisturbed(loader, killing, longest_seconds):
     assert partition(database) == disturbed
 
 
-def test_a_load_ends_as_if_no_worker_had_been_killed(clean_database, loader):
+@pytest.mark.parametrize("how", [(), ("many",)], ids=["one process", "further processes"])
+def test_a_load_ends_as_if_no_worker_had_been_killed(clean_database, loader, how):
     chance = random.Random(20261128)
     deliver(clean_database, [delivered(number) for number in range(STORED)])
 
     def killing(view, longest_seconds):
         for _ in range(KILLS):
-            command = [sys.executable, "-m", "tests.loads.job", loader.database.url, str(loader.home), str(view.job_id)]
+            command = [sys.executable, "-m", "tests.loads.job", loader.database.url, str(loader.home), str(view.job_id), *how]
             with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as victim:
                 victim.stdout.readline()
                 time.sleep(chance.uniform(0, longest_seconds))
+                children = children_of(victim.pid)
                 victim.send_signal(signal.SIGKILL)
+            # They see that nobody waits for them, long before a lease lapses
+            assert wait_until(lambda living=children: not any(Path(f"/proc/{pid}").exists() for pid in living), READY_SECONDS)
             loader.database.run(lambda session: execute(session, _LAPSED, (view.job_id,)))
         return loader.done(view)
 
-    ends_undisturbed(loader, killing, (4.0, 2.0, 2.0) if KILLS > 1 else (1.5, 1.0, 1.0))
+    longest = (4.0, 2.0, 2.0) if KILLS > 1 else (1.5, 1.0, 1.0)
+    ends_undisturbed(loader, killing, tuple(seconds + 3 * len(how) for seconds in longest))  # they need two seconds to begin
 
 
 @dataclass(frozen=True)
