@@ -2,7 +2,7 @@
 
 The result is a function of the set of nodes, weights and constraints alone: ties are broken by the nodes' own names, so the order of
 arrival never matters. Weights are clipped; two clusters join when the mean weight over all their pairs reaches `link`, unless a constraint
-forbids it, the result would be too large, or a rival that may not join them too lies within `margin` (then a person decides).
+forbids it, the result would be too large, or a rival, which may join one of them only, lies within `margin` (then a person decides).
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -122,10 +122,13 @@ class Linkage:
             heappush(self._queue, (-round(mean, 9), a, b, size_a, size_b))
 
     def _rival(self, a: int, b: int) -> int | None:
-        """A third cluster, about as close to one of the two as they are to each other, that may not join the other."""
+        """A third cluster, about as close to one of the two as they are to each other, that may join it and not the other.
+
+        One that may join neither leaves no doubt about these two: whoever it is, it is somebody else.
+        """
         nearly = self.mean(a, b) - self._limits.margin
         for one, other in ((a, b), (b, a)):
-            for third in self._barred[other]:
+            for third in self._barred[other] - self._barred[one]:
                 near = self.mean(one, third)
                 if near >= self._limits.link and near > nearly:
                     return third

@@ -30,9 +30,9 @@ def reference(nodes, weights, together, apart, limits):
         return any(pair(a, b) in apart for a in x for b in y)
 
     def rivals(x, y):
-        """Clusters about as close to x as y is, which may not join y."""
-        others = [z for z in clusters if z not in (x, y)]
-        return [z for z in others if mean(x, z) >= limits.link and mean(x, z) > mean(x, y) - limits.margin and barred(z, y)]
+        """Clusters about as close to x as y is, which may join x but not y."""
+        others = [z for z in clusters if z not in (x, y) and barred(z, y) and not barred(z, x)]
+        return [z for z in others if mean(x, z) >= limits.link and mean(x, z) > mean(x, y) - limits.margin]
 
     def obstacle(x, y):
         if barred(x, y):
@@ -86,6 +86,14 @@ def test_a_rival_that_may_not_join_too_holds_until_it_joins_another():
     assert [(h.weight, h.reason) for h in held.held] == [(6.0, "margin"), (5.5, "margin")]
     freed = cluster("abcd", near | {("c", "d"): 5.75}, together=frozenset(), apart=apart, limits=LIMITS)
     assert sets(freed.clusters) == {"ab", "cd"}
+
+
+def test_who_may_join_neither_is_no_rival():
+    near = {("a", "b"): 6.0, ("b", "c"): 5.5, ("a", "c"): 5.5}
+    apart = frozenset({("a", "c"), ("b", "c")})
+    found = cluster("abc", near, together=frozenset(), apart=apart, limits=LIMITS)
+    assert sets(found.clusters) == {"ab", "c"}
+    assert [h.reason for h in found.held] == ["veto"]
 
 
 def test_a_persons_word_goes_before_a_veto():

@@ -12,16 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from matching.arrays import Rows
 from matching.bulk import Room, bulk, random_pairs
 from matching.counting import with_frequencies
 from matching.model import Columns, Model
+from matching.score import Scorer
 from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from tests.bench.people import delivered, known, person
-from tests.entities.test_every_domain import SOURCES, standard
+from tests.entities.test_every_domain import SOURCES, deliveries, standard
 from tests.matching.real_records import real_sets
+from tests.matching.test_parity import LAW, domains, some_pairs
 
 pytest.importorskip("pyspark", reason="the extra `spark` is not installed")
 if shutil.which("java") is None:
@@ -31,6 +36,7 @@ from matching.spark import SparkBulk, records_frame, spark_session
 
 PERSONS = 120
 PAIRS = int(os.environ.get("CONCORD_PARITY_PAIRS", "100"))  # of each real set; 10000 is the whole measurement
+DIFFERENCE_MAX = 1e-6  # bits
 MEASURED = {"seconds", "peak_mb"}
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # py4j leaves its sockets to the collector
 
@@ -110,16 +116,38 @@ def test_a_floor_leaves_out_what_does_not_reach_it_and_any_pair_can_be_scored(sp
     assert np.array_equal(again.weights, everything.weights[:50])
 
 
-@pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
-def test_pairs_of_real_sets_weigh_alike_on_spark_and_duckdb(spark: Any, entity: EntityType) -> None:
+def assert_one_weight(spark: Any, model: Model, records: list[Columns], left: Rows, right: Rows) -> float:
+    """Spark, DuckDB and the online scorer say the same of every pair; by how many bits they differ at most."""
+    with bulk(model, lay_out(model, records), room=Room(memory="500MB", threads=1)) as executor:
+        here = executor.score(model, left, right)
+    there = SparkBulk(spark, model, records_frame(spark, records)).score(model, left, right)
+    scorer = Scorer(model)
+    online = [scorer.score(records[low], records[high]) for low, high in zip(here.left, here.right, strict=True)]
+    assert np.array_equal(here.left, there.left)
+    assert np.array_equal(here.right, there.right)
+    assert here.vetoed.tolist() == there.vetoed.tolist() == [bool(score.vetoes) for score in online]
+    differences = (np.abs(there.weights - other).max() for other in (here.weights, [score.weight for score in online]))
+    greatest = float(max(differences))
+    assert greatest <= DIFFERENCE_MAX
+    return greatest
+
+
+@domains
+@settings(LAW, max_examples=1)
+@given(data=st.data())
+def test_every_pair_of_any_records_weighs_alike(spark: Any, entity: EntityType, data: st.DataObject) -> None:
+    rows = data.draw(st.lists(deliveries(entity), min_size=20, max_size=40))
+    records = [standard(entity, row).columns for row in rows]
+    assert_one_weight(spark, with_frequencies(entity.model, records), records, *random_pairs(len(records), None, 1_000))
+
+
+@domains
+def test_pairs_of_real_sets_weigh_alike(spark: Any, entity: EntityType, record_testsuite_property: Callable[[str, object], None]) -> None:
+    greatest = 0.0
     for records in real_sets(entity.name, most=max(100, PAIRS // 5)):
         model = with_frequencies(entity.model, records)
-        asked = random_pairs(len(records), None, PAIRS)
         with bulk(model, lay_out(model, records), room=Room(memory="500MB", threads=1)) as executor:
-            here = executor.score(model, *asked)
-        there = SparkBulk(spark, model, records_frame(spark, records)).score(model, *asked)
-        assert len(here.left) == min(PAIRS, len(records) * (len(records) - 1) // 2)
-        assert np.array_equal(here.left, there.left)
-        assert np.array_equal(here.right, there.right)
-        assert np.abs(here.weights - there.weights).max() <= 1e-6
-        assert np.array_equal(here.vetoed, there.vetoed)
+            executor.block()
+            asked = some_pairs(executor.levels()[:2], len(records), PAIRS)
+        greatest = max(greatest, assert_one_weight(spark, model, records, *asked))
+    record_testsuite_property(f"parity on Spark {entity.name}", f"greatest difference {greatest:.1e} bits")

@@ -90,7 +90,7 @@ def one_per_key(deliveries: list[Delivery]) -> list[Delivery]:
 
 def accept_proposals(database: Database) -> None:
     """Accept every proposal of the machine's, until none is left."""
-    for _ in range(20):
+    for _ in range(10_000):
         with database.unit_of_work() as session:
             page = list_tasks(session, kind="cut")
             for task in page.items[:1]:

@@ -66,9 +66,9 @@ def pairs_of(database):
     return {(low, high): weight for low, high, weight in database.run(lambda s: fetch(s, "select low, high, weight from edge"))}
 
 
-def match_again(database):
+def match_again(database, domain="patient"):
     """Do the job as a worker does it."""
-    database.run(lambda s: jobs.enqueue(s, jobs.MATCH_ALL, {"domain": "patient"}, dedupe_key="again", queue="bulk"))
+    database.run(lambda s: jobs.enqueue(s, jobs.MATCH_ALL, {"domain": domain}, dedupe_key="again", queue="bulk"))
     hand = Hand(database, "hand", lambda: False, {jobs.MATCH_ALL: lambda run: match_all(run, 1)})
     assert hand.drain() >= 1
     states = database.run(lambda s: fetch(s, "select state, error from job where kind = %s", (jobs.MATCH_ALL,)))
