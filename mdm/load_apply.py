@@ -59,8 +59,9 @@ def apply_load(run: Run, home: Path) -> None:
     """The job: payload {load, plan}. Begun again, it goes on at the first chunk that is not done."""
     began = time.monotonic()
     work = run.effect(lambda session: _work(session, run))
-    run.effect(lambda session: plan_once(session, run.mine, _sizes(session, work.plan_id)))
-    _apply_all(run, work, home)
+    sizes = run.effect(lambda session: _sizes(session, work.plan_id))
+    run.effect(lambda session: plan_once(session, run.mine, sizes))
+    _apply_all(run, work, home, are_many=sum(sizes) > LARGE_ROWS)
     run.tell("settling")
     _settle_newcomers(run, work)
     _keep_cells(run, work, home)
@@ -71,9 +72,8 @@ def apply_load(run: Run, home: Path) -> None:
     run.conclude(lambda session: _conclude(session, work, round(time.monotonic() - began, 2)))
 
 
-def _apply_all(run: Run, work: Work, home: Path) -> None:
+def _apply_all(run: Run, work: Work, home: Path, *, are_many: bool) -> None:
     """Deliveries in the order of their pieces; what is near nobody, and so nobody's business, beside them."""
-    are_many = run.effect(lambda session: _rows(session, work.plan_id)) > LARGE_ROWS
     with hands(run, home, Craft(_begin, _apply_piece), are_many=are_many) as crew:
 
         def in_lanes(numbers: Sequence[int]) -> Iterator[int]:
@@ -126,10 +126,6 @@ _NEWCOMER_KEYS: LiteralString = (
 def _sizes(session: Session, plan_id: UUID) -> list[int]:
     rows = fetch(session, "select rows from load_piece where plan_id = %s and way <> 'staged' order by way, no", (plan_id,))
     return [row[0] for row in rows]
-
-
-def _rows(session: Session, plan_id: UUID) -> int:
-    return sum(_sizes(session, plan_id))
 
 
 def _apply(session: Session, work: Work, no: int) -> Tally:

@@ -1,10 +1,14 @@
 """What a load stores is what deliveries would have left: every table, ids and times aside."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from mdm.access import SYSTEM_ACTOR
 from mdm.bulk_store import ROWS_MAX, store
 from mdm.db import fetch
+from mdm.embedded.process import wait_until
 from mdm.entities import ENTITY_TYPES
 from mdm.guard import record_keys
 from mdm.ids import new_record_id
@@ -129,6 +133,30 @@ def test_an_identifier_that_others_claim_is_exclusive_to_nobody(clean_database):
     load(clean_database, entity, [[second]])
     held = "select exclusive from xref x join identifier_system s on s.id = x.system_id where s.code = 'us-npi' and recorded_to is null"
     assert clean_database.run(lambda s: fetch(s, held)) == [(False,), (False,)]
+
+
+def test_an_identifier_that_two_claim_at_the_same_moment_is_exclusive_to_nobody(clean_database):
+    entity = ENTITY_TYPES["provider"]
+    first, second, _ = providers()
+    stored, others_wait = threading.Event(), threading.Event()
+
+    def slowly(session):
+        store(session, entity, SYSTEM_ACTOR, [[incoming(session, entity, first)]], "test")
+        stored.set()
+        others_wait.wait(10)
+
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(clean_database.run, slowly)
+        assert stored.wait(10)
+        other = pool.submit(load, clean_database, entity, [[second]])
+        assert wait_until(lambda: clean_database.run(lambda s: fetch(s, waiting)) == [(1,)], 10)
+        others_wait.set()
+        one.result()
+        other.result()
+    held = "select exclusive from xref x join identifier_system s on s.id = x.system_id where s.code = 'us-npi' and recorded_to is null"
+    assert clean_database.run(lambda s: fetch(s, held)) == [(False,), (False,)]
+    contents(clean_database)
 
 
 def test_a_load_ends_the_misses_that_it_answers(clean_database):
