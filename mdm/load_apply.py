@@ -6,7 +6,8 @@ that meet what somebody else delivered since the plan was made. In the end the o
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import LiteralString
@@ -35,6 +36,7 @@ from mdm.running import Run
 
 OUTCOMES_ROWS = 5_000
 LARGE_ROWS = 10_000
+PIECE_SCANNED = 50_000  # records looked at in one statement
 _NEWCOMERS = 20  # records whose neighbours are read in one transaction
 _BECAME = {"quarantined": "review", "inactive": "updated"}
 
@@ -52,13 +54,14 @@ class Work:
     bulk: int
     online: int
     wave: Mapping[str, str]
+    planned_at: datetime
     met: frozenset[int] = field(default=frozenset(), repr=False)  # keys of records that came or changed since the plan
 
 
 def apply_load(run: Run, home: Path) -> None:
     """The job: payload {load, plan}. Begun again, it goes on at the first chunk that is not done."""
     began = time.monotonic()
-    work = run.effect(lambda session: _work(session, run))
+    work = _begin(run, home)
     sizes = run.effect(lambda session: _sizes(session, work.plan_id))
     run.effect(lambda session: plan_once(session, run.mine, sizes))
     _apply_all(run, work, home, are_many=sum(sizes) > LARGE_ROWS)
@@ -83,7 +86,8 @@ def _apply_all(run: Run, work: Work, home: Path, *, are_many: bool) -> None:
 
 
 def _begin(run: Run, _: Path) -> Work:
-    return run.effect(lambda session: _work(session, run))
+    work = run.effect(lambda session: _work(session, run))
+    return replace(work, met=frozenset(key for _, _, keys in _newcomers(run, work) for key in keys))
 
 
 def _apply_piece(run: Run, work: Work, no: int) -> None:
@@ -102,7 +106,6 @@ def _work(session: Session, run: Run) -> Work:
         raise NotFound("there is no such plan, or its domain is no longer declared")
     domain, system, wave, by, request_id, made_at = rows[0]
     ways: dict[str, int] = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
-    newcomers = fetch(session, _NEWCOMER_KEYS, {"domain": domain, "since": made_at, "plan": plan_id})
     return Work(
         load_id,
         plan_id,
@@ -113,13 +116,34 @@ def _work(session: Session, run: Run) -> Work:
         ways.get("bulk", 0),
         ways.get("online", 0),
         wave or {},
-        frozenset(key for (keys,) in newcomers for key in keys),
+        made_at,
     )
 
 
-_NEWCOMER_KEYS: LiteralString = (
-    "select r.keys from source_record r where r.domain = %(domain)s and r.updated_at >= %(since)s"
-    " and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id)"
+def _newcomers(run: Run, work: Work) -> Iterator[tuple[UUID, str, Sequence[int]]]:
+    """Records, with status and keys, that came or changed since the plan and are not of it.
+
+    Piece by piece: of a million records, most of them of this very load, one statement would outlast an effect.
+    """
+    low: UUID | None = UUID(int=0)
+    while low is not None:
+        low, found = run.effect(partial(_newcomers_after, work=work, low=low))
+        yield from found
+
+
+def _newcomers_after(session: Session, *, work: Work, low: UUID) -> tuple[UUID | None, list[tuple[UUID, str, Sequence[int]]]]:
+    """Those of one piece, and where the next one begins."""
+    end = fetch(session, _PIECE_END, (low, PIECE_SCANNED))
+    high = end[0][0] if end else None
+    asked = {"plan": work.plan_id, "domain": work.entity.name, "since": work.planned_at, "low": low, "high": high or _LAST}
+    return high, [(row[0], row[1], row[2]) for row in fetch(session, _NEWCOMERS_IN, asked)]
+
+
+_LAST = UUID(int=2**128 - 1)
+_PIECE_END: LiteralString = "select id from source_record where id > %s order by id offset %s limit 1"
+_NEWCOMERS_IN: LiteralString = (
+    "select r.id, r.status, r.keys from source_record r where r.id > %(low)s and r.id <= %(high)s and r.domain = %(domain)s"
+    " and r.updated_at >= %(since)s and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id)"
 )
 
 
@@ -299,21 +323,13 @@ def _write_cells(session: Session, plan_id: UUID, found: Sequence[Mapping[str, o
 
 def _settle_newcomers(run: Run, work: Work) -> None:
     """What others delivered while rows were stored in bulk did not see these rows, nor they it."""
-    since = run.effect(lambda session: fetch(session, "select created_at from load_plan where id = %s", (work.plan_id,))[0][0])
-    asked = {"domain": work.entity.name, "since": since, "plan": work.plan_id}
-    found = run.effect(lambda session: [row[0] for row in fetch(session, _NEWCOMERS_LIKE_ROWS, asked)])
+    found = [record for record, status, _ in _newcomers(run, work) if status == "active"]
     near: dict[UUID, list[UUID]] = {}
     for start in range(0, len(found), _NEWCOMERS):
         for row, newcomer in run.effect(partial(_near, work=work, records=found[start : start + _NEWCOMERS])):
             near.setdefault(row, []).append(newcomer)
     for pairs, settled in _pieces(near):
         run.effect(partial(_settle, work=work, pairs=pairs, settled=settled))
-
-
-_NEWCOMERS_LIKE_ROWS: LiteralString = (
-    "select r.id from source_record r where r.domain = %(domain)s and r.updated_at >= %(since)s and r.status = 'active'"
-    " and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id) order by r.id"
-)
 
 
 def _near(session: Session, work: Work, records: Sequence[UUID]) -> list[Pair]:
