@@ -143,7 +143,8 @@ _LAST = UUID(int=2**128 - 1)
 _PIECE_END: LiteralString = "select id from source_record where id > %s order by id offset %s limit 1"
 _NEWCOMERS_IN: LiteralString = (
     "select r.id, r.status, r.keys from source_record r where r.id > %(low)s and r.id <= %(high)s and r.domain = %(domain)s"
-    " and r.updated_at >= %(since)s and not exists (select 1 from load_row x where x.plan_id = %(plan)s and x.record_id = r.id)"
+    # Row by row (offset): to meet them all at once it would read the whole plan for each piece
+    " and r.updated_at >= %(since)s and not exists (select 1 from load_row x where x.record_id = r.id and x.plan_id = %(plan)s offset 0)"
 )
 
 

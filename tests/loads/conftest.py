@@ -76,6 +76,12 @@ class Loader:
         return self.apply(self.plan(content, **how))
 
 
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch):
+    """Files and stores are small here: what is read piece by piece takes several of them."""
+    monkeypatch.setattr("mdm.load_apply.PIECE_SCANNED", 30)
+
+
 @pytest.fixture
 def loader(clean_database, tmp_path):
     return Loader(clean_database, tmp_path)
