@@ -27,6 +27,7 @@ from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
 from mdm.load_files import open_table
 from mdm.load_findings import write_counts
+from mdm.load_newcomers import newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
 from mdm.load_source import source_of
@@ -36,7 +37,6 @@ from mdm.running import Run
 
 OUTCOMES_ROWS = 5_000
 LARGE_ROWS = 10_000
-PIECE_SCANNED = 50_000  # records looked at in one statement
 _NEWCOMERS = 20  # records whose neighbours are read in one transaction
 _BECAME = {"quarantined": "review", "inactive": "updated"}
 
@@ -87,7 +87,7 @@ def _apply_all(run: Run, work: Work, home: Path, *, are_many: bool) -> None:
 
 def _begin(run: Run, _: Path) -> Work:
     work = run.effect(lambda session: _work(session, run))
-    return replace(work, met=frozenset(key for _, _, keys in _newcomers(run, work) for key in keys))
+    return replace(work, met=frozenset(key for _, _, keys in newcomers(run, work.entity, work.plan_id, work.planned_at) for key in keys))
 
 
 def _apply_piece(run: Run, work: Work, no: int) -> None:
@@ -118,34 +118,6 @@ def _work(session: Session, run: Run) -> Work:
         wave or {},
         made_at,
     )
-
-
-def _newcomers(run: Run, work: Work) -> Iterator[tuple[UUID, str, Sequence[int]]]:
-    """Records, with status and keys, that came or changed since the plan and are not of it.
-
-    Piece by piece: of a million records, most of them of this very load, one statement would outlast an effect.
-    """
-    low: UUID | None = UUID(int=0)
-    while low is not None:
-        low, found = run.effect(partial(_newcomers_after, work=work, low=low))
-        yield from found
-
-
-def _newcomers_after(session: Session, *, work: Work, low: UUID) -> tuple[UUID | None, list[tuple[UUID, str, Sequence[int]]]]:
-    """Those of one piece, and where the next one begins."""
-    end = fetch(session, _PIECE_END, (low, PIECE_SCANNED))
-    high = end[0][0] if end else None
-    asked = {"plan": work.plan_id, "domain": work.entity.name, "since": work.planned_at, "low": low, "high": high or _LAST}
-    return high, [(row[0], row[1], row[2]) for row in fetch(session, _NEWCOMERS_IN, asked)]
-
-
-_LAST = UUID(int=2**128 - 1)
-_PIECE_END: LiteralString = "select id from source_record where id > %s order by id offset %s limit 1"
-_NEWCOMERS_IN: LiteralString = (
-    "select r.id, r.status, r.keys from source_record r where r.id > %(low)s and r.id <= %(high)s and r.domain = %(domain)s"
-    # Row by row (offset): to meet them all at once it would read the whole plan for each piece
-    " and r.updated_at >= %(since)s and not exists (select 1 from load_row x where x.record_id = r.id and x.plan_id = %(plan)s offset 0)"
-)
 
 
 def _sizes(session: Session, plan_id: UUID) -> list[int]:
@@ -324,7 +296,8 @@ def _write_cells(session: Session, plan_id: UUID, found: Sequence[Mapping[str, o
 
 def _settle_newcomers(run: Run, work: Work) -> None:
     """What others delivered while rows were stored in bulk did not see these rows, nor they it."""
-    found = [record for record, status, _ in _newcomers(run, work) if status == "active"]
+    came = newcomers(run, work.entity, work.plan_id, work.planned_at)
+    found = [record for record, status, _ in came if status == "active"]
     near: dict[UUID, list[UUID]] = {}
     for start in range(0, len(found), _NEWCOMERS):
         for row, newcomer in run.effect(partial(_near, work=work, records=found[start : start + _NEWCOMERS])):

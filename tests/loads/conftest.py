@@ -79,7 +79,7 @@ class Loader:
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
     """Files and stores are small here: what is read piece by piece takes several of them."""
-    monkeypatch.setattr("mdm.load_apply.PIECE_SCANNED", 30)
+    monkeypatch.setattr("mdm.load_newcomers.PIECE_SCANNED", 30)
 
 
 @pytest.fixture
