@@ -87,7 +87,8 @@ def _apply_all(run: Run, work: Work, home: Path, *, are_many: bool) -> None:
 
 def _begin(run: Run, _: Path) -> Work:
     work = run.effect(lambda session: _work(session, run))
-    return replace(work, met=frozenset(key for _, _, keys in newcomers(run, work.entity, work.plan_id, work.planned_at) for key in keys))
+    came = newcomers(run, work.entity, work.plan_id, work.planned_at)
+    return replace(work, met=frozenset(key for _, _, keys in came for key in keys))
 
 
 def _apply_piece(run: Run, work: Work, no: int) -> None:
@@ -325,8 +326,8 @@ def _pieces(near: Mapping[UUID, Sequence[UUID]]) -> Iterator[tuple[list[Pair], l
     pairs: list[Pair] = []
     settled: list[UUID] = []
     records: set[UUID] = set()
-    for row, newcomers in sorted(near.items()):
-        for newcomer in newcomers:
+    for row, others in sorted(near.items()):
+        for newcomer in others:
             if pairs and len(records | {row, newcomer}) > PIECE_RECORDS:
                 yield pairs, settled
                 pairs, settled, records = [], [], set()
