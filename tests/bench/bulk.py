@@ -171,8 +171,9 @@ def _splink(records: Records) -> tuple[int, Any, dict[str, float]]:
     settings = plain_settings(MODEL, records.layout)
     settings["blocking_rules_to_generate_predictions"] = [_rule(rule, records.layout) for rule in _present(MODEL, records.layout)]
     settings["retain_intermediate_calculation_columns"] = False
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="bench-splink") as spill, duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{MEMORY}'")
+        connection.execute(f"set temp_directory = '{spill}'")  # else it spills gigabytes into the folder in which we were started
         connection.execute("set threads = 2")
         connection.register("incoming", records.table)
         connection.execute("create table record as select * from incoming")
