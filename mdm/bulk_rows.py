@@ -52,9 +52,7 @@ class Lines:
 
 
 def golden(golden_id: UUID, rows: Iterable[Incoming]) -> Golden:
-    pairs = [(row.as_member(), row) for row in rows]
-    if len(pairs) > 1:
-        pairs.sort(key=lambda pair: pair[0].name)
+    pairs = sorted(((row.as_member(), row) for row in rows), key=lambda pair: pair[0].name)
     return Golden(golden_id, [row for _, row in pairs], [member for member, _ in pairs])
 
 

@@ -61,7 +61,7 @@ class Work:
 def apply_load(run: Run, home: Path) -> None:
     """The job: payload {load, plan}. Begun again, it goes on at the first chunk that is not done."""
     began = time.monotonic()
-    work = _begin(run, home)
+    work = run.effect(lambda session: _work(session, run))
     sizes = run.effect(lambda session: _sizes(session, work.plan_id))
     run.effect(lambda session: plan_once(session, run.mine, sizes))
     _apply_all(run, work, home, are_many=sum(sizes) > LARGE_ROWS)
@@ -86,6 +86,7 @@ def _apply_all(run: Run, work: Work, home: Path, *, are_many: bool) -> None:
 
 
 def _begin(run: Run, _: Path) -> Work:
+    """The work as whoever applies pieces has to know it: with what others delivered since the plan."""
     work = run.effect(lambda session: _work(session, run))
     came = newcomers(run, work.entity, work.plan_id, work.planned_at)
     return replace(work, met=frozenset(key for _, _, keys in came for key in keys))

@@ -7,6 +7,7 @@ import pstats
 import resource
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from uuid import UUID
 
@@ -22,11 +23,8 @@ def _processor_seconds() -> float:
 
 if __name__ == "__main__":
     # A worker has loaded them long since; the further processes that it starts load only what they need
-    import mdm.load_apply
-    import mdm.load_bulk
-    import mdm.load_plan
-    import mdm.load_undo  # noqa: F401
-
+    for module in ("load_apply", "load_bulk", "load_plan", "load_undo"):
+        import_module(f"mdm.{module}")
     url, home, job = sys.argv[1:]
     profile = cProfile.Profile() if os.environ.get("BENCH_PROFILE") else None
     began, used_before = time.perf_counter(), _processor_seconds()

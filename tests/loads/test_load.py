@@ -44,8 +44,20 @@ def test_every_row_has_one_outcome_and_the_plan_comes_true(people, loader):
     assert sound(people)
 
 
-def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatch):
+@pytest.fixture
+def never_here(monkeypatch):
+    """never_here() -> from now on no piece can be done in the process that has the job."""
+
+    def forbid():
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        monkeypatch.delattr("mdm.load_pool._do_here")
+
+    return forbid
+
+
+def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatch, never_here):
     planned = loader.plan(as_csv(mercy()))
+    never_here()
     monkeypatch.setattr("mdm.load_stage.LARGE_BYTES", 1)
     monkeypatch.setattr("mdm.load_stage.PIECE_ROWS", 30)
     again = loader.plan_again(planned.id)
@@ -54,11 +66,12 @@ def test_a_large_file_is_cleaned_by_further_processes(people, loader, monkeypatc
     assert again.plan["report"]["difference"]["rows"] == []
 
 
-def test_a_large_plan_is_applied_by_further_processes(people, loader, monkeypatch):
+def test_a_large_plan_is_applied_by_further_processes(people, loader, monkeypatch, never_here):
     monkeypatch.setattr("mdm.load_apply.LARGE_ROWS", 1)
     monkeypatch.setattr("mdm.load_plan.ROWS_MAX", 10)  # so that there are many pieces
     planned = loader.plan(as_csv(mercy()))
     assert rows(people, "select count(*) from load_piece where way = 'bulk'")[0][0] > 3
+    never_here()
     applied = loader.apply(planned)
     assert {**planned.counts, "waiting": 0} == applied.applied
     assert rows(people, "select count(*) filter (where state = 'done'), count(*) filter (where state <> 'done') from job_chunk")[0][1] == 0
