@@ -154,7 +154,8 @@ class Arranging:
             golden = fact.golden_id if verdict is None else verdict.golden_id
             detail = None if fact.detail is None else Jsonb(dict(fact.detail))
             weight = None if verdict is None else verdict.weight
-            found.append((fact.no, fact.key, self._outcome(fact), fact.record_id, golden, fact.is_new, fact.before, weight, detail))
+            known = (fact.record_id, golden, fact.is_new, fact.before)
+            found.append((fact.no, fact.key, self._outcome(fact), *known, weight, detail, fact.print))
         return found
 
     def rest(self) -> list[Piece]:
@@ -199,7 +200,7 @@ class Arranging:
         return way, number, pack([dumps(group.sizes), *group.lines], group.numbers)
 
 
-_COPY: LiteralString = "copy load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail) from stdin"
+_COPY: LiteralString = "copy load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail, print) from stdin"
 
 
 def _write(session: Session, plan_id: UUID, rows: Sequence[tuple[object, ...]], pieces: Sequence[Piece]) -> None:

@@ -4,8 +4,8 @@ A piece commits as a whole; begun again, staging goes on behind the last one. Ro
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -19,6 +19,7 @@ from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.jsonio import dumps, loads
 from mdm.load_files import open_table
+from mdm.load_former import Former, Prints, read_former, write_same
 from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finding, Profiler
 from mdm.load_rows import Packed, Row, line, pack, unpack
@@ -61,6 +62,7 @@ class Fact:
     is_new: bool = False
     before: int | None = None
     detail: Mapping[str, Any] | None = None
+    print: int | None = None
 
 
 @dataclass(slots=True)
@@ -89,15 +91,16 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
     done = run.effect(lambda session: {row[0] for row in fetch(session, _PIECES, (plan_id,))})
     profiler = Profiler(source.entity, table.header, source.columns)
-    seen: dict[str, int] = {}
+    former = read_former(run, UUID(run.mine.payload["load"]), source)
+    reader = _Reader(plan_id, converter, Prints(source, table.header), former)
     rows = 0
     with hands(run, home, Craft(_begin, _write_piece), are_many=source.path.stat().st_size > LARGE_BYTES) as crew:
         for number, batch in enumerate(table.batches(PIECE_ROWS)):
             profiler.add(batch.rows)
-            read = list(_converted(converter, batch, seen))
-            rows += len(read)
+            read = reader.read(number, batch)
+            rows += len(read.numbers)
             if number not in done:
-                crew.give(Read(plan_id, number, read))
+                crew.give(read)
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()
@@ -116,35 +119,74 @@ def _write_piece(run: Run, source: Source, read: "Read") -> None:
 
 
 _PIECES: LiteralString = "select no from load_piece where plan_id = %s and way = 'staged'"
-_Read = tuple[int, Cells, Delivery | RowReject]
-
-
-def _converted(converter: Converter, batch: RawBatch, seen: dict[str, int]) -> Iterator[_Read]:
-    """The rows of a batch in their order; a key's second row is refused, because nobody could say which of the two is true."""
-    repaired = converter.repair(batch.rows)
-    wrong, sound = converter.screen(repaired), converter.deliver_sound
-    made = [
-        (no, cells, wrong[place] if place in wrong else sound(repaired[place]))
-        for place, (no, cells) in enumerate(zip(batch.numbers, batch.rows, strict=True))
-    ]
-    bad: list[_Read] = [(row.number, row.cells, row.reject) for row in batch.rejected]
-    for no, cells, row in sorted([*made, *bad], key=lambda each: each[0]):
-        if isinstance(row, Delivery):
-            first = seen.setdefault(row.key, no)
-            if first != no:
-                fix = f"row {first} has the same key: keep one of the two"
-                yield no, cells, RowReject((RowProblem("duplicate_key", "", fix),))
-                continue
-        yield no, cells, row
+_Read = tuple[int, Cells, int | None, Delivery | RowReject]  # number, cells, print, and what it says or why it says nothing
+_Known = tuple[str, int]  # key, and number in the former load
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of one piece as they were read: number, cells, and the delivery or why it is none."""
+    """The rows of one piece as they were read; `same`: numbers of those that say nothing new, here and in the plan `former`."""
 
     plan_id: UUID
     number: int
     rows: Sequence[_Read]
+    former: UUID | None = None
+    same: Sequence[tuple[int, int]] = ()
+
+    @property
+    def numbers(self) -> list[int]:
+        return [*(row[0] for row in self.rows), *(no for no, _ in self.same)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads piece by piece. A key's second row is refused, because nobody could say which of the two is true."""
+
+    plan_id: UUID
+    converter: Converter
+    prints: Prints
+    former: Former
+    seen: dict[str, int] = field(default_factory=dict)  # key -> the first row that has it
+
+    def read(self, number: int, batch: RawBatch) -> Read:
+        rows: list[_Read] = []
+        same: list[tuple[int, int]] = []
+        for no, cells, mark, row in self._in_order(batch):
+            if isinstance(row, RowReject):
+                rows.append((no, cells, None, row))
+                continue
+            first = self.seen.setdefault(row.key if isinstance(row, Delivery) else row[0], no)
+            if first != no:
+                rows.append((no, cells, None, _twice(first)))
+            elif isinstance(row, Delivery):
+                rows.append((no, cells, mark, row))
+            else:
+                same.append((no, row[1]))
+        return Read(self.plan_id, number, rows, self.former.plan_id, same)
+
+    def _in_order(self, batch: RawBatch) -> Iterable[tuple[int, Cells, int | None, Delivery | RowReject | _Known]]:
+        prints = self.prints.of(batch.rows)
+        made = zip(batch.numbers, batch.rows, prints, self._said(batch.rows, prints), strict=True)
+        if not batch.rejected:
+            return made
+        bad = ((row.number, row.cells, None, row.reject) for row in batch.rejected)
+        return sorted([*made, *bad], key=lambda each: each[0])
+
+    def _said(self, rows: Sequence[Cells], prints: Sequence[int | None]) -> list[Delivery | RowReject | _Known]:
+        """Of rows that the last load had just so nothing but their keys, of the others all that they say."""
+        repaired, known = self.converter.repair(rows), self.former.numbers(prints)
+        fresh = [place for place, number in enumerate(known) if not number]
+        wrong = self.converter.screen([repaired[place] for place in fresh])
+        said: list[Delivery | RowReject | _Known] = [
+            (self.converter.key(row), number) if number else ("", 0) for row, number in zip(repaired, known, strict=True)
+        ]
+        for index, place in enumerate(fresh):
+            said[place] = wrong[index] if index in wrong else self.converter.deliver_sound(repaired[place])
+        return said
+
+
+def _twice(first: int) -> RowReject:
+    return RowReject((RowProblem("duplicate_key", "", f"row {first} has the same key: keep one of the two"),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +197,18 @@ class _Staging:
     read: Read
 
     def write(self, session: Session) -> None:
-        piece = self._made(session)
-        numbers = [no for no, _, _ in self.read.rows]
+        read, piece = self.read, self._made(session)
+        if read.same and read.former is not None:
+            write_same(session, read.plan_id, read.former, read.same)
         facts = dumps([_fact_json(fact) for fact in piece.facts])
-        write_piece(session, self.read.plan_id, "staged", self.read.number, pack([facts, *piece.lines], numbers))
+        write_piece(session, read.plan_id, "staged", read.number, pack([facts, *piece.lines], read.numbers))
 
     def _made(self, session: Session) -> _Piece:
         source, piece = self.source, _Piece()
         systems, scorer = registry(session), current_scorer(session, source.entity)
         rest = self._changed(session, systems)
-        known = _known(session, source, [row.key for _, _, row in rest if isinstance(row, Delivery)])
-        for no, cells, row in rest:
+        known = _known(session, source, [row.key for *_, row in rest if isinstance(row, Delivery)])
+        for no, cells, mark, row in rest:
             if isinstance(row, RowReject):
                 piece.reject(no, None, cells, row)
                 continue
@@ -175,19 +218,22 @@ class _Staging:
                 piece.reject(no, row.key, cells, standard)
                 continue
             keys = record_keys(source.entity, scorer.model, standard.columns)
-            self._add(session, scorer, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
+            fact = self._add(session, scorer, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
+            piece.facts.append(replace(fact, print=mark))
         return piece
 
     def _changed(self, session: Session, systems: SystemRegistry) -> list["_Read"]:
         """The rows but for those that say what their records say already: these are written down at once, and cost nothing more."""
         entity, plan_id = self.source.entity, self.read.plan_id
-        hashes = [(no, row.key, content_hash(entity, row, systems)) for no, _, row in self.read.rows if isinstance(row, Delivery)]
+        hashes = [
+            (no, row.key, content_hash(entity, row, systems), mark) for no, _, mark, row in self.read.rows if isinstance(row, Delivery)
+        ]
         same = _write_unchanged(session, self.source, plan_id, hashes)
         rest = [each for each in self.read.rows if each[0] not in same]
-        inherited = _relationships(session, self.source, [row.key for _, _, row in rest if isinstance(row, Delivery)])
+        inherited = _relationships(session, self.source, [row.key for *_, row in rest if isinstance(row, Delivery)])
         hashes = [
-            (no, row.key, content_hash(entity, row, systems, inherited[row.key]))
-            for no, _, row in rest
+            (no, row.key, content_hash(entity, row, systems, inherited[row.key]), mark)
+            for no, _, mark, row in rest
             if isinstance(row, Delivery) and row.key in inherited
         ]
         same = _write_unchanged(session, self.source, plan_id, hashes)
@@ -206,16 +252,15 @@ class _Staging:
                 )
             )
 
-    def _add(self, session: Session, scorer: Scorer, piece: _Piece, row: Row, held: Known | None) -> None:
+    def _add(self, session: Session, scorer: Scorer, piece: _Piece, row: Row, held: Known | None) -> Fact:
         standard = row.standard
         if held is not None:
             standard = standard.inheriting(held.stored.relationships)
         golden = None if held is None else held.golden_id
         planned = self._update(session, scorer, row, held) if held is not None and golden is not None else "new"
         before = None if held is None else held.version
-        fact = Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard))
-        piece.facts.append(fact)
         piece.lines.append(line(row))
+        return Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard))
 
     def _update(self, session: Session, scorer: Scorer, row: Row, held: Known) -> str:
         """An update that turns the record into somebody else will wait for a person."""
@@ -227,22 +272,23 @@ def _warned(standard: Standard) -> Mapping[str, Any] | None:
     return {"notes": [f"{note.code} {note.pointer}" for note in standard.notes]} if standard.notes else None
 
 
-_Hashed = tuple[int, str, str | None]  # row, key, hash
+_Hashed = tuple[int, str, str | None, int | None]  # row, key, hash, print
 
 
 def _write_unchanged(session: Session, source: Source, plan_id: UUID, hashes: Sequence[_Hashed]) -> frozenset[int]:
     """The rows whose records have this hash, written down as unchanged; by their numbers."""
     if not hashes:
         return frozenset()
-    numbers, keys, told = map(list, zip(*hashes, strict=True))
-    params = {"plan": plan_id, "domain": source.entity.name, "system": source.system, "numbers": numbers, "keys": keys, "hashes": told}
+    numbers, keys, told, prints = map(list, zip(*hashes, strict=True))
+    mine = {"plan": plan_id, "domain": source.entity.name, "system": source.system}
+    params = {**mine, "numbers": numbers, "keys": keys, "hashes": told, "prints": prints}
     return frozenset(row[0] for row in fetch(session, _UNCHANGED, params))
 
 
 _UNCHANGED: LiteralString = (
-    "insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before)"
-    " select %(plan)s, w.no, w.key, 'unchanged', r.id, l.golden_id, false, r.version"
-    " from unnest(%(numbers)s::int[], %(keys)s::text[], %(hashes)s::text[]) w(no, key, hash)"
+    "insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, print)"
+    " select %(plan)s, w.no, w.key, 'unchanged', r.id, l.golden_id, false, r.version, w.print"
+    " from unnest(%(numbers)s::int[], %(keys)s::text[], %(hashes)s::text[], %(prints)s::bigint[]) w(no, key, hash, print)"
     " cross join lateral (select id, hash, version from source_record where domain = %(domain)s and system = %(system)s and key = w.key"
     " offset 0) r left join lateral (select golden_id from link where record_id = r.id and recorded_to is null offset 0) l on true"
     # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
@@ -296,12 +342,12 @@ def staged_piece(session: Session, plan_id: UUID, number: int) -> tuple[list[Fac
 
 
 def _fact_json(fact: Fact) -> list[object]:
-    return [fact.no, fact.key, fact.planned, fact.record_id, fact.golden_id, fact.is_new, fact.before, fact.detail]
+    return [fact.no, fact.key, fact.planned, fact.record_id, fact.golden_id, fact.is_new, fact.before, fact.detail, fact.print]
 
 
 def _fact(raw: Sequence[Any]) -> Fact:
-    no, key, planned, record, golden, is_new, before, detail = raw
-    return Fact(no, key, planned, record and UUID(record), golden and UUID(golden), is_new, before, detail)
+    no, key, planned, record, golden, is_new, before, detail, mark = raw
+    return Fact(no, key, planned, record and UUID(record), golden and UUID(golden), is_new, before, detail, mark)
 
 
 def _storable(text: str) -> str:

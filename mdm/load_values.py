@@ -121,6 +121,10 @@ class Converter:
         found = {index: self.deliver(rows[index]) for index in sorted(doubtful)}
         return {index: made for index, made in found.items() if isinstance(made, RowReject)}
 
+    def key(self, cells: Cells) -> str:
+        """The key that a repaired row names, whether or not it is one."""
+        return _key(cells[self._key] or "")
+
     def deliver(self, cells: Cells) -> Delivery | RowReject:
         """The delivery of one repaired row."""
         key, attributes, identifiers = self._parts(cells)
@@ -144,7 +148,7 @@ class Converter:
             if values := [value for place, sep in places for value in _values(cells[place], sep)]:
                 attributes[name] = values
         identifiers = [(system, value) for system, place, sep in self._identifiers for value in _values(cells[place], sep)]
-        return _key(cells[self._key] or ""), attributes, identifiers
+        return self.key(cells), attributes, identifiers
 
     def _problems(self, key: str, attributes: dict[str, Raw], identifiers: list[tuple[str, str]]) -> list[RowProblem]:
         """What standardise would refuse, field by field."""

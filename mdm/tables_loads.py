@@ -104,7 +104,8 @@ class LoadRow(Base):
     `record_id`: the known record, or the one that it is to become, if `is_new`. `golden_id`: as planned, of a known golden record.
     `before`: the version of the record that the load replaced, by version `wrote` (of an update that
     waits, that one's; none where it waited already). `way`: how it was applied. `undone`: taken back, or
-    (false) kept when the load was. `detail`: of a rejected row, what was wrong and the row itself.
+    (false) kept when the load was. `detail`: of a rejected row, what was wrong and the row itself. `print`: a hash of the cells that
+    became something, by which the same row is known again in the next file.
     """
 
     __tablename__ = "load_row"
@@ -126,10 +127,12 @@ class LoadRow(Base):
     way: Mapped[str | None] = mapped_column(CheckConstraint("way in ('bulk', 'online')", "way"))
     weight: Mapped[float | None]
     detail: Mapped[Json | None]
+    print: Mapped[int | None] = mapped_column(BigInteger)
     __table_args__ = (
         Index("ix_load_row_planned", "plan_id", "planned", "no"),
         Index("ix_load_row_record", "record_id", postgresql_where=text("record_id is not null")),
         Index("ix_load_row_golden", "plan_id", "golden_id", postgresql_where=text("golden_id is not null")),
+        {"postgresql_with": {"fillfactor": "65"}},  # what became of it is written beside it, in the page in which it stands
     )
 
 
