@@ -1,6 +1,6 @@
 """Record -> blocking keys. Two records are compared when they share one. A rule with an absent part gives no key (never a half one)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import product
@@ -12,6 +12,12 @@ from matching.model import BlockingRule, Columns, KeyPart
 def blocking_keys(scope: str, rules: Sequence[BlockingRule], record: Columns) -> dict[int, str]:
     """Every key of a record by these rules; see `Keys`, which serves many records."""
     return Keys(scope, rules).of(record)
+
+
+def text_key(scope: str, rule: BlockingRule) -> Callable[[str], int]:
+    """The keys that a rule of one whole column makes of texts: what `Keys` answers, for millions of texts."""
+    begin = _rule(scope, rule).begin
+    return lambda text: _hash(begin, text)
 
 
 class Keys:

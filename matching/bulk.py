@@ -88,13 +88,12 @@ class Bulk:
         self._db = connection
         self.model = model
         self.size = records.table.num_rows
-        self._columns = records.columns
         self._layout = records.layout
         self._second = second
         self._db.register("incoming", records.table)
         self._db.execute("create table record as select * from incoming")
         self._db.unregister("incoming")
-        self._register_measures()
+        self._register_measures(records.columns)
         self._linker = self._splink()
         self._make("pair")
 
@@ -120,7 +119,7 @@ class Bulk:
         logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
         return linker
 
-    def _register_measures(self) -> None:
+    def _register_measures(self, records: Sequence[Columns]) -> None:
         """The online scorer's own functions, for measures without a form in SQL."""
         tests = {
             function(test): test
@@ -130,7 +129,7 @@ class Bulk:
             if not is_native(test)
         }
         for name, test in tests.items():
-            measure = _measure(self.model, test, self._columns)
+            measure = _measure(self.model, test, records)
             self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
         self._is_native = not tests
 

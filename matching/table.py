@@ -1,14 +1,21 @@
-"""Records as a table: one column of texts or of lists per comparison column, and a row number that stands for the record."""
+"""Records as a table: one column of texts or of lists per comparison column, and a row number that stands for the record.
 
-from collections.abc import Sequence
+Very many records come chunk by chunk, and stay arrays from the first: an object for each takes four times the memory.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from matching.arrays import Rows
 from matching.compare import Value
 from matching.model import Columns, Model
+
+Texts = Any  # an Arrow array of texts, or of lists of texts, null where a record has no value
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +28,19 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of one run, by row number: as a table `n, column, column ...`, and as they came, for measures without a form in SQL."""
+    """The records of one run, by row number: as a table `n, column, column ...`, and one by one, for measures without a form in SQL."""
 
     table: pa.Table
     layout: Layout
     columns: Sequence[Columns]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some records by column; one that none of them fills is absent."""
+
+    size: int
+    arrays: Mapping[str, Texts]
 
 
 def field(column: str) -> str:
@@ -34,28 +49,116 @@ def field(column: str) -> str:
 
 
 def lay_out(model: Model, records: Sequence[Columns]) -> Records:
-    """The model's columns as a table.
+    """The model's columns as a table."""
+    table, layout = _table(model, [chunk_of(model.columns, records)], np.arange(len(records), dtype=np.int64))
+    return Records(table, layout, records)
+
+
+def put_together(model: Model, chunks: Sequence[Chunk], numbers: Rows) -> Records:
+    """The model's columns of all chunks as a table; `numbers`: the row number of each record."""
+    table, layout = _table(model, chunks, numbers)
+    return Records(table, layout, _OneByOne(table, layout.columns))
+
+
+def chunk_of(names: Collection[str], records: Sequence[Columns]) -> Chunk:
+    """These columns of some records.
 
     A column of lists none of which has two values is laid out as texts: they compare many times faster.
     """
-    arrays: dict[str, Any] = {"n": pa.array(np.arange(len(records), dtype=np.int64))}
+    arrays = {}
+    for name in names:
+        values = [record.get(name) for record in records]
+        if any(value is not None for value in values):
+            arrays[name] = _array(values)
+    return Chunk(len(records), arrays)
+
+
+def _array(values: Sequence[Value | None]) -> Texts:
+    if any(value is not None and value.__class__ is not str and len(value) > 1 for value in values):
+        return pa.array([_as_list(value) for value in values], pa.list_(pa.string()))
+    return pa.array([value if value is None or value.__class__ is str else value[0] for value in values], pa.string())
+
+
+def _as_list(value: Value | None) -> Sequence[str] | None:
+    return [value] if isinstance(value, str) else value
+
+
+def _table(model: Model, chunks: Sequence[Chunk], numbers: Rows) -> tuple[pa.Table, Layout]:
+    arrays: dict[str, Any] = {"n": pa.array(numbers)}
     columns, lists = set(), set()
     for column in sorted(model.columns):
-        values = [record.get(column) for record in records]
-        if all(value is None for value in values):
+        found = [chunk.arrays.get(column) for chunk in chunks]
+        if all(array is None or array.null_count == len(array) for array in found):
             continue
         columns.add(column)
-        if any(not isinstance(value, str) and len(value) > 1 for value in values if value is not None):
+        if any(_has_lists(array) for array in found):
             lists.add(column)
-            arrays[field(column)] = pa.array([_as_list(value) for value in values], pa.list_(pa.string()))
-        else:
-            arrays[field(column)] = pa.array([_as_text(value) for value in values], pa.string())
-    return Records(pa.table(arrays), Layout(frozenset(columns), frozenset(lists)), records)
+        kind, cast = (pa.list_(pa.string()), _lists) if column in lists else (pa.string(), _texts)
+        parts = [pa.nulls(chunk.size, kind) if array is None else cast(array) for chunk, array in zip(chunks, found, strict=True)]
+        arrays[field(column)] = pa.chunked_array(parts, kind)
+    return pa.table(arrays), Layout(frozenset(columns), frozenset(lists))
 
 
-def _as_list(value: Value | None) -> list[str] | None:
-    return None if value is None else [value] if isinstance(value, str) else list(value)
+def _has_lists(array: Texts | None) -> bool:
+    """Whether a record has two values."""
+    return array is not None and pa.types.is_list(array.type) and (pc.max(pc.list_value_length(array)).as_py() or 0) > 1
 
 
-def _as_text(value: Value | None) -> str | None:
-    return value if value is None or isinstance(value, str) else value[0]
+def _lists(array: Texts) -> Texts:
+    if pa.types.is_list(array.type):
+        return array
+    ends = np.concatenate(([0], np.cumsum(array.is_valid().to_numpy(zero_copy_only=False))))
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), array.drop_null(), mask=array.is_null())
+
+
+def _texts(array: Texts) -> Texts:
+    return pc.list_element(array, 0) if pa.types.is_list(array.type) else array
+
+
+class _OneByOne(Sequence[Columns]):
+    """The records of a table by row number. A column is read when somebody asks for it first: most are compared in SQL alone."""
+
+    def __init__(self, table: pa.Table, names: Collection[str]) -> None:
+        self.names = names
+        self._table = table
+        self._places = np.argsort(table["n"].to_numpy())
+        self._read: dict[str, Sequence[Value | None]] = {}
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return _One(self, int(self._places[row]))
+
+    def value(self, column: str, place: int) -> Value | None:
+        found = self._read.get(column)
+        if found is None:
+            values = self._table[field(column)].to_pylist() if column in self.names else [None] * len(self)
+            found = self._read[column] = [tuple(value) if value.__class__ is list else value for value in values]
+        return found[place]
+
+
+class _One(Mapping[str, Value]):
+    """One record of a table; reads as the mapping that it was laid out from."""
+
+    __slots__ = ("_place", "_records")
+
+    def __init__(self, records: _OneByOne, place: int) -> None:
+        self._records, self._place = records, place
+
+    def __getitem__(self, name: str) -> Value:
+        value = self._records.value(name, self._place)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping, and quicker than what a mapping does."""
+        value = self._records.value(name, self._place)
+        return default if value is None else value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._records.names if self.get(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

@@ -5,15 +5,15 @@ What stands in them is what `mdm.records`, `mdm.resolve` and `mdm.derive` write 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from matching.score import Score, Scorer
+from mdm.copied import copied_day, copied_json, copied_text
 from mdm.derive import Holding, as_json, golden_values, holdings
 from mdm.entity import EntityType
 from mdm.feed import Happening
-from mdm.jsonio import dumps
 from mdm.members import Member
 from mdm.records import Incoming, evidence_json, row_of
 from mdm.systems import SystemRegistry
@@ -30,8 +30,6 @@ COLUMNS: Mapping[str, LiteralString] = {
     "xref": "domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from",
     "edge": "low, high, weight, evidence, model_version",
 }
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_NULL = "\\N"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +66,16 @@ def lines(entity: EntityType, registry: SystemRegistry, goldens: Sequence[Golden
 
 def _add_record(of: dict[str, list[str]], entity: EntityType, incoming: Incoming, moment: str) -> None:
     row, record = row_of(incoming), str(incoming.record_id)
-    clean, keys = _json(row["clean"]), row["keys"]
-    dates = f"{_date(row['valid_from'])}\t{_date(row['valid_to'])}"
+    clean, keys = copied_json(row["clean"]), row["keys"]
+    dates = f"{copied_day(row['valid_from'])}\t{copied_day(row['valid_to'])}"
     said = f"{row['hash']}\t{row['status']}\t{dates}"
     of["source_record"].append(
-        f"{record}\t{entity.name}\t{_text(row['system'])}\t{_text(row['key'])}\t{row['status']}\t1\t{row['hash']}\t{clean}"
-        f"\t{_json(row['columns'])}\t{{{','.join(map(str, keys))}}}\t{dates}"
+        f"{record}\t{entity.name}\t{copied_text(row['system'])}\t{copied_text(row['key'])}\t{row['status']}\t1\t{row['hash']}\t{clean}"
+        f"\t{copied_json(row['columns'])}\t{{{','.join(map(str, keys))}}}\t{dates}"
     )
-    of["source_record_version"].append(f"{record}\t1\tapplied\t{_json(row['raw'])}\t{clean}\t{_json(row['notes'])}\t{said}\t{moment}")
+    of["source_record_version"].append(
+        f"{record}\t1\tapplied\t{copied_json(row['raw'])}\t{clean}\t{copied_json(row['notes'])}\t{said}\t{moment}"
+    )
     of["match_key"] += [f"{key}\t{record}" for key in keys]
 
 
@@ -85,7 +85,7 @@ def _add_golden(found: Lines, entity: EntityType, registry: SystemRegistry, each
     status, words = "active" if any(m.status == "active" for m in each.members) else "retired", as_tsvector(lexemes(entity, values))
     cause = "new" if len(each.rows) == 1 else "edge"
     of["golden_record"].append(f"{golden_id}\t{entity.name}\t{status}")
-    of["golden_version"].append(f"{golden_id}\t1\t{_json(values)}\t{_json(provenance)}\t{status}\t{moment}\t{words}")
+    of["golden_version"].append(f"{golden_id}\t1\t{copied_json(values)}\t{copied_json(provenance)}\t{status}\t{moment}\t{words}")
     of["link"] += [f"{row.record_id}\t{golden_id}\t{cause}\t{moment}" for row in each.rows]
     found.happenings.append(Happening("golden.created", each.id, {"version": 1}))
 
@@ -99,8 +99,8 @@ def xref_lines(entity: EntityType, rows: Iterable[Mapping[str, Any]], at: dateti
     """Crosswalk rows, what is exclusive decided."""
     moment, ids = at.isoformat(), _Ids()
     return [
-        f"{entity.name}\t{row['system_id']}\t{_text(row['value'])}\t{ids[row['golden_id']]}\t{row['status']}\t{'ft'[row['own']]}"
-        f"\t{'ft'[row['exclusive']]}\tf\t{_date(row['valid_from'])}\t{_date(row['valid_to'])}\t{moment}"
+        f"{entity.name}\t{row['system_id']}\t{copied_text(row['value'])}\t{ids[row['golden_id']]}\t{row['status']}\t{'ft'[row['own']]}"
+        f"\t{'ft'[row['exclusive']]}\tf\t{copied_day(row['valid_from'])}\t{copied_day(row['valid_to'])}\t{moment}"
         for row in rows
     ]
 
@@ -114,18 +114,5 @@ class _Ids(dict[UUID, str]):
 
 
 def edge_lines(scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score]) -> list[str]:
-    version = _text(scorer.model.version)
-    return [f"{low}\t{high}\t{s.weight!r}\t{_json(evidence_json(s))}\t{version}" for (low, high), s in pairs.items()]
-
-
-def _json(value: object) -> str:
-    """JSON has neither tab nor line end of its own."""
-    return dumps(value).decode().replace("\\", "\\\\")
-
-
-def _text(text: str) -> str:
-    return text.translate(_ESCAPES)
-
-
-def _date(day: date | None) -> str:
-    return _NULL if day is None else day.isoformat()
+    version = copied_text(scorer.model.version)
+    return [f"{low}\t{high}\t{s.weight!r}\t{copied_json(evidence_json(s))}\t{version}" for (low, high), s in pairs.items()]

@@ -5,15 +5,14 @@ comparison columns of all its holders, those already stored included, and their 
 matter.
 """
 
-from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import Keys, blocking_keys
+from matching.blocking import Keys, blocking_keys, text_key
 from matching.compare import Value
 from matching.model import BlockingRule, Columns, KeyPart, Model
 from mdm.candidates import Blocks
@@ -61,6 +60,11 @@ def _guard_rules(entity: EntityType) -> Mapping[str, BlockingRule]:
     return {column: BlockingRule(f"guard {column}", (KeyPart(column),)) for column in guards(entity)}
 
 
+def guard_key(entity: EntityType, column: str) -> Callable[[str], int]:
+    """The key by which the holders of a value of this column are counted."""
+    return text_key(entity.name, _guard_rules(entity)[column])
+
+
 def demote_overshared(
     session: Session, entity: EntityType, blocks: Blocks, incoming: Sequence[Incoming]
 ) -> tuple[list[Incoming], list[Demoted]]:
@@ -90,20 +94,7 @@ def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns)
     return without(columns, by_column(over))[0]
 
 
-def overshared(entity: EntityType, stock: Sequence[Columns], fresh: Sequence[Columns], heavy: Mapping[int, int]) -> set[tuple[str, str]]:
-    """Values of `fresh` records that too many would hold: counted with those of `stock`, or under a key that is too heavy already."""
-    over: set[tuple[str, str]] = set()
-    for column, rule in _guard_rules(entity).items():
-        counts = Counter(value for columns in fresh for value in _as_tuple(columns.get(column, ())))
-        before = Counter(value for columns in stock for value in _as_tuple(columns.get(column, ())) if value in counts)
-        limit = guards(entity)[column]
-        over |= {(column, value) for value, number in counts.items() if number + before[value] > limit}
-        if heavy:
-            over |= {(column, v) for v in counts if heavy.get(next(iter(blocking_keys(entity.name, (rule,), {column: v}))), 0) > limit}
-    return over
-
-
-def by_column(over: Iterable[tuple[str, str]]) -> Shared:
+def by_column(over: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     """Over-shared values, found by their column: the long lists of words that no guard watches need not be looked through."""
     found: dict[str, set[str]] = {}
     for column, value in over:

@@ -7,16 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, LiteralString
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from mdm.consumers import affected
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps
-from mdm.load_match import Matched, Verdict
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
 from mdm.load_source import Source
 from mdm.load_stage import Fact, Staged
+from mdm.load_verdicts import DECIDED, Matched, Verdict
 from mdm.models import current_scorer
 
 OUTCOMES = ("new", "linked", "review", "updated", "unchanged", "rejected")
@@ -155,10 +156,7 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
         " and detail -> 'problems' @> jsonb_build_array(jsonb_build_object('code', 'duplicate_key'))",
         (making.plan_id,),
     )[0][0]
-    units: dict[int, int] = {}
-    for verdict in making.matched.verdicts.values():
-        units[verdict.unit] = units.get(verdict.unit, 0) + 1
-    crowded = sum(size > ROWS_PER_GOLDEN_MAX for size in units.values())
+    crowded = int(np.count_nonzero(np.bincount(making.matched.verdicts.units) > ROWS_PER_GOLDEN_MAX))
     shared = sum(making.matched.shared.values())
     former = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
     change = abs(rows - former[0][0]) / former[0][0] if former and former[0][0] else 0.0
@@ -187,7 +185,7 @@ _FORMER_ROWS: LiteralString = (
 
 def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, float]]:
     """The outcomes of new rows, were the machine to link from other weights on; at the present one, those of the plan."""
-    rows = Counter((verdict.outcome, verdict.weight) for verdict in matched.fresh)
+    rows = _weights(matched)
     found = []
     for bits in _STEPS_BITS:
         at = max(review, link + bits)
@@ -198,11 +196,20 @@ def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, 
     return found
 
 
-def _outcome_from(at: float, link: float, outcome: str, weight: float | None) -> str:
+def _weights(matched: Matched) -> dict[tuple[str, float], int]:
+    """How many new rows have which outcome and weight."""
+    verdicts, found = matched.verdicts, dict[tuple[str, float], int]()
+    for place, outcome in enumerate(DECIDED):
+        weights, counts = np.unique(verdicts.weights[matched.fresh & (verdicts.outcomes == place)], return_counts=True)
+        found |= {(outcome, weight): count for weight, count in zip(weights.tolist(), counts.tolist(), strict=True)}
+    return found
+
+
+def _outcome_from(at: float, link: float, outcome: str, weight: float) -> str:
     """What a row would be if the machine linked from `at` on, not from `link`: only what its weight has decided changes."""
-    if weight is not None and outcome == "linked" and link <= weight < at:
+    if outcome == "linked" and link <= weight < at:
         return "review"
-    if weight is not None and outcome == "review" and at <= weight < link:
+    if outcome == "review" and at <= weight < link:
         return "linked"
     return outcome
 

@@ -2,11 +2,10 @@
 
 Pairs come from who compares them: the bulk executor all of them (`mdm/load_bulk.py`), or those near a few rows (`mdm/load_near.py`).
 
-It decides as a delivery does: the machine joins, it never parts what is published, and what people have said of pairs counts. Rows are
-numbers from 0: first the stored records, then the rows that no stored record stands for.
+It decides as a delivery does: the machine joins, it never parts what is published, and what people have said of pairs counts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,68 +13,17 @@ from typing import Protocol
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from matching.arrays import Bits, Flags, Rows, Weighed
 from matching.cluster import limits_of
 from matching.components import cluster_all, components
-from matching.model import Columns, Model
-from mdm.stock import Stock, StoredPair
-
-NOBODY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A row of the file as matching sees it; `stands_for`: the stored record whose next version it is, with its golden record.
-
-    `name`: system/key, by which ties are broken as in a delivery.
-    """
-
-    no: int
-    name: str
-    columns: Columns
-    stands_for: UUID | None = None
-    golden_id: UUID | None = None
-    stripped: bool = False  # a value of it is held by too many
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a row. `unit`: rows of one number become, or join, one golden record. `alone`: nothing stored is near it.
-
-    `part`: rows of one number are joined by pairs of `link` and more, vetoed or not, or by golden records: each has a say about the others.
-    """
-
-    outcome: str
-    unit: int
-    part: int
-    golden_id: UUID | None
-    weight: float | None
-    alone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Matched:
-    """What becomes of the rows, by their number in the file.
-
-    `merges`: stored golden records that rows bring together. `fresh`: the verdicts of rows that no golden record knew. `shared`: per
-    column, rows of different entities that claim one exclusive identifier.
-    """
-
-    verdicts: Mapping[int, Verdict]
-    merges: Sequence[tuple[UUID, ...]]
-    pairs: int
-    fresh: Sequence[Verdict]
-    expected_false_links: float
-    shared: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Others:
-    """What is stored: the records, and the pairs of them that people have judged."""
-
-    stock: Stock
-    judged: Sequence[StoredPair]
+from matching.model import Model
+from mdm.load_pile import Held
+from mdm.load_verdicts import LINKED, NEW, REVIEW, UPDATED, Matched, Verdicts
+from mdm.load_world import NOBODY, Entries, Others, World
+from mdm.stock import StoredPair
 
 
 class Pairs(Protocol):
@@ -88,18 +36,18 @@ class Pairs(Protocol):
         ...
 
 
-Compare = Callable[["World"], AbstractContextManager[Pairs]]
+Compare = Callable[[World], AbstractContextManager[Pairs]]
 
 
-def match(model: Model, others: Others, entries: Sequence[Entry], exclusive: Sequence[str], compare: Compare) -> Matched:
-    """What every entry becomes, in the order of the file; `exclusive`: columns of identifiers that one entity has alone."""
+def match(model: Model, others: Others, entries: Entries, compare: Compare) -> Matched:
+    """What every entry becomes, in the order of the file."""
     world = World.of(others.stock, entries)
     with compare(world) as pairs:
         weighed = pairs.weigh(model, model.thresholds.review)
         told = _told(world, others.judged)
         parts = _parts(world, weighed, told, model)
         units = _units(pairs, model, world, _near(world, weighed, parts), told)
-    return _matched(world, weighed, told, _Grouped(units, parts), exclusive)
+    return _matched(world, weighed, told, _Grouped(units, parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,44 +56,6 @@ class _Grouped:
 
     units: Rows
     parts: Rows
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Stored records and rows together: columns and golden record (a number, or NOBODY) of each, and where each entry stands."""
-
-    columns: Sequence[Columns]
-    goldens: Rows
-    golden_ids: Sequence[UUID]
-    entries: Sequence[Entry]
-    places: Rows
-    rows: Mapping[UUID, int]
-    names: Sequence[str]
-
-    @classmethod
-    def of(cls, stock: Stock, entries: Sequence[Entry]) -> "World":
-        """The rows that stand for a stored record in its place, the others behind."""
-        columns, rows, names = list(stock.columns), dict(stock.rows()), list(stock.names)
-        # Sorted, so that the smallest number is the oldest golden record
-        golden_ids = sorted({*stock.golden_ids, *(e.golden_id for e in entries if e.golden_id is not None)})
-        number = {golden: n for n, golden in enumerate(golden_ids)}
-        goldens = [number[golden] for golden in stock.golden_ids]
-        places = []
-        for entry in entries:
-            place = None if entry.stands_for is None else rows.get(entry.stands_for)
-            if place is None:
-                place = len(columns)
-                columns.append(entry.columns)
-                names.append(entry.name)
-                goldens.append(NOBODY if entry.golden_id is None else number[entry.golden_id])
-            columns[place] = entry.columns
-            places.append(place)
-        return cls(columns, np.array(goldens, dtype=np.int64), golden_ids, entries, np.array(places, dtype=np.int64), rows, names)
-
-    @property
-    def size(self) -> int:
-        """Records and rows together."""
-        return len(self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +74,11 @@ class _Told:
 
 
 def _told(world: World, judged: Sequence[StoredPair]) -> _Told:
-    known = [
-        (*sorted((world.rows[p.low], world.rows[p.high])), p.verdict == "same")
-        for p in judged
-        if p.verdict is not None and p.low in world.rows and p.high in world.rows
-    ]
-    left, right, same = zip(*known, strict=True) if known else ((), (), ())
-    return _Told(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), np.array(same, dtype=np.bool_))
+    said = [pair for pair in judged if pair.verdict is not None]
+    one, other = world.rows_of([pair.low for pair in said]), world.rows_of([pair.high for pair in said])
+    same = np.array([pair.verdict == "same" for pair in said], dtype=np.bool_)
+    here = (one != NOBODY) & (other != NOBODY)
+    return _Told(np.minimum(one, other)[here], np.maximum(one, other)[here], same[here])
 
 
 def _parts(world: World, weighed: Weighed, told: _Told, model: Model) -> Rows:
@@ -208,7 +116,7 @@ def _by_name(world: World, pairs: Weighed) -> tuple[Rows, Rows]:
     met = np.union1d(pairs.left, pairs.right)
     ranked = np.arange(world.size, dtype=np.int64)
     named = ranked.copy()
-    named[met] = np.array(sorted(met.tolist(), key=world.names.__getitem__), dtype=np.int64)
+    named[met] = met[pc.sort_indices(world.names.take(pa.array(met))).to_numpy()]
     ranked[named] = np.arange(world.size, dtype=np.int64)
     return ranked, named
 
@@ -253,33 +161,34 @@ def _published(world: World, groups: Rows, told: _Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped, exclusive: Sequence[str]) -> Matched:
+def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped) -> Matched:
     units = grouped.units
     count = int(units.max(initial=-1)) + 1
+    rows = world.entries.rows
     keeps = _keeps(world, units, count)
-    is_open = _open(weighed, told, units, count)
-    best = _best(world, weighed)
     crowded = _crowded(world, weighed, units, count)
-    verdicts: dict[int, Verdict] = {}
-    founded: set[int] = set()
-    for entry, place in zip(world.entries, world.places.tolist(), strict=True):
-        unit = int(units[place])
-        golden = None if keeps[unit] == NOBODY else world.golden_ids[keeps[unit]]
-        weight = None if best[place] == -np.inf else float(best[place])
-        if entry.stands_for is not None and entry.golden_id is not None:
-            outcome = "updated"
-        elif golden is not None or unit in founded:
-            outcome = "linked"
-        else:
-            founded.add(unit)
-            outcome = "review" if is_open[unit] else "new"
-        alone = golden is None and entry.stands_for is None and not crowded[unit] and not entry.stripped
-        verdicts[entry.no] = Verdict(outcome, unit, int(grouped.parts[place]), golden, weight, alone)
-    fresh = [verdicts[entry.no] for entry in world.entries if entry.golden_id is None]
+    stands, known = rows.ids.is_valid().to_numpy(zero_copy_only=False), rows.golden_ids.is_valid().to_numpy(zero_copy_only=False)
+    mine = units[world.places]
+    goldens = keeps[mine]
+    outcomes = np.where(stands & known, UPDATED, LINKED)
+    founders = _founders(mine, (goldens == NOBODY) & (outcomes != UPDATED))
+    outcomes[founders] = np.where(_open(weighed, told, units, count)[mine[founders]], REVIEW, NEW)
+    alone = (goldens == NOBODY) & ~stands & ~crowded[mine] & ~world.entries.stripped
+    weights = _best(world, weighed)[world.places]
+    verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, weights, alone)
+    shared = {column: _shared(held, mine) for column, held in world.entries.exclusive.items()}
+    return Matched(verdicts, _merges(world, units), len(weighed.left), ~known, _false_links(world, weighed, units), shared)
+
+
+def _founders(units: Rows, chosen: Flags) -> Rows:
+    """Of each unit the first of the chosen rows."""
+    rows = np.flatnonzero(chosen)
+    return rows[np.unique(units[rows], return_index=True)[1]]
+
+
+def _false_links(world: World, weighed: Weighed, units: Rows) -> float:
     mine = np.isin(units[weighed.left], units[world.places]) & (units[weighed.left] == units[weighed.right])
-    false_links = float((1 / (1 + np.exp2(weighed.weights[mine]))).sum())
-    shared = {column: _shared(world, units, column) for column in exclusive}
-    return Matched(verdicts, _merges(world, units), len(weighed.left), fresh, round(false_links, 2), shared)
+    return round(float((1 / (1 + np.exp2(weighed.weights[mine]))).sum()), 2)
 
 
 def _keeps(world: World, units: Rows, count: int) -> Rows:
@@ -316,8 +225,7 @@ def _crowded(world: World, weighed: Weighed, units: Rows, count: int) -> Flags:
     one, other = units[weighed.left], units[weighed.right]
     outside = one != other
     crowded[one[outside]] = crowded[other[outside]] = True
-    stripped = [place for entry, place in zip(world.entries, world.places.tolist(), strict=True) if entry.stripped]
-    crowded[units[stripped]] = True
+    crowded[units[world.places[world.entries.stripped]]] = True
     return crowded
 
 
@@ -326,19 +234,16 @@ def _merges(world: World, units: Rows) -> list[tuple[UUID, ...]]:
     held = np.flatnonzero(world.goldens >= 0)
     touched = np.isin(units[held], units[world.places])
     both = np.unique(np.stack((units[held[touched]], world.goldens[held[touched]])), axis=1)
+    several = both[:, np.bincount(both[0])[both[0]] > 1]
     found: dict[int, list[UUID]] = {}
-    for unit, golden in both.T.tolist():
-        found.setdefault(unit, []).append(world.golden_ids[golden])
-    return [tuple(goldens) for goldens in found.values() if len(goldens) > 1]
+    for unit, golden in zip(several[0].tolist(), world.goldens_of(several[1]), strict=True):
+        if golden is not None:
+            found.setdefault(unit, []).append(golden)
+    return [tuple(goldens) for goldens in found.values()]
 
 
-def _shared(world: World, units: Rows, column: str) -> int:
-    """Rows of the file whose value of this column a row of another unit has too."""
-    holders: dict[str, set[int]] = {}
-    held: list[str] = []
-    for entry, place in zip(world.entries, world.places.tolist(), strict=True):
-        value = entry.columns.get(column, ())
-        for text in (value,) if isinstance(value, str) else value:
-            holders.setdefault(text, set()).add(int(units[place]))
-            held.append(text)
-    return sum(len(holders[text]) > 1 for text in held)
+def _shared(held: Held, units: Rows) -> int:
+    """Values of rows of the file that a row of another unit has too."""
+    codes = np.asarray(held.values.combine_chunks().dictionary_encode().indices.to_numpy(), dtype=np.int64)
+    holders = np.unique(np.stack((codes, units[held.rows])), axis=1)[0]
+    return int(np.count_nonzero(np.bincount(holders)[codes] > 1))

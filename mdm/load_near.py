@@ -19,7 +19,6 @@ from matching.score import Scorer
 from mdm.candidates import limits, read_blocks
 from mdm.db import array, fetch
 from mdm.entity import EntityType
-from mdm.load_match import Entry, World
 from mdm.stock import Stock, StoredPair
 
 FEW_MAX = 20_000
@@ -28,11 +27,15 @@ _ROWS = 500  # whose candidates are asked for at once
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed:
-    """A row on its way to matching, with its keys by rule."""
+class Entry:
+    """A row on its way to matching, with its keys by rule; `stands_for`: the stored record whose next version it is."""
 
-    entry: Entry
+    no: int
+    name: str
+    columns: Columns
     keys: Mapping[int, str]
+    stands_for: UUID | None
+    golden_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +57,15 @@ def is_few(session: Session, entity: EntityType, rows: int) -> bool:
     return bool(rows <= FEW_MAX and rows * STOCK_PER_ROW <= stored)
 
 
-def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence[Keyed]) -> Near:
+def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Near:
     """Everything that may have a say about these rows, in one snapshot of each question."""
     candidates: dict[int, Sequence[UUID]] = {}
     for start in range(0, len(rows), _ROWS):
         some = rows[start : start + _ROWS]
         keys = {key: rule for row in some for key, rule in row.keys.items()}
         blocks = read_blocks(session, keys, limits(model, keys))
-        candidates.update((row.entry.no, blocks.candidates(tuple(row.keys))[0]) for row in some)
-    standing = {row.entry.stands_for for row in rows} - {None}
+        candidates.update((row.no, blocks.candidates(tuple(row.keys))[0]) for row in some)
+    standing = {row.stands_for for row in rows} - {None}
     found = _joined(session, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)
     stock = _stock(session, entity, found)
     return Near(stock, _pairs(session, stock.ids), candidates)
@@ -112,7 +115,7 @@ def _pairs(session: Session, records: Sequence[UUID]) -> list[StoredPair]:
     return [StoredPair(*row) for row in rows if row[1] in known]
 
 
-def key_counts(session: Session, rows: Sequence[Keyed], least: int) -> dict[int, int]:
+def key_counts(session: Session, rows: Sequence[Entry], least: int) -> dict[int, int]:
     """Of the rows' keys those that more than `least` stored records hold, and how many do."""
     keys = array({key for row in rows for key in row.keys})
     return dict(
@@ -128,24 +131,24 @@ def key_counts(session: Session, rows: Sequence[Keyed], least: int) -> dict[int,
 class Few:
     """The pairs of a small world, compared one by one with the scorer of deliveries."""
 
-    def __init__(self, scorer: Scorer, world: World, left: Rows, right: Rows) -> None:
-        self._scorer, self._columns, self._left, self._right = scorer, world.columns, left, right
+    def __init__(self, scorer: Scorer, columns: Sequence[Columns], left: Rows, right: Rows) -> None:
+        self._scorer, self._columns, self._left, self._right = scorer, columns, left, right
 
     @classmethod
-    def of(cls, scorer: Scorer, world: World, rows: Sequence[Keyed], near: Near) -> "Few":
+    def of(cls, scorer: Scorer, columns: Sequence[Columns], places: Sequence[int], rows: Sequence[Entry], near: Near) -> "Few":
         """Which pairs there are: each row with its candidates and with the other rows that share a key, and stored ones."""
-        places = world.places.tolist()
+        stored = near.stock.rows()
         mine = set(places)
-        pairs = {(world.rows[p.low], world.rows[p.high]) for p in near.pairs if p.low in world.rows and p.high in world.rows}
+        pairs = {(stored[p.low], stored[p.high]) for p in near.pairs if p.low in stored and p.high in stored}
         pairs = {(low, high) for low, high in pairs if low not in mine and high not in mine}
         holders: dict[int, list[int]] = {}
         for row, place in zip(rows, places, strict=True):
-            pairs |= {(place, world.rows[other]) for other in near.candidates[row.entry.no] if other in world.rows}
+            pairs |= {(place, stored[other]) for other in near.candidates[row.no] if other in stored}
             for key in row.keys:
                 holders.setdefault(key, []).append(place)
         pairs |= {pair for some in holders.values() for pair in combinations(some, 2)}
         ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
-        return cls(scorer, world, np.array([a for a, _ in ordered], dtype=np.int64), np.array([b for _, b in ordered], dtype=np.int64))
+        return cls(scorer, columns, np.array([a for a, _ in ordered], dtype=np.int64), np.array([b for _, b in ordered], dtype=np.int64))
 
     def weigh(self, _model: Model, floor: float) -> Weighed:
         """The pairs at or above `floor` bits."""

@@ -9,32 +9,36 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
+import numpy as np
 from sqlalchemy.orm import Session
 
+from matching.arrays import Flags, Rows
 from matching.model import Model
 from matching.sql import is_native
 from mdm.bulk_store import ROWS_MAX
-from mdm.db import LOCKS_MAX, connection, execute, translated
+from mdm.copied import NULL, copied_json, copied_text
+from mdm.db import LOCKS_MAX, copy, execute
 from mdm.errors import NotFound
 from mdm.ingest import CHUNK_MAX
 from mdm.jsonio import dumps
 from mdm.load_compare import match_staged
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
-from mdm.load_match import Verdict
 from mdm.load_rows import Packed, number_of, pack, read
 from mdm.load_source import source_of
 from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
+from mdm.load_verdicts import DECIDED, Verdicts
+from mdm.load_world import NOBODY
 from mdm.loads import same_load
 from mdm.models import current_scorer
 from mdm.running import Run
 
-Outcomes = Mapping[int, Verdict]
 _SLOW_ROWS = 8
+_TOLD_PIECES = 10  # after so many it is said how far the plan is
 
 
 def plan_load(run: Run, home: Path, memory_gb: int) -> None:
@@ -57,11 +61,11 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     arranging = Arranging(source.system, matched.verdicts, _online_max(model))
     arranged = 0
     for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
-        run.tell_far("arranging", arranged)
+        if number % _TOLD_PIECES == 0:
+            run.tell_far("arranging", arranged)
         facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
         arranged += len(facts)
-        pieces = arranging.take(facts, lines)
-        run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=pieces))
+        run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=arranging.take(facts, lines)))
     run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
     run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
@@ -110,11 +114,6 @@ class _Group:
 Piece = tuple[str, int, Packed]  # way, number, content
 
 
-def _place(verdict: Verdict) -> tuple[bool, int]:
-    """What the row stays together with: its unit, if nobody is near that, else its part."""
-    return (True, verdict.unit) if verdict.alone else (False, verdict.part)
-
-
 @dataclass(slots=True)
 class Arranging:
     """Where the rows go: a unit's that nobody is near, and a part's that are delivered, stay together.
@@ -124,59 +123,74 @@ class Arranging:
     """
 
     system: str
-    verdicts: Outcomes
+    verdicts: Verdicts
     online_max: int = CHUNK_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    _sizes: Counter[tuple[bool, int]] = field(default_factory=Counter)  # of units, and of the parts of all other rows
-    _waiting: dict[tuple[bool, int], _Group] = field(default_factory=dict)
+    _waiting: dict[int, _Group] = field(default_factory=dict)  # by place
     _open: dict[str, _Group] = field(default_factory=lambda: {"bulk": _Group(), "online": _Group()})
     _locks: int = 0
     _numbers: Counter[str] = field(default_factory=Counter)
+    # By verdict, and one more in the end for rows that have none (NOBODY)
+    _places: Rows = field(init=False)  # what the row stays together with: its unit, if nobody is near that, else its part
+    _sizes: Rows = field(init=False)  # how many rows do
+    _alone: Flags = field(init=False)
 
     def __post_init__(self) -> None:
-        self._sizes.update(_place(verdict) for verdict in self.verdicts.values())
+        found = self.verdicts
+        places = np.where(found.alone, found.units, found.units.max(initial=0) + 1 + found.parts)
+        sizes = np.bincount(places)[places]
+        fits = sizes <= np.where(found.alone, CHUNK_MAX, self.online_max)  # else each by itself, delivered after those before it
+        self._places = np.append(places, NOBODY)
+        self._sizes = np.append(np.where(fits, sizes, 1), 1)
+        self._alone = np.append(found.alone & fits, [False])
 
     def take(self, facts: Sequence[Fact], lines: Sequence[bytes]) -> list[Piece]:
         """Add the rows of a staged piece; what is full thereby."""
         by_number = {number_of(text): text for text in lines}
-        for fact in facts:
-            kept = self.samples.setdefault(self._outcome(fact), [])
+        for fact, outcome in zip(facts, self._outcomes(facts), strict=True):
+            kept = self.samples.setdefault(outcome, [])
             if len(kept) < SAMPLES_MAX:
                 text = by_number.get(fact.no)
                 kept.append(Sample(fact, self.verdicts.get(fact.no), None if text is None else read(self.system, text)))
-        return [piece for no, text in by_number.items() for piece in self._add(no, text)]
+        return list(self._added(by_number))
 
-    def rows_of(self, facts: Sequence[Fact]) -> list[tuple[object, ...]]:
-        """The rows of `load_row`, without the plan."""
-        found: list[tuple[object, ...]] = []
-        for fact in facts:
-            verdict = self.verdicts.get(fact.no)
-            golden = fact.golden_id if verdict is None else verdict.golden_id
-            detail = None if fact.detail is None else Jsonb(dict(fact.detail))
-            weight = None if verdict is None else verdict.weight
-            known = (fact.record_id, golden, fact.is_new, fact.before)
-            found.append((fact.no, fact.key, self._outcome(fact), *known, weight, detail, fact.print))
+    def rows_of(self, facts: Sequence[Fact]) -> list[str]:
+        """The rows of `load_row` as COPY reads them, without the plan."""
+        found = []
+        for fact, outcome, (golden, weight) in zip(facts, self._outcomes(facts), self._near(facts), strict=True):
+            before, mark = (NULL if each is None else str(each) for each in (fact.before, fact.print))
+            detail = NULL if fact.detail is None else copied_json(fact.detail)
+            said = f"{fact.no}\t{copied_text(fact.key)}\t{outcome}\t{fact.record_id or NULL}\t{golden or NULL}"
+            found.append(f"{said}\t{'ft'[fact.is_new]}\t{before}\t{weight}\t{detail}\t{mark}")
         return found
 
     def rest(self) -> list[Piece]:
         """What is left in the end."""
         return [self._closed(way) for way, group in self._open.items() if group.lines]
 
-    def _outcome(self, fact: Fact) -> str:
-        verdict = self.verdicts.get(fact.no)
-        return fact.planned if verdict is None else verdict.outcome
+    def _outcomes(self, facts: Sequence[Fact]) -> list[str]:
+        rows = self.verdicts.rows_of([fact.no for fact in facts]).tolist()
+        outcomes = self.verdicts.outcomes
+        return [fact.planned if row == NOBODY else DECIDED[outcomes[row]] for fact, row in zip(facts, rows, strict=True)]
 
-    def _add(self, no: int, text: bytes) -> Iterator[Piece]:
-        verdict = self.verdicts.get(no)
-        place = None if verdict is None else _place(verdict)
-        if verdict is None or place is None or self._sizes[place] > (CHUNK_MAX if verdict.alone else self.online_max):
-            yield from self._add_online(_Group([text], [no]))
-            return
-        group = self._waiting.setdefault(place, _Group())
-        group.add(text, no)
-        if len(group.lines) < self._sizes[place]:
-            return
-        yield from (self._add_bulk if verdict.alone else self._add_online)(self._waiting.pop(place))
+    def _near(self, facts: Sequence[Fact]) -> Iterator[tuple[UUID | None, str]]:
+        """The golden record that each row joins, and its greatest weight as COPY reads it."""
+        rows = self.verdicts.rows_of([fact.no for fact in facts])
+        found = iter(self.verdicts.near(rows[rows != NOBODY]))
+        for fact, row in zip(facts, rows.tolist(), strict=True):
+            golden, weight = (fact.golden_id, -inf) if row == NOBODY else next(found)
+            yield golden, NULL if weight == -inf else repr(weight)
+
+    def _added(self, lines: Mapping[int, bytes]) -> Iterator[Piece]:
+        rows = self.verdicts.rows_of(list(lines))
+        where = (self._places[rows].tolist(), self._sizes[rows].tolist(), self._alone[rows].tolist())
+        for (no, text), place, size, is_alone in zip(lines.items(), *where, strict=True):
+            group = _Group() if size == 1 else self._waiting.setdefault(place, _Group())
+            group.add(text, no)
+            if len(group.lines) == size:
+                if size > 1:
+                    del self._waiting[place]
+                yield from (self._add_bulk if is_alone else self._add_online)(group)
 
     def _add_bulk(self, group: _Group) -> Iterator[Piece]:
         if len(self._open["bulk"].lines) + len(group.lines) > ROWS_MAX:
@@ -200,12 +214,10 @@ class Arranging:
         return way, number, pack([dumps(group.sizes), *group.lines], group.numbers)
 
 
-_COPY: LiteralString = "copy load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail, print) from stdin"
+_COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail, print"
 
 
-def _write(session: Session, plan_id: UUID, rows: Sequence[tuple[object, ...]], pieces: Sequence[Piece]) -> None:
-    with translated(), connection(session).cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row((plan_id, *row))
+def _write(session: Session, plan_id: UUID, rows: Sequence[str], pieces: Sequence[Piece]) -> None:
+    copy(session, "load_row", _COLUMNS, [f"{plan_id}\t{row}" for row in rows])
     for way, number, piece in pieces:
         write_piece(session, plan_id, way, number, piece)

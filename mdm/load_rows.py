@@ -90,10 +90,10 @@ def read(system: str, text: bytes) -> Row:
     return Row(no, UUID(record), standard, dict(keys))
 
 
-def read_compared(text: bytes) -> tuple[int, UUID, Columns, Mapping[int, str]]:
-    """What matching wants of a row, and no more: its number, its record, its columns, its keys by rule."""
-    no, record, _, made, keys = loads(text)
-    return no, UUID(record), made[2], dict(keys)
+def read_compared(text: bytes) -> tuple[int, Columns, Mapping[int, str]]:
+    """What matching wants of a row, and no more: its number, its columns, its keys by rule."""
+    no, _, _, made, keys = loads(text)
+    return no, made[2], dict(keys)
 
 
 def read_groups(system: str, content: bytes) -> list[list[Row]]:

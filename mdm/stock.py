@@ -1,6 +1,6 @@
 """All stored records of a domain at once, as matching sees them: what training learns from and bulk matching compares."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -42,22 +42,30 @@ class StoredPair:
     verdict: str | None
 
 
-def read_stock(database: Database, entity: EntityType, keep: Callable[[Columns], Columns] = lambda columns: columns) -> Stock:
-    """Read a domain's active records in one snapshot, in pieces; `keep` makes of the columns what stays in memory."""
-    ids, columns, goldens, names = [], [], [], []
+def read_stock(database: Database, entity: EntityType) -> Stock:
+    """Read a domain's active records in one snapshot."""
+    ids: list[UUID] = []
+    columns: list[Columns] = []
+    goldens: list[UUID] = []
+    names: list[str] = []
+    for piece in stock_pieces(database, entity):
+        ids += piece.ids
+        columns += piece.columns
+        goldens += piece.golden_ids
+        names += piece.names
+    return Stock(ids, columns, goldens, names)
+
+
+def stock_pieces(database: Database, entity: EntityType) -> Iterator[Stock]:
+    """A domain's active records in one snapshot, some thousand at a time: for whoever has no room for all of them as they stand."""
     with database.unit_of_work() as session, translated(), connection(session).cursor(name="stock") as cursor:
-        cursor.itersize = _BATCH
         cursor.execute(
             "select r.id, r.columns, l.golden_id, r.system || '/' || r.key from source_record r join link l on l.record_id = r.id"
             " and l.recorded_to is null where r.domain = %s and r.status = 'active' order by r.id",
             (entity.name,),
         )
-        for record, compared, golden, name in cursor:
-            ids.append(record)
-            columns.append(keep(compared))
-            goldens.append(golden)
-            names.append(name)
-    return Stock(ids, columns, goldens, names)
+        while rows := cursor.fetchmany(_BATCH):
+            yield Stock(*([row[place] for row in rows] for place in range(4)))
 
 
 def read_pairs(database: Database, entity: EntityType) -> list[StoredPair]:

@@ -8,8 +8,9 @@ import pytest
 from matching.arrays import Weighed
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_golden_id, new_record_id
-from mdm.load_match import Entry, Others, match
-from mdm.stock import Stock
+from mdm.load_match import match
+from mdm.load_pile import Pile
+from mdm.load_world import Entries, Others
 
 MODEL = ENTITY_TYPES["patient"].model
 
@@ -31,8 +32,10 @@ class Given:
 
 @pytest.mark.parametrize("keys", [("a", "b"), ("b", "a")], ids=["in order", "the other way round"])
 def test_of_two_rows_as_near_to_a_record_the_first_by_name_joins_it_wherever_it_stands_in_the_file(keys):
-    stock = Stock([new_record_id()], [{}], [new_golden_id()], ["ehr-north/1"])
-    entries = [Entry(no, f"ehr-mercy/{key}", {}) for no, key in enumerate(keys, start=1)]
+    stock, rows = Pile(()), Pile(())
+    stock.add([new_record_id()], [{}], [new_golden_id()], ["ehr-north/1"])
+    rows.add([None, None], [{}, {}], [None, None], [f"ehr-mercy/{key}" for key in keys])
+    entries = Entries(rows, np.array([1, 2]), np.zeros(2, dtype=np.bool_), {})
     both = Given({(0, 1): 3 * MODEL.clip, (0, 2): 2 * MODEL.clip})
-    found = match(MODEL, Others(stock, ()), entries, (), lambda _: nullcontext(both))
+    found = match(MODEL, Others(stock, ()), entries, lambda _: nullcontext(both))
     assert {key: found.verdicts[no].outcome for no, key in enumerate(keys, start=1)} == {"a": "linked", "b": "review"}

@@ -1,0 +1,91 @@
+"""What becomes of the rows of a file, as arrays: a million of them are asked about piece by piece."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from matching.arrays import Bits, Flags, Rows
+from mdm.load_world import NOBODY, World
+
+DECIDED = ("new", "linked", "review", "updated")
+NEW, LINKED, REVIEW, UPDATED = range(len(DECIDED))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a row. `unit`: rows of one number become, or join, one golden record. `alone`: nothing stored is near it.
+
+    `part`: rows of one number are joined by pairs of `link` and more, vetoed or not, or by golden records: each has a say about the others.
+    """
+
+    outcome: str
+    unit: int
+    part: int
+    golden_id: UUID | None
+    weight: float | None
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts(Mapping[int, Verdict]):
+    """The verdicts by the number of the row in its file; in the arrays they stand in the order of the world's entries.
+
+    `outcomes`: places in `DECIDED`. `goldens`: of the world, or NOBODY. `weights`: minus infinity where a row has no pair.
+    """
+
+    world: World
+    outcomes: Rows
+    units: Rows
+    parts: Rows
+    goldens: Rows
+    weights: Bits
+    alone: Flags
+
+    def __getitem__(self, number: int) -> Verdict:
+        rows = self.rows_of([number])
+        if rows[0] == NOBODY:
+            raise KeyError(number)
+        row, ((golden, weight),) = int(rows[0]), self.near(rows)
+        return Verdict(
+            DECIDED[self.outcomes[row]],
+            int(self.units[row]),
+            int(self.parts[row]),
+            golden,
+            None if weight == -np.inf else weight,
+            bool(self.alone[row]),
+        )
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.world.entries.numbers.tolist())
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def rows_of(self, numbers: Sequence[int]) -> Rows:
+        """Where the verdicts on these rows of the file stand; NOBODY where there is none."""
+        known = self.world.entries.numbers
+        found = np.searchsorted(known, numbers)
+        rows = np.minimum(found, len(known) - 1)
+        return np.where(known[rows] == numbers, rows, NOBODY) if len(known) else np.full(len(numbers), NOBODY)
+
+    def near(self, rows: Rows) -> Iterator[tuple[UUID | None, float]]:
+        """The golden record that each row joins, and its greatest weight."""
+        return zip(self.world.goldens_of(self.goldens[rows]), self.weights[rows].tolist(), strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What becomes of the rows.
+
+    `merges`: stored golden records that rows bring together. `fresh`: which verdicts are of rows that no golden record knew. `shared`: per
+    column, rows of different entities that claim one exclusive identifier.
+    """
+
+    verdicts: Verdicts
+    merges: Sequence[tuple[UUID, ...]]
+    pairs: int
+    fresh: Flags
+    expected_false_links: float
+    shared: Mapping[str, int]
