@@ -5,6 +5,7 @@ Very many records come chunk by chunk, and stay arrays from the first: an object
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -68,15 +69,17 @@ def chunk_of(names: Collection[str], records: Sequence[Columns]) -> Chunk:
     arrays = {}
     for name in names:
         values = [record.get(name) for record in records]
-        if any(value is not None for value in values):
-            arrays[name] = _array(values)
+        kinds = {*map(type, values)} - {NoneType}
+        if kinds:
+            arrays[name] = pa.array(values, pa.string()) if kinds == {str} else _listed(values)
     return Chunk(len(records), arrays)
 
 
-def _array(values: Sequence[Value | None]) -> Texts:
-    if any(value is not None and value.__class__ is not str and len(value) > 1 for value in values):
-        return pa.array([_as_list(value) for value in values], pa.list_(pa.string()))
-    return pa.array([value if value is None or value.__class__ is str else value[0] for value in values], pa.string())
+def _listed(values: Sequence[Value | None]) -> Texts:
+    lists = [_as_list(value) for value in values]
+    if max(map(len, filter(None, lists))) > 1:
+        return pa.array(lists, pa.list_(pa.string()))
+    return pa.array([each and each[0] for each in lists], pa.string())
 
 
 def _as_list(value: Value | None) -> Sequence[str] | None:

@@ -14,11 +14,11 @@ from mdm.entity import EntityType
 from mdm.guard import by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
-from mdm.load_near import FEW_MAX, Entry, Few, is_few, key_counts, read_near
+from mdm.load_near import Entry, Few, few_max, key_counts, read_near
 from mdm.load_pile import Pile, overshared
-from mdm.load_rows import read_compared
+from mdm.load_rows import Compared, read_compared
 from mdm.load_source import Source
-from mdm.load_stage import staged_count, staged_piece
+from mdm.load_stage import Fact, staged_count, staged_piece
 from mdm.load_verdicts import Matched
 from mdm.load_world import Entries, Others, World
 from mdm.models import current_scorer
@@ -33,10 +33,11 @@ def match_staged(run: Run, source: Source, plan_id: UUID, memory_gb: int) -> Mat
     """What becomes of every row that says something new; `memory_gb` is what comparing in bulk may take before it spills to disk."""
     entity = source.entity
     scorer = run.effect(lambda session: current_scorer(session, entity))
-    rows = _Rows(Pile(_columns(entity, scorer.model)))
-    for piece in _pieces(run, source, plan_id):
-        rows.add(piece)
-    if rows.pile.size <= FEW_MAX and run.effect(lambda session: is_few(session, entity, rows.pile.size)):
+    most = run.effect(lambda session: few_max(session, entity))
+    rows = _Rows(source.system, most, Pile(_columns(entity, scorer.model)))
+    for facts, compared in _pieces(run, plan_id):
+        rows.add(facts, compared)
+    if rows.pile.size <= most:
         return _match_few(run, entity, scorer, rows)
     return _match_many(run, entity, scorer.model, rows, memory_gb)
 
@@ -53,22 +54,23 @@ def _exclusive(entity: EntityType) -> list[str]:
 class _Rows:
     """The rows of the file as they come, and each by itself as long as they are few."""
 
+    system: str
+    few_max: int
     pile: Pile
     numbers: list[int] = field(default_factory=list)
     few: list[Entry] = field(default_factory=list)
 
-    def add(self, piece: Sequence[Entry]) -> None:
-        self.pile.add(
-            [each.stands_for for each in piece],
-            [each.columns for each in piece],
-            [each.golden_id for each in piece],
-            [each.name for each in piece],
-        )
-        self.numbers += [each.no for each in piece]
-        if len(self.numbers) <= FEW_MAX:
-            self.few += piece
-        else:
+    def add(self, facts: Sequence[Fact], compared: Sequence[Compared]) -> None:
+        names = [f"{self.system}/{fact.key}" for fact in facts]
+        stands_for = [fact.record_id if fact.before is not None else None for fact in facts]
+        goldens, columns = [fact.golden_id for fact in facts], [each.columns for each in compared]
+        self.pile.add(stands_for, columns, goldens, names)
+        self.numbers += [fact.no for fact in facts]
+        if len(self.numbers) > self.few_max:
             self.few.clear()
+            return
+        keys = [dict(each.keys) for each in compared]
+        self.few += map(Entry, [fact.no for fact in facts], names, columns, keys, stands_for, goldens)
 
     def without(self, over: Over, entity: EntityType) -> Entries:
         stripped = self.pile.strip(over)
@@ -76,18 +78,14 @@ class _Rows:
         return Entries(self.pile, np.array(self.numbers, dtype=np.int64), stripped, exclusive)
 
 
-def _pieces(run: Run, source: Source, plan_id: UUID) -> Iterator[list[Entry]]:
+def _pieces(run: Run, plan_id: UUID) -> Iterator[tuple[list[Fact], list[Compared]]]:
+    """The rows that matching has to look at."""
     for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
         facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
         by_number = {fact.no: fact for fact in facts}
-        piece = []
-        for text in lines:
-            no, columns, keys = read_compared(text)
-            fact = by_number[no]
-            if fact.planned != "review":  # its stored version stays what it is until a person decides
-                known = fact.record_id if fact.before is not None else None
-                piece.append(Entry(no, f"{source.system}/{fact.key}", columns, keys, known, fact.golden_id))
-        yield piece
+        rows = [(by_number[compared.no], compared) for compared in map(read_compared, lines)]
+        rows = [row for row in rows if row[0].planned != "review"]  # its stored version stays what it is until a person decides
+        yield [fact for fact, _ in rows], [compared for _, compared in rows]
 
 
 def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_gb: int) -> Matched:

@@ -51,10 +51,10 @@ class Near:
         return [pair for pair in self.pairs if pair.verdict is not None]
 
 
-def is_few(session: Session, entity: EntityType, rows: int) -> bool:
-    """Whether asking the database about so many rows is quicker than comparing everything."""
+def few_max(session: Session, entity: EntityType) -> int:
+    """So many rows at most are few: asking the database about them is quicker than comparing everything."""
     stored = fetch(session, "select count(*) from source_record where domain = %s and status = 'active'", (entity.name,))[0][0]
-    return bool(rows <= FEW_MAX and rows * STOCK_PER_ROW <= stored)
+    return min(FEW_MAX, int(stored) // STOCK_PER_ROW)
 
 
 def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Near:

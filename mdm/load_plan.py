@@ -7,6 +7,7 @@ for the bulk way, all others for the way of deliveries, in the order in which th
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -28,7 +29,7 @@ from mdm.ingest import CHUNK_MAX
 from mdm.jsonio import dumps
 from mdm.load_compare import match_staged
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
-from mdm.load_rows import Packed, number_of, pack, read
+from mdm.load_rows import number_of, pack, read
 from mdm.load_source import source_of
 from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
 from mdm.load_verdicts import DECIDED, Verdicts
@@ -59,17 +60,29 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     run.effect(lambda session: _forget(session, plan_id))
     model = run.effect(lambda session: current_scorer(session, source.entity).model)
     arranging = Arranging(source.system, matched.verdicts, _online_max(model))
-    arranged = 0
-    for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
-        if number % _TOLD_PIECES == 0:
-            run.tell_far("arranging", arranged)
-        facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
-        arranged += len(facts)
-        run.effect(partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=arranging.take(facts, lines)))
-    run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
+    _arrange(run, plan_id, arranging)
     run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
     run.conclude(lambda session: conclude(session, making))
+
+
+def _arrange(run: Run, plan_id: UUID, arranging: "Arranging") -> None:
+    """Every staged piece on its way; while the database writes one, the next is made."""
+    arranged = 0
+    with ThreadPoolExecutor(1, "arranging") as writer:
+        writing: Future[None] | None = None
+        for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
+            if number % _TOLD_PIECES == 0:
+                run.tell_far("arranging", arranged)
+            facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
+            arranged += len(facts)
+            work = partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=arranging.take(facts, lines))
+            if writing is not None:
+                writing.result()
+            writing = writer.submit(run.effect, work)
+        if writing is not None:
+            writing.result()
+    run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
 
 
 def _online_max(model: Model) -> int:
@@ -111,7 +124,7 @@ class _Group:
         self.sizes.append(len(other.lines))
 
 
-Piece = tuple[str, int, Packed]  # way, number, content
+Piece = tuple[str, int, _Group]  # way, number, content
 
 
 @dataclass(slots=True)
@@ -211,7 +224,7 @@ class Arranging:
         group, number = self._open[way], self._numbers[way]
         self._open[way] = _Group()
         self._numbers[way] += 1
-        return way, number, pack([dumps(group.sizes), *group.lines], group.numbers)
+        return way, number, group
 
 
 _COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail, print"
@@ -219,5 +232,5 @@ _COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_n
 
 def _write(session: Session, plan_id: UUID, rows: Sequence[str], pieces: Sequence[Piece]) -> None:
     copy(session, "load_row", _COLUMNS, [f"{plan_id}\t{row}" for row in rows])
-    for way, number, piece in pieces:
-        write_piece(session, plan_id, way, number, piece)
+    for way, number, group in pieces:
+        write_piece(session, plan_id, way, number, pack([dumps(group.sizes), *group.lines], group.numbers))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -43,6 +44,14 @@ class Packed:
     last_row: int
     rows: int
     content: bytes
+
+
+class Compared(NamedTuple):
+    """A row as it is compared: its number, its columns, its keys with the names of their rules."""
+
+    no: int
+    columns: Columns
+    keys: Sequence[tuple[int, str]]
 
 
 def pack(lines: Sequence[bytes], numbers: Sequence[int]) -> Packed:
@@ -90,10 +99,10 @@ def read(system: str, text: bytes) -> Row:
     return Row(no, UUID(record), standard, dict(keys))
 
 
-def read_compared(text: bytes) -> tuple[int, Columns, Mapping[int, str]]:
-    """What matching wants of a row, and no more: its number, its columns, its keys by rule."""
+def read_compared(text: bytes) -> Compared:
+    """What matching wants of a row, and no more."""
     no, _, _, made, keys = loads(text)
-    return no, made[2], dict(keys)
+    return Compared(no, made[2], keys)
 
 
 def read_groups(system: str, content: bytes) -> list[list[Row]]:

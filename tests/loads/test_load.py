@@ -276,11 +276,10 @@ def test_what_other_thresholds_would_do_begins_with_what_the_plan_does(people, l
 
 
 def test_few_rows_are_planned_as_all_would_be(people, loader, monkeypatch):
-    monkeypatch.setattr("mdm.load_compare.FEW_MAX", 0)
+    monkeypatch.setattr("mdm.load_compare.few_max", lambda *_: 0)
     content = as_csv(mercy(again=range(60)))
     in_bulk = loader.plan(content)
-    monkeypatch.setattr("mdm.load_compare.FEW_MAX", 1_000)
-    monkeypatch.setattr("mdm.load_near.STOCK_PER_ROW", 0)
+    monkeypatch.setattr("mdm.load_compare.few_max", lambda *_: 1_000)
     near = loader.plan_again(in_bulk.id)
     assert near.counts == in_bulk.counts
     assert near.plan["report"]["difference"]["rows"] == []
