@@ -27,7 +27,7 @@ from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.model_versions import active_version, find_model, lock_activation
 from mdm.running import Run
-from mdm.stock import Stock, StoredPair, read_pairs, read_stock
+from mdm.stock import Stock, StoredPair, judged_pairs, read_pairs, read_stock
 
 SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
 ENOUGH_LABELS = 20  # pairs that a person called the same
@@ -73,7 +73,7 @@ def learn(database: Database, entity: EntityType, actor: Actor, room: Room) -> L
     stock = read_stock(database, entity)
     if len(stock.ids) < SMALLEST_STOCK:
         return Learned(entity.name, None, f"{len(stock.ids)} records are too few; {SMALLEST_STOCK} are needed", len(stock.ids), 0, 0, {})
-    judged = [pair for pair in read_pairs(database, entity) if pair.verdict is not None]
+    judged = judged_pairs(database, entity)
     trained, pairs = _train(entity, stock, judged, room)
     metrics = {"records": len(stock.ids), "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
     reason = trained.diagnostics.refused

@@ -23,7 +23,7 @@ from mdm.load_verdicts import Matched
 from mdm.load_world import Entries, Others, World
 from mdm.models import current_scorer
 from mdm.running import Run
-from mdm.stock import read_pairs, stock_pieces
+from mdm.stock import judged_pairs, stock_pieces
 from mdm.systems import registry
 
 Over = Mapping[str, set[str]]  # column -> values that too many hold, or that somebody ruled to be nobody's
@@ -95,8 +95,9 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
     heavy = run.effect(lambda session: heavy_keys(session, entity))
     over = _over(run, entity, stock, rows.pile, heavy)
     stock.strip(over)
-    judged = [pair for pair in read_pairs(run.database, entity) if pair.verdict is not None]
-    return match(model, Others(stock, judged), rows.without(over, entity), partial(_in_bulk, model, memory_gb, stock))
+    return match(
+        model, Others(stock, judged_pairs(run.database, entity)), rows.without(over, entity), partial(_in_bulk, model, memory_gb, stock)
+    )
 
 
 def _in_bulk(model: Model, memory_gb: int, stock: Pile, world: World) -> AbstractContextManager[Pairs]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -70,11 +71,19 @@ def stock_pieces(database: Database, entity: EntityType) -> Iterator[Stock]:
 
 def read_pairs(database: Database, entity: EntityType) -> list[StoredPair]:
     """Every edge of a domain."""
+    return _pairs(database, _PAIRS, entity)
+
+
+def judged_pairs(database: Database, entity: EntityType) -> list[StoredPair]:
+    """Of a domain's edges those that a person has judged."""
+    return _pairs(database, _PAIRS + " and e.verdict is not null", entity)
+
+
+_PAIRS: LiteralString = (
+    "select e.low, e.high, e.weight, e.model_version, e.verdict from edge e join source_record r on r.id = e.low where r.domain = %s"
+)
+
+
+def _pairs(database: Database, statement: LiteralString, entity: EntityType) -> list[StoredPair]:
     with database.unit_of_work() as session:
-        rows = fetch(
-            session,
-            "select e.low, e.high, e.weight, e.model_version, e.verdict"
-            " from edge e join source_record r on r.id = e.low where r.domain = %s",
-            (entity.name,),
-        )
-    return [StoredPair(*row) for row in rows]
+        return [StoredPair(*row) for row in fetch(session, statement, (entity.name,))]
