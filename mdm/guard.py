@@ -45,6 +45,12 @@ def record_keys(entity: EntityType, model: Model, columns: Columns) -> dict[int,
     return _keys(entity, model).of(columns)
 
 
+def counted(keys: Mapping[int, str]) -> dict[int, str]:
+    """Of a record's keys, with the names of their rules, those by which the holders of its guarded values are counted."""
+    return {key: rule for key, rule in keys.items() if rule.startswith(_GUARD)}
+
+
+_GUARD = "guard "
 _made: dict[str, tuple[Model, Keys]] = {}  # domain -> the model that was asked for last, with its keys: a run asks for one again and again
 
 
@@ -57,7 +63,7 @@ def _keys(entity: EntityType, model: Model) -> Keys:
 
 @cache
 def _guard_rules(entity: EntityType) -> Mapping[str, BlockingRule]:
-    return {column: BlockingRule(f"guard {column}", (KeyPart(column),)) for column in guards(entity)}
+    return {column: BlockingRule(_GUARD + column, (KeyPart(column),)) for column in guards(entity)}
 
 
 def guard_key(entity: EntityType, column: str) -> Callable[[str], int]:

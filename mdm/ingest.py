@@ -3,7 +3,7 @@
 Batch is the primitive, one is a batch of one. The result of a delivery never depends on which others were in its chunk, nor on their order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from mdm.decide import Outcome
 from mdm.entity import EntityType
 from mdm.errors import ConcordError, FieldProblem, Forbidden, HierarchyLoop, InvalidRecord
 from mdm.feed import publish
-from mdm.guard import Demoted, demote_overshared, record_keys
+from mdm.guard import Demoted, counted, demote_overshared, record_keys
 from mdm.ids import new_record_id
 from mdm.loops import refuse
 from mdm.models import scorer as active_scorer
@@ -105,12 +105,17 @@ def _run_chunk(database: Database, work: Callable[[Session, Sequence["Ready"]], 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A row that may be delivered: its place in the batch, its standard form, its keys by rule; and the id it takes if it is new."""
+    """A row that may be delivered: its place in the batch, its standard form, its keys by rule; and the id it takes if it is new.
+
+    `near`: whoever may be one with it, where that was looked for before; they need not be there yet. Whoever says so sees to those who came
+    since: nobody looks for them here, and nobody who comes at the same moment is made to wait.
+    """
 
     index: int
     standard: Standard
     keys: Mapping[int, str]
     record_id: UUID | None = None
+    near: frozenset[UUID] | None = None
 
 
 def chunks(ready: Sequence[Ready]) -> Iterable[list[Ready]]:
@@ -153,8 +158,10 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     changed = [i for i in incoming if i.is_change]
     became = _Became({})
     if changed:
-        lock(session, f"block:{entity.name}", {key for i in changed for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
-        became = _deliver_changed(session, entity, model, changed)
+        near = {i.record_id: row.near for i, row in zip(incoming, rows, strict=True) if row.near is not None}
+        asking = [i for i in changed if i.record_id not in near]
+        lock(session, f"block:{entity.name}", {key for i in asking for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
+        became = _deliver_changed(session, entity, model, changed, near)
     answers = [became.results.get(i.record_id) or _unchanged(i) for i in incoming]
     audit.record(
         session,
@@ -190,13 +197,15 @@ def _unchanged(incoming: Incoming) -> Result:
     return Result(delivery.system, delivery.key, Outcome.UNCHANGED, incoming.record_id, golden_id, notes=incoming.standard.notes)
 
 
-def _deliver_changed(session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming]) -> _Became:
-    keys = {key: rule for i in changed for key, rule in i.keys.items()}
+def _deliver_changed(
+    session: Session, entity: EntityType, model: Scorer, changed: Sequence[Incoming], near: Mapping[UUID, Collection[UUID]]
+) -> _Became:
+    keys = {key: rule for i in changed for key, rule in (counted(i.keys) if i.record_id in near else i.keys).items()}
     blocks = read_blocks(session, keys, limits(model.model, keys))
     changed = identifier_rulings.apply(session, entity, registry(session), changed)
     changed, demoted = demote_overshared(session, entity, blocks, changed)
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
-    settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted))
+    settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted, near=near))
     publish(session, entity.name, settled.happenings)
     results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
@@ -205,12 +214,16 @@ def _deliver_changed(session: Session, entity: EntityType, model: Scorer, change
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """Records to write, with the blocks of their keys; `demoted` ones only lost a value; `versioned`: their versions stand already."""
+    """Records to write, with the blocks of their keys; `demoted` ones only lost a value; `versioned`: their versions stand already.
+
+    `near`: of records whose blocks nobody need ask, whoever may be one with them.
+    """
 
     blocks: Blocks
     applied: Sequence[Incoming]
     demoted: Sequence[Demoted] = ()
     versioned: bool = False
+    near: Mapping[UUID, Collection[UUID]] = field(default_factory=dict)
 
 
 def store_and_settle(session: Session, entity: EntityType, model: Scorer, writing: Writing) -> tuple[Settled, "_Scored"]:
@@ -228,7 +241,7 @@ def store(session: Session, entity: EntityType, model: Scorer, writing: Writing)
         # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
         lock(session, f"block:{entity.name}", {key for d in demoted for key in d.keys})
         blocks = blocks.and_also(read_blocks(session, {key for d in demoted for key in d.keys}))
-    probes = [_Probe(i.record_id, i.columns, tuple(i.keys)) for i in applied]
+    probes = [_Probe(i.record_id, i.columns, tuple(i.keys), writing.near.get(i.record_id)) for i in applied]
     probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]
     scored = _score(session, model, blocks, probes)
     write_records(session, entity, applied, versioned=writing.versioned)
@@ -244,11 +257,12 @@ def store(session: Session, entity: EntityType, model: Scorer, writing: Writing)
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """A record to be scored against its candidates."""
+    """A record to be scored against its candidates; `near`: these, if they were looked for before."""
 
     record_id: UUID
     columns: Columns
     keys: tuple[int, ...]
+    near: Collection[UUID] | None = None
 
 
 def _score(session: Session, model: Scorer, blocks: Blocks, probes: Sequence[_Probe]) -> _Scored:
@@ -262,13 +276,15 @@ def _score(session: Session, model: Scorer, blocks: Blocks, probes: Sequence[_Pr
     floor = model.model.thresholds.review
     for record, others in wanted.items():
         for other in (*others, *beside[record]):
-            score = model.score_from(columns[record], columns[other], floor)
+            score = model.score_from(columns[record], columns[other], floor) if other in columns else None
             if score is not None:
                 scored.add(record, other, score)
     return scored
 
 
 def _candidates(probe: _Probe, blocks: Blocks, mine: set[UUID], scored: _Scored) -> list[UUID]:
+    if probe.near is not None:
+        return [record for record in probe.near if record not in mine]
     found, was_cut = blocks.candidates(probe.keys)
     if was_cut:
         scored.cut.add(probe.record_id)
@@ -276,11 +292,12 @@ def _candidates(probe: _Probe, blocks: Blocks, mine: set[UUID], scored: _Scored)
 
 
 def _beside(probes: Sequence[_Probe]) -> dict[UUID, set[UUID]]:
-    """For each probe, the earlier ones that share a key with it."""
+    """For each probe, the earlier ones that share a key with it, and of whom nobody knows that they are not near."""
     holders: dict[int, list[UUID]] = {}
     beside: dict[UUID, set[UUID]] = {}
     for probe in probes:
-        beside[probe.record_id] = {other for key in probe.keys for other in holders.get(key, ())}
+        earlier = {other for key in probe.keys for other in holders.get(key, ())}
+        beside[probe.record_id] = earlier if probe.near is None else earlier.intersection(probe.near)
         for key in probe.keys:
             holders.setdefault(key, []).append(probe.record_id)
     return beside

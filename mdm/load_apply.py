@@ -1,11 +1,12 @@
 """A plan applied, as a durable job: chunk by chunk, each one transaction, together with what became of its rows.
 
-Rows that the plan found to be near nobody are stored in bulk; all others go the way of deliveries, under the same locks, and so do rows
-that meet what somebody else delivered since the plan was made. In the end the outcomes are read from what is stored, not from the plan.
+Rows that the plan found to be near nobody are stored in bulk; all others go the way of deliveries, and are scored against those alone whom
+the plan found to be near. Rows that meet what somebody else delivered since the plan was made look for themselves. In the end the outcomes
+are read from what is stored, not from the plan.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -17,7 +18,6 @@ from sqlalchemy.orm import Session
 
 from mdm.access import Actor, Role
 from mdm.bulk_store import store
-from mdm.candidates import read_blocks
 from mdm.chunks import Tally, do_chunk, follow_chunks, plan_once
 from mdm.db import array, execute, fetch, savepoint
 from mdm.entities import ENTITY_TYPES
@@ -27,17 +27,16 @@ from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
 from mdm.load_files import open_table
 from mdm.load_findings import write_counts
-from mdm.load_newcomers import newcomers
+from mdm.load_newcomers import newcomers, settle_newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
 from mdm.load_source import source_of
 from mdm.load_stage import PIECE_ROWS, storable_cells
-from mdm.rematch import PIECE_RECORDS, Pair, settle_pairs
+from mdm.models import current_scorer
 from mdm.running import Run
 
 OUTCOMES_ROWS = 5_000
 LARGE_ROWS = 10_000
-_NEWCOMERS = 20  # records whose neighbours are read in one transaction
 _BECAME = {"quarantined": "review", "inactive": "updated"}
 
 
@@ -55,7 +54,12 @@ class Work:
     online: int
     wave: Mapping[str, str]
     planned_at: datetime
+    as_planned: bool  # whether the model is the one by which the plan found who is near whom
     met: frozenset[int] = field(default=frozenset(), repr=False)  # keys of records that came or changed since the plan
+
+    def knows(self, row: Row) -> bool:
+        """Whether the plan still knows everybody who may be near the row."""
+        return self.as_planned and self.met.isdisjoint(row.keys)
 
 
 def apply_load(run: Run, home: Path) -> None:
@@ -66,7 +70,7 @@ def apply_load(run: Run, home: Path) -> None:
     run.effect(lambda session: plan_once(session, run.mine, sizes))
     _apply_all(run, work, home, are_many=sum(sizes) > LARGE_ROWS)
     run.tell("settling")
-    _settle_newcomers(run, work)
+    settle_newcomers(run, work.entity, work.plan_id, work.planned_at)
     _keep_cells(run, work, home)
     run.tell("counting")
     last = run.effect(lambda session: fetch(session, "select coalesce(max(no), 0) from load_row where plan_id = %s", (work.plan_id,))[0][0])
@@ -100,18 +104,19 @@ def _work(session: Session, run: Run) -> Work:
     load_id, plan_id = UUID(run.mine.payload["load"]), UUID(run.mine.payload["plan"])
     rows = fetch(
         session,
-        "select l.domain, l.system, p.report -> 'wave', j.created_by, j.request_id, p.created_at from load l"
+        "select l.domain, l.system, p.report -> 'wave', j.created_by, j.request_id, p.created_at, p.fingerprint ->> 'model' from load l"
         " join load_plan p on p.id = %s and p.load_id = l.id join job j on j.id = %s where l.id = %s",
         (plan_id, run.mine.id, load_id),
     )
     if not rows or rows[0][0] not in ENTITY_TYPES:
         raise NotFound("there is no such plan, or its domain is no longer declared")
-    domain, system, wave, by, request_id, made_at = rows[0]
+    domain, system, wave, by, request_id, made_at, model = rows[0]
+    entity = ENTITY_TYPES[domain]
     ways: dict[str, int] = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
     return Work(
         load_id,
         plan_id,
-        ENTITY_TYPES[domain],
+        entity,
         system,
         Actor(UUID(int=0), by or "system", Role.LOADER),
         request_id or "",
@@ -119,6 +124,7 @@ def _work(session: Session, run: Run) -> Work:
         ways.get("online", 0),
         wave or {},
         made_at,
+        current_scorer(session, entity).model.version == model,
     )
 
 
@@ -138,9 +144,10 @@ def _apply(session: Session, work: Work, no: int) -> Tally:
     alone: list[list[Row]] = []
     met: list[list[Row]] = []
     for group in wanted:
-        is_free = way == "bulk" and all(work.met.isdisjoint(row.keys) for row in group)
+        is_free = way == "bulk" and all(work.knows(row) for row in group)
         (alone if is_free else met).append(group)
-    done = [*_in_bulk(session, work, [group for group in alone if group]), *_online(session, work, [row for group in met for row in group])]
+    others = [row for group in met for row in group]
+    done = [*_in_bulk(session, work, [group for group in alone if group]), *_online(session, work, others)]
     _write_down(session, work, done)
     rejected = sum(each.became == "rejected" for each in done)
     return Tally(size - rejected, rejected)
@@ -186,24 +193,39 @@ def _in_bulk(session: Session, work: Work, groups: Sequence[Sequence[Row]]) -> I
 
 def _online(session: Session, work: Work, rows: Sequence[Row]) -> Iterator[_Done]:
     """The way of deliveries; within the locks of one transaction, which the plan has seen to unless the bulk way was refused."""
-    for chunk in chunks([Ready(row.no, row.standard, row.keys, row.record_id) for row in rows]):
-        yield from _deliver(session, work, chunk)
+    known = [row for row in rows if row.near is not None and work.knows(row)]
+    if known:
+        ids = _ids(session, work, {no for row in known if row.near is not None for no in row.near.rows})
+        yield from _deliver(session, work, [_ready(row, ids) for row in known], "known")
+    left = {row.no for row in rows} - {row.no for row in known}
+    for chunk in chunks([_ready(row) for row in rows if row.no in left]):
+        yield from _deliver(session, work, chunk, "online")
 
 
-def _deliver(session: Session, work: Work, chunk: Sequence[Ready]) -> Iterator[_Done]:
+def _ids(session: Session, work: Work, numbers: Collection[int]) -> dict[int, UUID]:
+    """The records that rows of the file are, or are to become."""
+    return dict(fetch(session, "select no, record_id from load_row where plan_id = %s and no = any(%s)", (work.plan_id, list(numbers))))
+
+
+def _ready(row: Row, ids: Mapping[int, UUID] | None = None) -> Ready:
+    near = None if ids is None or row.near is None else frozenset([*row.near.records, *(ids[no] for no in row.near.rows)])
+    return Ready(row.no, row.standard, row.keys, row.record_id, near)
+
+
+def _deliver(session: Session, work: Work, chunk: Sequence[Ready], way: str) -> Iterator[_Done]:
     try:
         with savepoint(session):
             delivered = deliver(session, work.entity, work.actor, chunk, work.request_id)
     except (HierarchyLoop, InvalidRecord) as error:
         if len(chunk) > 1:
             for ready in chunk:
-                yield from _deliver(session, work, [ready])
+                yield from _deliver(session, work, [ready], way)
             return
-        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", "online", error.problems)
+        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", way, error.problems)
         return
     _keep_moves(session, work, delivered)
     for ready, result in zip(chunk, delivered.results, strict=True):
-        yield _Done(ready.index, _record(result, ready), _BECAME.get(result.outcome, result.outcome), "online")
+        yield _Done(ready.index, _record(result, ready), _BECAME.get(result.outcome, result.outcome), way)
 
 
 def _record(result: Result, ready: Ready) -> UUID:
@@ -296,59 +318,6 @@ def _write_cells(session: Session, plan_id: UUID, found: Sequence[Mapping[str, o
     )
 
 
-def _settle_newcomers(run: Run, work: Work) -> None:
-    """What others delivered while rows were stored in bulk did not see these rows, nor they it."""
-    came = newcomers(run, work.entity, work.plan_id, work.planned_at)
-    found = [record for record, status, _ in came if status == "active"]
-    near: dict[UUID, list[UUID]] = {}
-    for start in range(0, len(found), _NEWCOMERS):
-        for row, newcomer in run.effect(partial(_near, work=work, records=found[start : start + _NEWCOMERS])):
-            near.setdefault(row, []).append(newcomer)
-    for pairs, settled in _pieces(near):
-        run.effect(partial(_settle, work=work, pairs=pairs, settled=settled))
-
-
-def _near(session: Session, work: Work, records: Sequence[UUID]) -> list[Pair]:
-    """Rows stored in bulk, each with a newcomer to which it may belong: the candidates that the newcomer would have had."""
-    keys: dict[UUID, Sequence[int]] = dict(fetch(session, "select id, keys from source_record where id = any(%s)", (array(records),)))
-    blocks = read_blocks(session, {key for held in keys.values() for key in held})
-    found = [(row, newcomer) for newcomer, held in keys.items() for row in blocks.candidates(held)[0]]
-    mine = fetch(
-        session,
-        "select record_id from load_row where plan_id = %s and record_id = any(%s) and way = 'bulk'",
-        (work.plan_id, array({row for row, _ in found})),
-    )
-    bulk = {row[0] for row in mine}
-    return [pair for pair in found if pair[0] in bulk]
-
-
-def _pieces(near: Mapping[UUID, Sequence[UUID]]) -> Iterator[tuple[list[Pair], list[UUID]]]:
-    """Pairs of as many records as one transaction may lock, and the rows that are settled with them: those with no pair left."""
-    pairs: list[Pair] = []
-    settled: list[UUID] = []
-    records: set[UUID] = set()
-    for row, others in sorted(near.items()):
-        for newcomer in others:
-            if pairs and len(records | {row, newcomer}) > PIECE_RECORDS:
-                yield pairs, settled
-                pairs, settled, records = [], [], set()
-            pairs.append((min(row, newcomer), max(row, newcomer)))
-            records |= {row, newcomer}
-        settled.append(row)
-    if pairs:
-        yield pairs, settled
-
-
-def _settle(session: Session, work: Work, pairs: Sequence[Pair], settled: Sequence[UUID]) -> None:
-    """Begun again after a crash, only rows that are not marked here are looked at; their outcome is read anew."""
-    settle_pairs(session, work.entity, pairs)
-    execute(
-        session,
-        "update load_row set way = 'online' where plan_id = %s and record_id = any(%s)",
-        (work.plan_id, array(settled)),
-    )
-
-
 def _read_outcomes(session: Session, work: Work, low: int) -> None:
     """What the rows became, as it is stored: the first row of a golden record that the load made is new, the others are linked to it."""
     execute(session, _OUTCOMES, {"plan": work.plan_id, "domain": work.entity.name, "low": low, "high": low + OUTCOMES_ROWS})
@@ -358,7 +327,7 @@ _OUTCOMES: LiteralString = (
     "with asked as materialized (select distinct unnest(goldens) as golden_id from task where domain = %(domain)s and status = 'open'"
     " and kind in ('review', 'cut')), mine as materialized (select x.no, x.record_id, l.golden_id from load_row x join link l"
     " on l.record_id = x.record_id and l.recorded_to is null where x.plan_id = %(plan)s and x.no >= %(low)s and x.no < %(high)s"
-    " and x.is_new and x.way = 'online' and x.became in ('new', 'linked', 'review'))"
+    " and x.is_new and x.way in ('known', 'online') and x.became in ('new', 'linked', 'review'))"
     " update load_row x set golden_id = m.golden_id, became = case when exists (select 1 from link o left join load_row y"
     " on y.plan_id = x.plan_id and y.record_id = o.record_id and y.is_new where o.golden_id = m.golden_id and o.recorded_to is null"
     " and o.record_id <> m.record_id and (y.no is null or y.no < m.no)) then 'linked'"

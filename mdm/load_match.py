@@ -21,7 +21,7 @@ from matching.cluster import limits_of
 from matching.components import cluster_all, components
 from matching.model import Model
 from mdm.load_pile import Held
-from mdm.load_verdicts import LINKED, NEW, REVIEW, UPDATED, Matched, Verdicts
+from mdm.load_verdicts import LINKED, NEW, REVIEW, UPDATED, Matched, Neighbours, Verdicts
 from mdm.load_world import NOBODY, Entries, Others, World
 from mdm.stock import StoredPair
 
@@ -177,7 +177,8 @@ def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped) -> 
     weights = _best(world, weighed)[world.places]
     verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, weights, alone)
     shared = {column: _shared(held, mine) for column, held in world.entries.exclusive.items()}
-    return Matched(verdicts, _merges(world, units), len(weighed.left), ~known, _false_links(world, weighed, units), shared)
+    neighbours, false_links = Neighbours.of(world, weighed), _false_links(world, weighed, units)
+    return Matched(verdicts, _merges(world, units), len(weighed.left), ~known, false_links, shared, neighbours)
 
 
 def _founders(units: Rows, chosen: Flags) -> Rows:

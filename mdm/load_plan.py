@@ -26,13 +26,12 @@ from mdm.copied import NULL, copied_json, copied_text
 from mdm.db import LOCKS_MAX, copy, execute
 from mdm.errors import NotFound
 from mdm.ingest import CHUNK_MAX
-from mdm.jsonio import dumps
 from mdm.load_compare import match_staged
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
-from mdm.load_rows import number_of, pack, read
+from mdm.load_rows import Near, number_of, pack_groups, read
 from mdm.load_source import source_of
 from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
-from mdm.load_verdicts import DECIDED, Verdicts
+from mdm.load_verdicts import DECIDED, Neighbours, Verdicts
 from mdm.load_world import NOBODY
 from mdm.loads import same_load
 from mdm.models import current_scorer
@@ -59,7 +58,7 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     matched = match_staged(run, source, plan_id, memory_gb)
     run.effect(lambda session: _forget(session, plan_id))
     model = run.effect(lambda session: current_scorer(session, source.entity).model)
-    arranging = Arranging(source.system, matched.verdicts, _online_max(model))
+    arranging = Arranging(source.system, matched.verdicts, matched.neighbours, _online_max(model))
     _arrange(run, plan_id, arranging)
     run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
@@ -113,6 +112,7 @@ class _Group:
     lines: list[bytes] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    near: list[Near | None] = field(default_factory=list)  # of those that are delivered, line by line
 
     def add(self, text: bytes, no: int) -> None:
         self.lines.append(text)
@@ -121,6 +121,7 @@ class _Group:
     def add_all(self, other: "_Group") -> None:
         self.lines += other.lines
         self.numbers += other.numbers
+        self.near += other.near
         self.sizes.append(len(other.lines))
 
 
@@ -137,6 +138,7 @@ class Arranging:
 
     system: str
     verdicts: Verdicts
+    neighbours: Neighbours
     online_max: int = CHUNK_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     _waiting: dict[int, _Group] = field(default_factory=dict)  # by place
@@ -197,9 +199,11 @@ class Arranging:
     def _added(self, lines: Mapping[int, bytes]) -> Iterator[Piece]:
         rows = self.verdicts.rows_of(list(lines))
         where = (self._places[rows].tolist(), self._sizes[rows].tolist(), self._alone[rows].tolist())
-        for (no, text), place, size, is_alone in zip(lines.items(), *where, strict=True):
+        for row, (no, text), place, size, is_alone in zip(rows.tolist(), lines.items(), *where, strict=True):
             group = _Group() if size == 1 else self._waiting.setdefault(place, _Group())
             group.add(text, no)
+            if not is_alone:
+                group.near.append(self.neighbours.near(row))
             if len(group.lines) == size:
                 if size > 1:
                     del self._waiting[place]
@@ -233,4 +237,4 @@ _COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_n
 def _write(session: Session, plan_id: UUID, rows: Sequence[str], pieces: Sequence[Piece]) -> None:
     copy(session, "load_row", _COLUMNS, [f"{plan_id}\t{row}" for row in rows])
     for way, number, group in pieces:
-        write_piece(session, plan_id, way, number, pack([dumps(group.sizes), *group.lines], group.numbers))
+        write_piece(session, plan_id, way, number, pack_groups(group.sizes, group.lines, group.numbers, group.near))

@@ -1,8 +1,10 @@
 """Rows made ready: standardised once, when a load is planned, and kept packed until it is applied. Packing loses nothing that is stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
+from itertools import islice, repeat
 from typing import NamedTuple
 from uuid import UUID
 
@@ -19,13 +21,25 @@ _SIZE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Whoever may be one with a row: stored records, and other rows of the file by their numbers."""
+
+    records: Sequence[UUID] = ()
+    rows: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row made ready: its number in the file, the record that it is, or is to become, and its standard form with its keys by rule."""
+    """One row made ready: its number in the file, the record that it is, or is to become, and its standard form with its keys by rule.
+
+    `near`: what the plan found, of rows whose neighbours it looked for.
+    """
 
     no: int
     record_id: UUID
     standard: Standard
     keys: Mapping[int, str]
+    near: Near | None = None
 
     @property
     def name(self) -> str:
@@ -105,11 +119,22 @@ def read_compared(text: bytes) -> Compared:
     return Compared(no, made[2], keys)
 
 
+def pack_groups(sizes: Sequence[int], lines: Sequence[bytes], numbers: Sequence[int], near: Sequence[Near | None] = ()) -> Packed:
+    """An arranged piece: lines with their numbers, of which so many belong together each time; and who is near them, line by line."""
+    return pack([dumps([sizes, [each and [each.records, each.rows] for each in near]]), *lines], numbers)
+
+
 def read_groups(system: str, content: bytes) -> list[list[Row]]:
     """The rows of an arranged piece, those together that belong together."""
-    sizes, *lines = unpack(content)
-    rows = iter(lines)
-    return [[read(system, next(rows)) for _ in range(size)] for size in loads(sizes)]
+    head, *lines = unpack(content)
+    sizes, near = loads(head)
+    rows = map(partial(_placed, system), lines, near or repeat(None))
+    return [list(islice(rows, size)) for size in sizes]
+
+
+def _placed(system: str, text: bytes, near: tuple[Sequence[str], Sequence[int]] | None) -> Row:
+    row = read(system, text)
+    return row if near is None else replace(row, near=Near([UUID(each) for each in near[0]], near[1]))
 
 
 def number_of(text: bytes) -> int:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 
-from matching.arrays import Bits, Flags, Rows
+from matching.arrays import Bits, Flags, Rows, Weighed
+from mdm.load_rows import Near
 from mdm.load_world import NOBODY, World
 
 DECIDED = ("new", "linked", "review", "updated")
@@ -75,6 +77,38 @@ class Verdicts(Mapping[int, Verdict]):
         return zip(self.world.goldens_of(self.goldens[rows]), self.weights[rows].tolist(), strict=True)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """Whoever may be one with a row, by a pair that a person would be asked about or a heavier one.
+
+    `places`: in the world, those of the first entry, of the second ... `ends`: where each entry's end. `entries`: who stands in a place.
+    """
+
+    world: World
+    places: Rows
+    ends: Rows
+    entries: Rows
+
+    @classmethod
+    def of(cls, world: World, weighed: Weighed) -> "Neighbours":
+        entries = np.full(world.size, NOBODY, dtype=np.int64)
+        entries[world.places] = np.arange(len(world.places))
+        mine, other = np.concatenate([weighed.left, weighed.right]), np.concatenate([weighed.right, weighed.left])
+        rows = entries[mine]
+        order = np.argsort(rows, kind="stable")[np.count_nonzero(rows == NOBODY) :]
+        ends = np.searchsorted(rows[order], np.arange(len(world.places)), side="right")
+        return cls(world, other[order], ends, entries)
+
+    def near(self, row: int) -> Near | None:
+        """Of one entry; None where it is not known: a row of which too many hold a value is delivered with that value."""
+        if row == NOBODY or self.world.entries.stripped[row]:
+            return None
+        found = self.places[self.ends[row - 1] if row else 0 : self.ends[row]]
+        is_stored = found < len(self.world.ids)
+        records = self.world.ids.take(pa.array(found[is_stored])).to_pylist()
+        return Near([UUID(bytes=each) for each in records], self.world.entries.numbers[self.entries[found[~is_stored]]].tolist())
+
+
 @dataclass(frozen=True, slots=True)
 class Matched:
     """What becomes of the rows.
@@ -89,3 +123,4 @@ class Matched:
     fresh: Flags
     expected_false_links: float
     shared: Mapping[str, int]
+    neighbours: Neighbours

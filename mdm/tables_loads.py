@@ -103,7 +103,7 @@ class LoadRow(Base):
 
     `record_id`: the known record, or the one that it is to become, if `is_new`. `golden_id`: as planned, of a known golden record.
     `before`: the version of the record that the load replaced, by version `wrote` (of an update that
-    waits, that one's; none where it waited already). `way`: how it was applied. `undone`: taken back, or
+    waits, that one's; none where it waited already). `way`: how it was applied, see `mdm.load_apply`. `undone`: taken back, or
     (false) kept when the load was. `detail`: of a rejected row, what was wrong and the row itself. `print`: a hash of the cells that
     became something, by which the same row is known again in the next file.
     """
@@ -124,7 +124,7 @@ class LoadRow(Base):
     before: Mapped[int | None]
     wrote: Mapped[int | None]
     undone: Mapped[bool | None]
-    way: Mapped[str | None] = mapped_column(CheckConstraint("way in ('bulk', 'online')", "way"))
+    way: Mapped[str | None] = mapped_column(CheckConstraint("way in ('bulk', 'known', 'online')", "way"))
     weight: Mapped[float | None]
     detail: Mapped[Json | None]
     print: Mapped[int | None] = mapped_column(BigInteger)
