@@ -2,13 +2,15 @@
 
 Records -> blocking keys -> distinct pairs, chunk by chunk -> the level every comparison meets -> weights. Compared once, the pairs can be
 weighed again and again (training changes weights, never levels). Memory is bounded: pairs are compared in chunks, tables spill to disk.
+Who names a floor when blocking has only those pairs compared that may reach it (`matching.reach`), and no others are kept.
 """
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,15 +25,18 @@ from matching.frequency import Frequency
 from matching.keys import keys_sql
 from matching.model import HOLDERS_MAX, Columns, Model, Test
 from matching.patterns import Patterns
+from matching.reach import quick_settings, reach_sql
 from matching.score import take
-from matching.sql import function, is_native, level_columns, levels_settings, vetoed_sql, weight_sql
+from matching.sql import function, is_native, level_columns, levels_settings, packed_sql, vetoed_sql, weight_sql
 from matching.table import Records, field
 
 CHUNK_PAIRS = 2_000_000
+QUICK_FROM = 100_000  # keys held; below, all tests take less time than a second comparer takes to make
 RANDOM_PAIRS = 1_000_000
 RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
 _MEMO_MAX = 65_536  # pairs: DuckDB asks for all levels of some thousand pairs before it goes on
 _SEED = 1
+_ROUNDING = 1e-9  # bits; sums in another order differ by far less
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +93,16 @@ class Bulk:
         self._db = connection
         self.model = model
         self.size = records.table.num_rows
-        self._layout = records.layout
+        self._layout = replace(records.layout, packed=records.layout.lists)
         self._second = second
         self._db.register("incoming", records.table)
-        self._db.execute("create table record as select * from incoming")
+        packed = "".join(f", {packed_sql(column)}" for column in sorted(self._layout.packed))
+        self._db.execute(f"create table record as select *{packed} from incoming")
         self._db.unregister("incoming")
         self._register_measures(records.columns)
-        self._linker = self._splink()
+        self._levels_of = self._comparer(levels_settings(model, self._layout))
+        self._quick: _Comparer | None = None
+        self._floor = -inf  # whoever cannot reach it was left out
         self._make("pair")
 
     @property
@@ -111,13 +119,17 @@ class Bulk:
         """An empty table of compared pairs, in the place of one of that name."""
         self._db.execute(f"create or replace table {table} (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
 
-    def _splink(self) -> Linker:
-        self._api = DuckDBAPI(connection=self._db)
-        settings = levels_settings(self.model, self._layout)
+    def _comparer(self, settings: dict[str, Any]) -> "_Comparer":
+        """What Splink says of pairs, as a view: as a table it would be written out with dozens of columns that nobody reads."""
+        api = DuckDBAPI(connection=self._db)  # its own, because two linkers would call their tables alike
         # Made from a checked model: looking for slips in it takes a fifth of the time of a small set
-        linker = Linker(self._api.register("record"), settings, validate_settings=False)
+        linker = Linker(api.register("record"), settings, validate_settings=False)
         logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
-        return linker
+        asked = linker.inference.compute_blocked_pairs_for_predict()
+        answer = linker.inference.predict(warning_mode="never")
+        self._db.execute(f"create view told_of{asked.physical_name} as {answer.sql_used_to_create}")
+        answer.drop_table_from_database_and_remove_from_cache()
+        return _Comparer(asked.physical_name, f"told_of{asked.physical_name}")
 
     def _register_measures(self, records: Sequence[Columns]) -> None:
         """The online scorer's own functions, for measures without a form in SQL."""
@@ -133,8 +145,11 @@ class Bulk:
             self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
         self._is_native = not tests
 
-    def block(self) -> Blocked:
-        """Find the pairs to compare and compare them. Called once."""
+    def block(self, floor: float = -inf) -> Blocked:
+        """Find the pairs to compare and compare them; called once.
+
+        Whoever will ask for weights by this very model from a floor on, and for nothing else, says so: most pairs soon cannot reach it.
+        """
         self._db.execute("create table held as " + keys_sql(self.model, self._layout))
         self._db.execute(
             "create table block as select key, any_value(rule) rule, least(any_value(most), ?) most, count(*) holders from held"
@@ -148,9 +163,12 @@ class Bulk:
             "create table follow as select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
             " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most"
         )
-        for low, high in self._chunks():
-            self._compare(self._pairs_between(low, high))
-        return Blocked(self._one("select count(*) from pair"), over, left_out)
+        chunks = self._chunks()
+        if floor > -inf and (len(chunks) > 1 or self._one("select count(*) from follow") >= QUICK_FROM):
+            self._floor, self._quick = floor, self._comparer(quick_settings(self.model, self._layout))
+            self._share(self.model)
+        found = sum(self._compare_between(low, high) for low, high in chunks)
+        return Blocked(found, over, left_out)
 
     def _narrow(self) -> None:
         """Two keys that are too common each may be rare together."""
@@ -167,7 +185,7 @@ class Bulk:
             " from held_narrow group by key"
         )
 
-    def _chunks(self) -> Iterator[tuple[int, int]]:
+    def _chunks(self) -> list[tuple[int, int]]:
         """Ranges of row numbers whose pairs are about CHUNK_PAIRS, repetitions counted."""
         work = self._db.execute(
             "select n, sum(others) as others from (select n, count(*) over (partition by key) - 1 as others from follow)"
@@ -175,10 +193,10 @@ class Bulk:
         ).fetchnumpy()
         rows, sums = work["n"], np.cumsum(np.asarray(work["others"], dtype=np.float64) / 2)
         if len(rows) == 0:
-            return
+            return []
         edges = np.searchsorted(sums, np.arange(CHUNK_PAIRS, sums[-1], CHUNK_PAIRS))
         bounds = [0, *(int(rows[edge]) for edge in np.unique(edges)), self.size]
-        yield from ((low, high) for low, high in pairwise(bounds) if low < high)
+        return [(low, high) for low, high in pairwise(bounds) if low < high]
 
     def _pairs_between(self, low: int, high: int) -> str:
         across = "" if self._second is None else f" and a.n < {self._second} and b.n >= {self._second}"
@@ -187,20 +205,34 @@ class Bulk:
             f" where a.n >= {low} and a.n < {high}"
         )
 
-    def _compare(self, pairs: str, into: str = "pair") -> None:
-        """Let Splink say which levels the pairs meet."""
-        self._db.execute(f"create or replace table asked as select join_key_l, join_key_r, '0' as match_key from ({pairs})")
-        self._linker.table_management.register_blocked_pairs_for_predict(self._api.register("asked"))
-        answer = self._linker.inference.predict(warning_mode="never")
+    def _compare_between(self, low: int, high: int) -> int:
+        """The pairs of these rows, those left out that cannot reach the floor; returns how many blocking found."""
+        pairs = self._pairs_between(low, high)
+        if self._quick is None:
+            return self._compare(pairs)
+        found = self._ask(self._quick, pairs)
+        self._compare(
+            f"select n_l as join_key_l, n_r as join_key_r from {self._quick.told} join share l on l.n = n_l join share r on r.n = n_r"
+            f" where {reach_sql(self.model)} >= {self._floor - _ROUNDING!r}"
+        )
+        return found
+
+    def _compare(self, pairs: str, into: str = "pair") -> int:
+        """Let Splink say which levels the pairs meet; returns how many there are."""
+        number = self._ask(self._levels_of, pairs)
         columns = ", ".join(level_columns(self.model))
-        self._db.execute(f"insert into {into} select n_l, n_r, {vetoed_sql(self.model)}, {columns} from {answer.physical_name}")
-        answer.drop_table_from_database_and_remove_from_cache()
+        self._db.execute(f"insert into {into} select n_l, n_r, {vetoed_sql(self.model)}, {columns} from {self._levels_of.told}")
+        return number
+
+    def _ask(self, comparer: "_Comparer", pairs: str) -> int:
+        return self._one(f"create or replace table {comparer.asked} as select '0' as match_key, join_key_l, join_key_r from ({pairs})")
 
     def patterns(self) -> Patterns:
         """The level vectors of the compared pairs, with their numbers.
 
         Without those under a veto: siblings that agree on all but the pack would pass for matches, and outnumber them.
         """
+        self._check_kept()
         return self._patterns("(select * from pair where not vetoed)")
 
     def _patterns(self, table: str) -> Patterns:
@@ -222,12 +254,19 @@ class Bulk:
 
     def levels(self) -> tuple[Rows, Rows, Levels]:
         """Every compared pair with the level of each comparison: rows left, rows right, [pairs, comparisons]."""
+        self._check_kept()
         found = self._db.execute(f"select l, r, {self._levels()} from pair order by l, r").fetchnumpy()
         return np.asarray(found["l"]), np.asarray(found["r"]), self._stacked(found)
 
     def weigh(self, model: Model, floor: float | None = None) -> Weighed:
         """The compared pairs at or above `floor` bits by a model of the same comparisons."""
+        if model != self.model or floor is None or floor < self._floor:
+            self._check_kept()
         return self._weighed(model, "pair", floor)
+
+    def _check_kept(self) -> None:
+        if self._quick is not None:
+            raise ValueError("pairs that cannot reach the floor by this model were left out when blocking")
 
     def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
         """Compare and weigh any pairs, whether blocking met them or not; the answer is in ascending order, the smaller row left."""
@@ -270,6 +309,14 @@ class Bulk:
     def _one(self, statement: str) -> int:
         rows = self._db.execute(statement).fetchall()  # to its end: a result half read would bar whatever comes next
         return int(rows[0][0]) if rows else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparer:
+    """A table of pairs, and the view of what Splink says of them."""
+
+    asked: str
+    told: str
 
 
 def rarity_columns(model: Model) -> set[str]:

@@ -17,11 +17,16 @@ _ANY_PAIR = "len(list_filter({l}, lambda x: len(list_filter({r}, lambda y: {test
 # Over two texts; a value is never empty, so the length of a prefix is enough to ask for.
 _ON_TEXTS = {
     "exact": "{l} = {r}",
-    "jaro_winkler": "jaro_winkler_similarity({l}, {r}) >= {t!r}",
-    # Exchanged letters are what the slow measure adds to the fast one, and few of them leave the places and the letters alike.
+    # Told what it has to reach, the measure gives up early; a little less, lest rounding decides.
+    "jaro_winkler": "jaro_winkler_similarity({l}, {r}, {t!r} - 1e-6) >= {t!r}",
+    # Exchanged letters are what the slow measure adds to the fast one. They are two edits of that, and leave the length, the letters and
+    # most places alike; texts of one length that are one edit apart differ in one place, or in the two of an exchange.
     "edits": (
-        "(case when abs(length({l}) - length({r})) > {n} then false when levenshtein({l}, {r}) <= {n} then true"
-        " when case when strlen({l}) <> strlen({r}) or {n} > 2 then levenshtein({l}, {r}) > 2 * {n}"
+        "(case when abs(length({l}) - length({r})) > {n} then false"
+        " when case when strlen({l}) = strlen({r}) then hamming({l}, {r}) <= {n} end then true"
+        " when case when strlen({l}) = strlen({r}) and {n} = 1 then hamming({l}, {r}) > 2 end then false"
+        " when levenshtein({l}, {r}) <= {n} then true"
+        " when case when strlen({l}) <> strlen({r}) or {n} > 2 then levenshtein({l}, {r}) > 2 * {n} - abs(length({l}) - length({r}))"
         " when hamming({l}, {r}) = 2 * {n} then jaccard({l}, {r}) < 1 else hamming({l}, {r}) > 2 * {n} end then false"
         " else damerau_levenshtein({l}, {r}) <= {n} end)"
     ),
@@ -40,7 +45,9 @@ _ON_LISTS = {
     "jaccard": _SHARED + " / (len(list_distinct({l})) + len(list_distinct({r})) - " + _SHARED + ") >= {t!r}",
     "containment": _SHARED + " / least(len(list_distinct({l})), len(list_distinct({r}))) >= {t!r}",
 }
+Asked = Callable[[Comparison, Level], Sequence[Test]]
 _FROM_LEVEL = 1  # the number that Splink answers for the first level; 0 says that there is no evidence
+_BETWEEN_VALUES = "\x1f"
 VETO_WEIGHT = -900.0  # no agreement outweighs it; Splink takes no share below 1e-300
 
 
@@ -53,13 +60,18 @@ def is_native(test: Test) -> bool:
     return test.measure in _ON_TEXTS or test.measure in _ON_LISTS
 
 
-def levels_settings(model: Model, layout: Layout) -> dict[str, Any]:
+def _every_test(_: Comparison, level: Level) -> Sequence[Test]:
+    return level.any_of
+
+
+def levels_settings(model: Model, layout: Layout, asked: Asked = _every_test) -> dict[str, Any]:
     """Splink settings whose match weight per comparison *is* the number of the level met plus one, 0 without evidence.
 
-    Comparisons are named c0, c1 ... in the model's order, vetoes v0, v1 ... (2 where the veto holds, 1 where not).
+    Comparisons are named c0, c1 ... in the model's order, vetoes v0, v1 ... (2 where the veto holds, 1 where not). Of a level only those
+    tests are `asked`.
     """
     comparisons = [
-        _comparison(f"c{place}", _absent(comparison, layout), _conditions(comparison, layout), _numbers(len(comparison.levels)))
+        _comparison(f"c{place}", _absent(comparison, layout), _conditions(comparison, layout, asked), _numbers(len(comparison.levels)))
         for place, comparison in enumerate(model.comparisons)
     ]
     comparisons += [_comparison(f"v{place}", "false", [_veto(veto, layout), "ELSE"], [2.0, 1.0]) for place, veto in enumerate(model.vetoes)]
@@ -86,7 +98,7 @@ def _settings(comparisons: list[dict[str, Any]], prior: float) -> dict[str, Any]
         "retain_matching_columns": False,
         "retain_intermediate_calculation_columns": True,
         "comparisons": comparisons,
-        "blocking_rules_to_generate_predictions": [],
+        "blocking_rules_to_generate_predictions": [{"blocking_rule": "false", "sql_dialect": "duckdb"}],  # it is given its pairs
     }
 
 
@@ -138,19 +150,20 @@ def _met(model: Model, unless: tuple[str, str], layout: Layout) -> str:
 def _absent(comparison: Comparison, layout: Layout) -> str:
     if not set(comparison.needs) <= layout.columns:
         return "true"
-    return " or ".join(f"{_side(column, side)} is null" for column in comparison.needs for side in "lr")
+    columns = [signature(column) if column in layout.packed else column for column in comparison.needs]
+    return " or ".join(f"{_side(column, side)} is null" for column in columns for side in "lr")
 
 
-def _conditions(comparison: Comparison, layout: Layout) -> list[str]:
-    return [_condition(level, layout) for level in comparison.levels]
+def _conditions(comparison: Comparison, layout: Layout, asked: Asked = _every_test) -> list[str]:
+    return [_any_of(asked(comparison, level), layout) if level.any_of else "ELSE" for level in comparison.levels]
 
 
-def _condition(level: Level, layout: Layout) -> str:
-    if not level.any_of:
-        return "ELSE"
-    tests = [f"({_test(test, layout)})" for test in level.any_of]
-    # DuckDB asks all of an `or`, but of a `case` only as many as it takes.
-    return tests[0] if len(tests) == 1 else f"(case {' '.join(f'when {test} then true' for test in tests)} else false end)"
+def _any_of(any_of: Sequence[Test], layout: Layout) -> str:
+    tests = [f"({_test(test, layout)})" for test in any_of]
+    # DuckDB asks all of an `or` and of an `and`, but of a `case` only as many as it takes.
+    if len(tests) < 2:
+        return tests[0] if tests else "false"
+    return f"(case {' '.join(f'when {test} then true' for test in tests)} else false end)"
 
 
 def _test(test: Test, layout: Layout) -> str:
@@ -162,7 +175,13 @@ def _test(test: Test, layout: Layout) -> str:
         return _between(test, test.columns[0], test.columns[0], layout)
     first, second = test.columns
     one, other = _between(test, first, second, layout), _between(test, second, first, layout)
-    return f"({one}) and ({other})" if test.both else f"({one}) or ({other})"
+    return _all_of([one, other]) if test.both else f"({one}) or ({other})"
+
+
+def _all_of(conditions: Sequence[str]) -> str:
+    """One after the other, as far as it takes; NULL where one before the last does not hold."""
+    first, *others = conditions
+    return f"(case when {first} then {_all_of(others)} end)" if others else first
 
 
 def _between(test: Test, left: str, right: str, layout: Layout) -> str:
@@ -170,25 +189,57 @@ def _between(test: Test, left: str, right: str, layout: Layout) -> str:
     values = {"t": test.at_least, "n": ceil(abs(test.at_least))}
     if test.measure in _ON_LISTS and not {left, right} & layout.lists:
         return f"{_side(left, 'l')} = {_side(right, 'r')}" if test.at_least <= 1 else "false"  # of one value each, all or nothing is shared
+    if test.measure == "shared" and test.at_least <= 1:
+        return _any_shared(left, right, layout)
     if test.measure in _ON_LISTS:
         return _ON_LISTS[test.measure].format(l=_listed(left, "l", layout), r=_listed(right, "r", layout), **values)
-    form = _ON_TEXTS[test.measure]
+    # Any likeness will do where both sides are known
+    form = "({l} = {r}) is not null" if test.measure == "jaro_winkler" and test.at_least <= 0 else _ON_TEXTS[test.measure]
     if left not in layout.lists and right not in layout.lists:
         return form.format(l=_side(left, "l"), r=_side(right, "r"), **values)
-    one, other = _listed(left, "l", layout), _listed(right, "r", layout)
     if test.measure == "exact":
-        return f"list_has_any({one}, {other})"
+        return _any_shared(left, right, layout)
+    one, other = _listed(left, "l", layout), _listed(right, "r", layout)
     return _ANY_PAIR.format(l=one, r=other, test=form.format(l="x", r="y", **values))
+
+
+def _any_shared(left: str, right: str, layout: Layout) -> str:
+    """A value in common; NULL where a side is absent."""
+    if left != right or left not in layout.packed:
+        return f"list_has_any({_listed(left, 'l', layout)}, {_listed(right, 'r', layout)})"
+    bits = " & ".join(_side(signature(left), side) for side in "lr")
+    values = ", ".join(f"string_split({_side(packed(left), side)}, '{_BETWEEN_VALUES}')" for side in "lr")
+    return f"(case when ({bits}) = 0 then false else list_has_any({values}) end)"
+
+
+def packed(column: str) -> str:
+    """The name of a list as one text; see `packed_sql`."""
+    return f"{column}.packed"
+
+
+def signature(column: str) -> str:
+    """The name of a list's signature; see `packed_sql`."""
+    return f"{column}.signature"
+
+
+def packed_sql(column: str) -> str:
+    """SQL: a list as one text, and as a number with a bit for each value.
+
+    Two lists without a bit in common have no value in common. A join carries texts and numbers many times faster than lists.
+    """
+    name = field(column)
+    bits = f"""list_aggregate(list_transform("{name}", lambda value: 1::ubigint << (hash(value) % 64)), 'bit_or')"""
+    return f"""array_to_string("{name}", '{_BETWEEN_VALUES}') as "{field(packed(column))}", {bits} as "{field(signature(column))}\""""
 
 
 def _veto(veto: Veto, layout: Layout) -> str:
     if not {*veto.conflict, *veto.agree} <= layout.columns:
         return "false"
-    conflict, agree, lifted_by = (
-        [f"({_between(Test('exact', (column,), 1.0), column, column, layout)})" for column in columns if column in layout.columns]
-        for columns in (veto.conflict, veto.agree, veto.lifted_by)
-    )
-    return " and ".join([*(f"not {same}" for same in conflict), *agree, *(f"not coalesce({same}, false)" for same in lifted_by)])
+    forms = [(veto.agree, "{same}"), (veto.conflict, "not {same}"), (veto.lifted_by, "not coalesce({same}, false)")]
+    named = [(column, form) for columns, form in forms for column in columns if column in layout.columns]
+    # Few pairs agree, and texts are compared faster than lists
+    in_turn = sorted(named, key=lambda each: each[0] in layout.lists)
+    return _all_of([form.format(same=f"({_between(Test('exact', (c,), 1.0), c, c, layout)})") for c, form in in_turn])
 
 
 def _side(column: str, side: str) -> str:
@@ -211,11 +262,12 @@ def weight_sql(model: Model) -> str:
 
 
 def _weight(place: int, comparison: Comparison, model: Model) -> str:
-    steps = " ".join(f"when {number} then {_bits(level, model)}" for number, level in enumerate(comparison.levels))
+    steps = " ".join(f"when {number} then {bits_sql(level, model)}" for number, level in enumerate(comparison.levels))
     return f"(case c{place} {steps} else 0.0 end)"
 
 
-def _bits(level: Level, model: Model) -> str:
+def bits_sql(level: Level, model: Model) -> str:
+    """SQL: what a level counts, by the shares of a rarity column where it has one."""
     if level.frequency is None or level.frequency not in model.frequencies:
         return repr(level.weight)
     share = f'greatest(l."{field(level.frequency)}", r."{field(level.frequency)}")'
@@ -246,11 +298,21 @@ def level_columns(model: Model) -> list[str]:
     """SQL: c0, c1 ... as small numbers from Splink's answer, -1 where there is no evidence or another comparison has spoken for it."""
     columns = []
     for place, comparison in enumerate(model.comparisons):
-        met = f"round(mw_c{place})::tinyint - {_FROM_LEVEL}"
+        met = level_sql(place)
         if comparison.unless is not None:
-            met = f"case when {_is_silenced(comparison, lambda level: _is_met(model, level))} then -1 else {met} end"
+            met = f"case when {silenced_sql(model, comparison)} then -1 else {met} end"
         columns.append(f"({met})::tinyint as c{place}")
     return columns
+
+
+def level_sql(place: int) -> str:
+    """SQL: the number of the level that a comparison meets, -1 where there is no evidence."""
+    return f"(mw_c{place}::tinyint - {_FROM_LEVEL})"  # a cast rounds
+
+
+def silenced_sql(model: Model, comparison: Comparison) -> str:
+    """SQL: another comparison has spoken for this one, as far as Splink's answer goes."""
+    return _is_silenced(comparison, lambda level: _is_met(model, level))
 
 
 def _is_silenced(comparison: Comparison, is_met: Callable[[tuple[str, str]], str]) -> str:
@@ -262,7 +324,7 @@ def _is_silenced(comparison: Comparison, is_met: Callable[[tuple[str, str]], str
 def _is_met(model: Model, unless: tuple[str, str]) -> str:
     """SQL: the comparison meets the level, and was not itself told to be silent."""
     place, other = next((i, c) for i, c in enumerate(model.comparisons) if c.name == unless[0])
-    met = f"round(mw_c{place}) = {_number(other, unless[1]) + _FROM_LEVEL}"
+    met = f"{level_sql(place)} = {_number(other, unless[1])}"
     return f"({met} and not ({_is_silenced(other, lambda level: _is_met(model, level))}))"
 
 

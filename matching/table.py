@@ -21,10 +21,11 @@ Texts = Any  # an Arrow array of texts, or of lists of texts, null where a recor
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns the table has (one that no record fills is absent), and which of them hold lists."""
+    """Which columns the table has (one that no record fills is absent), and which of them hold lists, which ones also as a packed text."""
 
     columns: frozenset[str]
     lists: frozenset[str]
+    packed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
