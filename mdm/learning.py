@@ -147,7 +147,7 @@ def effect_of(database: Database, entity: EntityType, model: Model, room: Room) 
     stock = read_stock(database, entity)
     stored = read_pairs(database, entity)
     with bulk(model, lay_out(model, stock.columns), room=room) as executor:
-        executor.block()
+        executor.block(model.thresholds.review)
         weighed = executor.weigh(model, model.thresholds.review)
         after = _clusters(executor, model, weighed, _verdicts(stock, stored))
     before = stock.golden_numbers()

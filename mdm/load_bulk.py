@@ -18,7 +18,7 @@ def compared(model: Model, room: Room, stock: Pile, world: World) -> Iterator[Bu
     """The pairs of a whole world. Raises NoRoom where the disk is too full for what memory cannot hold."""
     try:
         with bulk(model, _laid_out(model, stock, world), room=room) as executor:
-            executor.block()
+            executor.block(model.thresholds.review)
             yield executor
     except Full as error:
         raise NoRoom from error

@@ -82,7 +82,7 @@ def _match(run: Run, entity: EntityType, match_memory_gb: int) -> str:
 def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
     """Every pair at or above `review`, with its weight."""
     with bulk(model, lay_out(model, stock.columns), room=room) as executor:
-        executor.block()
+        executor.block(model.thresholds.review)
         weighed = executor.weigh(model, model.thresholds.review)
     ids = stock.ids
     return {

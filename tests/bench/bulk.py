@@ -150,7 +150,7 @@ def _records(table: pa.Table) -> Records:
 def _ours(records: Records) -> tuple[int, Any, dict[str, float]]:
     marks = [time.perf_counter()]
     with bulk(MODEL, records, room=Room(MEMORY)) as executor:
-        blocked = executor.block()
+        blocked = executor.block(MODEL.thresholds.review)
         marks.append(time.perf_counter())
         weighed = executor.weigh(MODEL, MODEL.thresholds.review)
         marks.append(time.perf_counter())

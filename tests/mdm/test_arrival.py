@@ -89,7 +89,7 @@ def groups_in_bulk(model, stock):
     """In the order of names, which break ties online too."""
     named = sorted(zip(stock.names, stock.columns, strict=True), key=lambda row: row[0])
     with bulk(model, lay_out(model, [columns for _, columns in named]), room=Room("1GB", 1)) as executor:
-        executor.block()
+        executor.block(model.thresholds.review)
         weighed = executor.weigh(model, model.thresholds.review)
         numbers = cluster_all(executor.size, weighed, limits_of(model), lambda left, right: executor.score(model, left, right)).groups
     found = defaultdict(set)
