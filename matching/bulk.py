@@ -69,6 +69,7 @@ def bulk(model: Model, records: Records, *, second: int | None = None, room: Roo
         connection.execute("set preserve_insertion_order = false")
         made = Bulk(connection, model, records, second)
         del records  # their table is in the database now; of a million it takes a third of a gigabyte
+        pa.default_memory_pool().release_unused()
         yield made
 
 

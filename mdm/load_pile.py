@@ -3,7 +3,7 @@
 What a plan asks of all of them at once is asked here: which values do too many hold, and who holds what.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from matching.table import Chunk, Texts, chunk_of
 from mdm.entity import EntityType
 from mdm.guard import guard_key, guards
 
+_TEXTS = 10_000
 Ids = Any  # an Arrow array of ids, 16 bytes each
 
 
@@ -106,8 +107,14 @@ def overshared(entity: EntityType, stock: Pile, fresh: Pile, heavy: Mapping[int,
         over |= {(column, value) for value in many.filter(pc.is_in(many, value_set=distinct)).to_pylist()}
         if heavy:
             key = guard_key(entity, column)
-            over |= {(column, value) for value in distinct.to_pylist() if heavy.get(key(value), 0) > limit}
+            over |= {(column, value) for value in _one_by_one(distinct) if heavy.get(key(value), 0) > limit}
     return over
+
+
+def _one_by_one(values: Any) -> Iterator[str]:
+    """A million texts of Python at once would take the room that the comparison needs."""
+    for start in range(0, len(values), _TEXTS):
+        yield from values[start : start + _TEXTS].to_pylist()
 
 
 def _chosen(chunk: Chunk, mine: Flags) -> Chunk:
