@@ -213,7 +213,7 @@ class Bulk:
             return self._compare(pairs)
         found = self._ask(self._quick, pairs)
         self._compare(
-            f"select n_l as join_key_l, n_r as join_key_r from {self._quick.told} join share l on l.n = n_l join share r on r.n = n_r"
+            f"select n_l as join_key_l, n_r as join_key_r from {self._quick.told} {_shares_of(self.model, 'n_l', 'n_r')}"
             f" where {reach_sql(self.model)} >= {self._floor - _ROUNDING!r}"
         )
         return found
@@ -287,7 +287,7 @@ class Bulk:
         where = "" if floor is None else f" where weight >= {floor!r}"
         found = self._db.execute(
             f"select * from (select p.l, p.r, p.vetoed, {weight_sql(model)} as weight from {table} p"
-            f" join share l on l.n = p.l join share r on r.n = p.r){where} order by l, r"
+            f" {_shares_of(model, 'p.l', 'p.r')}){where} order by l, r"
         ).fetchnumpy()
         return Weighed(*(np.asarray(found[name]) for name in ("l", "r", "weight", "vetoed")))
 
@@ -324,6 +324,11 @@ def rarity_columns(model: Model) -> set[str]:
     """Columns whose frequencies change the weight of a level."""
     named = {level.frequency for comparison in model.comparisons for level in comparison.levels if level.frequency}
     return named & model.frequencies.keys()
+
+
+def _shares_of(model: Model, left: str, right: str) -> str:
+    """SQL: the shares of both sides, where a weight asks for them."""
+    return f"join share l on l.n = {left} join share r on r.n = {right}" if rarity_columns(model) else ""
 
 
 def random_pairs(size: int, second: int | None, pairs: int) -> tuple[Rows, Rows]:
