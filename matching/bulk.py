@@ -158,8 +158,8 @@ class Bulk:
             [HOLDERS_MAX],
         )
         self._narrow()
-        over = self._counts("select rule, count(*) from block where holders > most group by rule")
-        left_out = self._counts("select rule, count(*) from block_narrow where holders > most group by rule")
+        over = self._counts("select [rule], count(*) from block where holders > most group by all")
+        left_out = self._counts("select [rule, other], count(*) from block_narrow where holders > most group by all")
         self._db.execute(
             "create table follow as select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
             " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most"
@@ -178,11 +178,11 @@ class Bulk:
             " from held h join block b using (key) where b.holders > b.most"
         )
         self._db.execute(
-            "create table held_narrow as select hash(a.key, b.key) as key, a.n, a.rule || ' + ' || b.rule as rule,"
+            "create table held_narrow as select hash(a.key, b.key) as key, a.n, a.rule, b.rule as other,"
             " least(a.together, b.together) as most from crowd a join crowd b on a.n = b.n and a.key < b.key"
         )
         self._db.execute(
-            "create table block_narrow as select key, any_value(rule) rule, any_value(most) most, count(*) holders"
+            "create table block_narrow as select key, any_value(rule) rule, any_value(other) other, any_value(most) most, count(*) holders"
             " from held_narrow group by key"
         )
 
@@ -305,7 +305,9 @@ class Bulk:
         self._db.execute(f"create or replace table share as select {', '.join(columns)} from record t {' '.join(joins)}")
 
     def _counts(self, statement: str) -> dict[str, int]:
-        return {str(rule): int(count) for rule, count in self._db.execute(statement).fetchall()}
+        """Numbers per rule, or two rules together, by name."""
+        found = self._db.execute(statement).fetchall()
+        return {" + ".join(self.model.blocking[place].name for place in places): int(count) for places, count in found}
 
     def _one(self, statement: str) -> int:
         rows = self._db.execute(statement).fetchall()  # to its end: a result half read would bar whatever comes next

@@ -5,13 +5,13 @@ from matching.table import Layout, field
 
 
 def keys_sql(model: Model, layout: Layout) -> str:
-    """SQL: every key of every record as (key, n, rule, most, together). Rules over columns that no record has give none."""
-    rules = [rule for rule in model.blocking if {part.column for part in rule.parts} <= layout.columns]
-    made = [_rule_sql(rule, layout) for rule in rules]
-    return " union all ".join(made or ["select 0::ubigint as key, n, '' as rule, 0 as most, 0 as together from record where false"])
+    """SQL: every key of every record as (key, n, rule by its place, most, together), none of rules over columns that no record has."""
+    places = [place for place, rule in enumerate(model.blocking) if {part.column for part in rule.parts} <= layout.columns]
+    made = [_rule_sql(place, model.blocking[place], layout) for place in places]
+    return " union all ".join(made or ["select 0::ubigint as key, n, 0 as rule, 0 as most, 0 as together from record where false"])
 
 
-def _rule_sql(rule: BlockingRule, layout: Layout) -> str:
+def _rule_sql(place: int, rule: BlockingRule, layout: Layout) -> str:
     """SQL: the keys of one rule. Lists give one key per value; a record with an absent part has none."""
     lists = [i for i, part in enumerate(rule.parts) if part.column in layout.lists]
     source = "record" + "".join(f', unnest("{field(rule.parts[i].column)}") as u{i}(v{i})' for i in lists)
@@ -21,7 +21,7 @@ def _rule_sql(rule: BlockingRule, layout: Layout) -> str:
     known = " and ".join(f"{piece} <> ''" for piece in pieces)
     label = rule.name.replace("'", "''")
     return (
-        f"select distinct hash('{label}', {joined}) as key, n, '{label}' as rule, {rule.holders_max} as most,"
+        f"select distinct hash('{label}', {joined}) as key, n, {place} as rule, {rule.holders_max} as most,"
         f" {rule.together_max} as together from {source} where {known}"
     )
 
