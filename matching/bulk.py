@@ -30,7 +30,7 @@ from matching.score import take
 from matching.sql import function, is_native, level_columns, levels_settings, packed_sql, vetoed_sql, weight_sql
 from matching.table import Records, field
 
-CHUNK_PAIRS = 2_000_000
+CHUNK_PAIRS = 5_000_000
 QUICK_FROM = 100_000  # keys held; below, all tests take less time than a second comparer takes to make
 RANDOM_PAIRS = 1_000_000
 RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
@@ -102,7 +102,6 @@ class Bulk:
         self._db.unregister("incoming")
         self._register_measures(records.columns)
         self._levels_of = self._comparer(levels_settings(model, self._layout))
-        self._quick: _Comparer | None = None
         self._floor = -inf  # whoever cannot reach it was left out
         self._make("pair")
 
@@ -164,11 +163,14 @@ class Bulk:
             "create table follow as select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
             " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most"
         )
+        for done in ("held", "block", "crowd", "held_narrow", "block_narrow"):
+            self._db.execute(f"drop table {done}")  # nobody asks for it again, and the pairs need the room
         chunks = self._chunks()
         if floor > -inf and (len(chunks) > 1 or self._one("select count(*) from follow") >= QUICK_FROM):
-            self._floor, self._quick = floor, self._comparer(quick_settings(self.model, self._layout))
-            self._share(self.model)
-        found = sum(self._compare_between(low, high) for low, high in chunks)
+            self._floor = floor
+            found = self._compare_within_reach(chunks)
+        else:
+            found = sum(self._compare(self._pairs_between(low, high)) for low, high in chunks)
         return Blocked(found, over, left_out)
 
     def _narrow(self) -> None:
@@ -206,16 +208,19 @@ class Bulk:
             f" where a.n >= {low} and a.n < {high}"
         )
 
-    def _compare_between(self, low: int, high: int) -> int:
-        """The pairs of these rows, those left out that cannot reach the floor; returns how many blocking found."""
-        pairs = self._pairs_between(low, high)
-        if self._quick is None:
-            return self._compare(pairs)
-        found = self._ask(self._quick, pairs)
-        self._compare(
-            f"select n_l as join_key_l, n_r as join_key_r from {self._quick.told} {_shares_of(self.model, 'n_l', 'n_r')}"
-            f" where {reach_sql(self.model)} >= {self._floor - _ROUNDING!r}"
-        )
+    def _compare_within_reach(self, chunks: Sequence[tuple[int, int]]) -> int:
+        """Compare the pairs that may reach the floor; returns how many blocking found."""
+        quick = self._comparer(quick_settings(self.model, self._layout))
+        self._share(self.model)
+        self._db.execute("create table likely (join_key_l bigint, join_key_r bigint)")
+        found = 0
+        for low, high in chunks:
+            found += self._ask(quick, self._pairs_between(low, high))
+            self._db.execute(
+                f"insert into likely select n_l, n_r from {quick.told} {_shares_of(self.model, 'n_l', 'n_r')}"
+                f" where {reach_sql(self.model)} >= {self._floor - _ROUNDING!r}"
+            )
+        self._compare("from likely")  # all at once: each time, every record is made ready to be looked up
         return found
 
     def _compare(self, pairs: str, into: str = "pair") -> int:
@@ -266,7 +271,7 @@ class Bulk:
         return self._weighed(model, "pair", floor)
 
     def _check_kept(self) -> None:
-        if self._quick is not None:
+        if self._floor > -inf:
             raise ValueError("pairs that cannot reach the floor by this model were left out when blocking")
 
     def score(self, model: Model, left: Rows, right: Rows) -> Weighed:
