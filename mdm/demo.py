@@ -9,7 +9,7 @@ import json
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -105,7 +105,7 @@ def _ended_by_signal() -> Iterator[None]:
 
 @contextmanager
 def _signals_put_off() -> Iterator[None]:
-    """Be told at the end, not in the middle: a service that is half started has no pid file yet by which to find and stop it."""
+    """Be told at the end, not in the middle: whatever is half started nobody can find yet and stop."""
     told: list[int] = []
     with _signals_to(lambda number, _frame: told.append(number)):
         yield
@@ -135,12 +135,11 @@ def _serve(settings: Settings, children: list[Child], say: Say) -> None:
         prepare(database)
         if _world(database) is not World.SEEDED:
             _seed_in_child(children)
-        web = serving.start_child("web server", ["serve"], settings.home / "web.log")
-        children.append(web)
+        web = _start(children, "web server", ["serve"], settings.home / "web.log")
         known = credentials(database, settings)
     _wait_until_ready(settings, web)
     file = write_credentials(settings, known)
-    children.append(serving.start_child("worker", ["worker", "--concurrency", "1"], settings.home / "worker.log"))
+    _start(children, "worker", ["worker", "--concurrency", "1"], settings.home / "worker.log")
     _introduce(settings, known, file, say)
     while True:
         time.sleep(WATCH_SECONDS)
@@ -219,10 +218,17 @@ class _Reporter:
         self._say(f"  {progress.domain:<14} {progress.done:>7,} of {progress.total:,}   {rate:,.0f}/s")
 
 
+def _start(children: list[Child], name: str, arguments: Sequence[str], log: Path | None = None) -> Child:
+    """Start a child; whoever is told to stop meanwhile has it among the `children` that he ends."""
+    with _signals_put_off():
+        child = serving.start_child(name, arguments, log)
+        children.append(child)
+    return child
+
+
 def _seed_in_child(children: list[Child]) -> None:
     """In a process of its own, so that what the generator needs is not held for as long as the demo runs."""
-    child = serving.start_child("seed", ["seed"])
-    children.append(child)
+    child = _start(children, "seed", ["seed"])
     if child.process.wait() != 0:
         raise ServiceError("the demo world could not be loaded")
     children.remove(child)
