@@ -22,6 +22,7 @@ from mdm.jsonio import dumps
 from mdm.records import Incoming
 from mdm.standardise import Note
 
+KEY_PARTS = 16
 Shared = Mapping[str, Container[str]]  # column -> the values that too many hold
 
 
@@ -114,12 +115,19 @@ def without(columns: Columns, over: Shared) -> tuple[Columns, bool]:
     return (kept, True) if lost else (columns, False)
 
 
-def heavy_keys(session: Session, entity: EntityType) -> dict[int, int]:
-    """Keys that more records hold than the strictest guard allows, and how many do: a value that was taken out is still counted there."""
+def heavy_keys(session: Session, *, entity: EntityType, part: int) -> list[tuple[int, int]]:
+    """Keys that more records hold than the strictest guard allows, and how many do: a value that was taken out is still counted there.
+
+    Of KEY_PARTS equal parts of all keys (they are hashes) one: counting those of a million records at once would outlast a transaction.
+    """
     limits = guards(entity)
     if not limits:
-        return {}
-    return dict(fetch(session, "select key, count(*) from match_key group by key having count(*) > %s", (min(limits.values()),)))
+        return []
+    size = 2**64 // KEY_PARTS
+    low = part * size - 2**63
+    asked = (low, low + size - 1, min(limits.values()))
+    rows = fetch(session, "select key, count(*) from match_key where key between %s and %s group by key having count(*) > %s", asked)
+    return [(row[0], row[1]) for row in rows]
 
 
 def _guarded_values(

@@ -1,8 +1,8 @@
 """A plan applied, as a durable job: chunk by chunk, each one transaction, together with what became of its rows.
 
-Rows that the plan found to be near nobody are stored in `bulk`; all others go the way of deliveries, and are scored against those alone whom
-the plan found to be near (`known`). Rows that meet what somebody else delivered since the plan was made look for themselves (`online`). In
-the end the outcomes are read from what is stored, not from the plan.
+Rows that the plan found to be near nobody are stored in `bulk`; all others go the way of deliveries, scored against those alone whom the
+plan found to be near (`known`). Rows that meet what somebody else delivered since the plan was made look for themselves (`online`). In the
+end the outcomes are read from what is stored, not from the plan.
 """
 
 import time

@@ -11,7 +11,7 @@ import numpy as np
 from matching.model import Columns, Model
 from matching.score import Scorer
 from mdm.entity import EntityType
-from mdm.guard import by_column, guards, heavy_keys, without
+from mdm.guard import KEY_PARTS, by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
@@ -92,7 +92,7 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
     stock = Pile(_columns(entity, model))
     for piece in stock_pieces(run.database, entity):
         stock.add(piece.ids, piece.columns, piece.golden_ids, piece.names)
-    heavy = run.effect(lambda session: heavy_keys(session, entity))
+    heavy = dict(row for part in range(KEY_PARTS) for row in run.effect(partial(heavy_keys, entity=entity, part=part)))
     over = _over(run, entity, stock, rows.pile, heavy)
     stock.strip(over)
     return match(
@@ -109,9 +109,9 @@ def _in_bulk(model: Model, memory_gb: int, stock: Pile, world: World) -> Abstrac
 
 def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Matched:
     few = rows.few
-    near = run.effect(lambda session: read_near(session, entity, scorer.model, few))
+    near = read_near(run, entity, scorer.model, few)
     least = min(guards(entity).values(), default=0)
-    heavy = run.effect(lambda session: key_counts(session, few, least)) if least else {}
+    heavy = key_counts(run, few, least) if least else {}
     stock = Pile(_columns(entity, scorer.model))
     stock.add(near.stock.ids, near.stock.columns, near.stock.golden_ids, near.stock.names)
     over = _over(run, entity, stock, rows.pile, heavy)

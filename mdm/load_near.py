@@ -4,10 +4,11 @@ A file of which little is new asks for candidates as a delivery does, and compar
 among its rows: their candidates, whoever shares a golden record with these or is joined to them by a pair of `link` and more, and so on.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from typing import LiteralString
+from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -19,11 +20,16 @@ from matching.score import Scorer
 from mdm.candidates import limits, read_blocks
 from mdm.db import array, fetch
 from mdm.entity import EntityType
+from mdm.guard import counted
+from mdm.running import Run
 from mdm.stock import Stock, StoredPair
 
 FEW_MAX = 20_000
 STOCK_PER_ROW = 20  # fewer stored records for each row, and comparing all of them in bulk is the quicker way
 _ROWS = 500  # whose candidates are asked for at once
+_RECORDS = 20_000  # stored ones, or keys, that one statement asks about
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +63,43 @@ def few_max(session: Session, entity: EntityType) -> int:
     return min(FEW_MAX, int(stored) // STOCK_PER_ROW)
 
 
-def read_near(session: Session, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Near:
-    """Everything that may have a say about these rows, in one snapshot of each question."""
+def read_near(run: Run, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Near:
+    """Everything that may have a say about these rows, piece by piece: of ten thousand rows one transaction would outlast an effect."""
     candidates: dict[int, Sequence[UUID]] = {}
-    for start in range(0, len(rows), _ROWS):
-        some = rows[start : start + _ROWS]
-        keys = {key: rule for row in some for key, rule in row.keys.items()}
-        blocks = read_blocks(session, keys, limits(model, keys))
-        candidates.update((row.no, blocks.candidates(tuple(row.keys))[0]) for row in some)
-    standing = {row.stands_for for row in rows} - {None}
-    found = _joined(session, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)
-    stock = _stock(session, entity, found)
-    return Near(stock, _pairs(session, stock.ids), candidates)
+    for some in _pieces(rows, _ROWS):
+        candidates.update(run.effect(partial(_candidates, model=model, rows=some)))
+    standing = {row.stands_for for row in rows if row.stands_for is not None}
+    found = _joined(run, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)
+    parts = [run.effect(partial(_stock, entity=entity, records=some)) for some in _pieces(sorted(found), _RECORDS)]
+    stock = Stock(*([value for part in parts for value in part[place]] for place in range(4)))
+    known = set(stock.ids)
+    edges = (run.effect(partial(_edges, records=some)) for some in _pieces(stock.ids, _RECORDS))
+    return Near(stock, [pair for some in edges for pair in some if pair.high in known], candidates)
 
 
-def _joined(session: Session, start: Collection[UUID | None], link: float) -> set[UUID]:
+def _pieces(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (all_of_them[start : start + size] for start in range(0, len(all_of_them), size))
+
+
+def _candidates(session: Session, *, model: Model, rows: Sequence[Entry]) -> dict[int, Sequence[UUID]]:
+    keys = {key: rule for row in rows for key, rule in row.keys.items()}
+    blocks = read_blocks(session, keys, limits(model, keys))
+    return {row.no: blocks.candidates(tuple(row.keys))[0] for row in rows}
+
+
+def _joined(run: Run, start: Collection[UUID], link: float) -> set[UUID]:
     """With all who share a golden record with them, or are joined to them, by any number of steps."""
     found: set[UUID] = set()
-    fresh = {record for record in start if record is not None}
+    fresh = set(start)
     while fresh:
         found |= fresh
-        fresh = {row[0] for row in fetch(session, _BESIDE, {"records": array(fresh), "link": link})} - found
+        beside = (run.effect(partial(_beside, records=some, link=link)) for some in _pieces(sorted(fresh), _RECORDS))
+        fresh = {record for some in beside for record in some} - found
     return found
+
+
+def _beside(session: Session, *, records: Sequence[UUID], link: float) -> list[UUID]:
+    return [row[0] for row in fetch(session, _BESIDE, {"records": array(records), "link": link})]
 
 
 _BESIDE: LiteralString = (
@@ -92,7 +113,8 @@ _BESIDE: LiteralString = (
 )
 
 
-def _stock(session: Session, entity: EntityType, records: Collection[UUID]) -> Stock:
+def _stock(session: Session, *, entity: EntityType, records: Sequence[UUID]) -> list[list[Any]]:
+    """Ids, columns, golden records and names of active records, in the order of the ids."""
     rows = fetch(
         session,
         "select r.id, r.columns, l.golden_id, r.system || '/' || r.key from unnest(%s::uuid[]) w(id)"
@@ -101,31 +123,33 @@ def _stock(session: Session, entity: EntityType, records: Collection[UUID]) -> S
         " where record_id = r.id and recorded_to is null offset 0) l order by r.id",
         (array(records), entity.name),
     )
-    return Stock(*([row[place] for row in rows] for place in range(4)))
+    return [[row[place] for row in rows] for place in range(4)]
 
 
-def _pairs(session: Session, records: Sequence[UUID]) -> list[StoredPair]:
-    known = set(records)
+def _edges(session: Session, *, records: Sequence[UUID]) -> list[StoredPair]:
     rows = fetch(
         session,
         "select e.low, e.high, e.weight, e.model_version, e.verdict from unnest(%s::uuid[]) w(id)"
         " cross join lateral (select * from edge where low = w.id offset 0) e",
         (array(records),),
     )
-    return [StoredPair(*row) for row in rows if row[1] in known]
+    return [StoredPair(*row) for row in rows]
 
 
-def key_counts(session: Session, rows: Sequence[Entry], least: int) -> dict[int, int]:
-    """Of the rows' keys those that more than `least` stored records hold, and how many do."""
-    keys = array({key for row in rows for key in row.keys})
-    return dict(
-        fetch(
-            session,
-            "select k.key, m.holders from unnest(%s::bigint[]) k(key)"
-            " cross join lateral (select count(*) as holders from match_key where key = k.key) m where m.holders > %s",
-            (keys, least),
-        )
+def key_counts(run: Run, rows: Sequence[Entry], least: int) -> dict[int, int]:
+    """Of the keys by which guarded values of these rows are counted, those that more than `least` stored records hold, and how many do."""
+    keys = sorted({key for row in rows for key in counted(row.keys)})
+    return {key: holders for some in _pieces(keys, _RECORDS) for key, holders in run.effect(partial(_counts, keys=some, least=least))}
+
+
+def _counts(session: Session, *, keys: Sequence[int], least: int) -> list[tuple[int, int]]:
+    rows = fetch(
+        session,
+        "select k.key, m.holders from unnest(%s::bigint[]) k(key)"
+        " cross join lateral (select count(*) as holders from match_key where key = k.key) m where m.holders > %s",
+        (array(keys), least),
     )
+    return [(row[0], row[1]) for row in rows]
 
 
 class Few:
