@@ -80,6 +80,9 @@ class Loader:
 def small_pieces(monkeypatch):
     """Files and stores are small here: what is read piece by piece takes several of them."""
     monkeypatch.setattr("mdm.load_newcomers.PIECE_SCANNED", 30)
+    monkeypatch.setattr("mdm.load_near._ROWS", 20)
+    monkeypatch.setattr("mdm.load_near._RECORDS", 30)
+    monkeypatch.setattr("mdm.load_former._PIECE_ROWS", 30)
 
 
 @pytest.fixture
