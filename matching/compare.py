@@ -18,6 +18,8 @@ TextMeasure = Callable[[str, str], float]
 ListMeasure = Callable[[Sequence[str], Sequence[str]], float]
 Rarity = Callable[[str], float]
 RarityMeasure = Callable[[Sequence[str], Sequence[str], Rarity], float]
+# Likeness of exactly .92 is a little less here and not in DuckDB, which adds in another order
+ROUNDING = 1e-12
 _jaro_winkler, _distance = JaroWinkler.similarity, DamerauLevenshtein.distance  # found once, not for each of millions of pairs
 _NOWHERE = ""  # stands for a word that no record has: as rare as can be
 
@@ -47,7 +49,7 @@ def exact(left: str, right: str) -> float:
 
 def jaro_winkler(left: str, right: str) -> float:
     """Spelt alike, the beginning counting most (Jaro-Winkler, 0 to 1)."""
-    return _jaro_winkler(left, right)
+    return _jaro_winkler(left, right) + ROUNDING
 
 
 def edits(left: str, right: str) -> float:

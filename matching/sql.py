@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from math import ceil, log2
 from typing import Any
 
+from matching.compare import ROUNDING
 from matching.model import Comparison, Level, Model, Test, Veto
 from matching.table import Layout, field
 
@@ -18,7 +19,7 @@ _ANY_PAIR = "len(list_filter({l}, lambda x: len(list_filter({r}, lambda y: {test
 _ON_TEXTS = {
     "exact": "{l} = {r}",
     # Told what it has to reach, the measure gives up early; a little less, lest rounding decides.
-    "jaro_winkler": "jaro_winkler_similarity({l}, {r}, {t!r} - 1e-6) >= {t!r}",
+    "jaro_winkler": "jaro_winkler_similarity({l}, {r}, {t!r} - 1e-6) + " + repr(ROUNDING) + " >= {t!r}",
     # Exchanged letters are what the slow measure adds to the fast one. They are two edits of that, and leave the length, the letters and
     # most places alike; texts of one length that are one edit apart differ in one place, or in the two of an exchange.
     "edits": (

@@ -93,3 +93,12 @@ def test_pairs_of_real_sets_weigh_alike(entity: EntityType, record_testsuite_pro
         assert greatest <= DIFFERENCE_MAX
         assert found.vetoed.tolist() == [bool(score.vetoes) for score in scores]
     record_testsuite_property(f"parity {entity.name}", f"greatest difference {greatest:.1e} bits")
+
+
+def test_likeness_of_exactly_what_a_level_asks_for_is_enough_for_both():
+    """Grantberberg and Garberberg are alike by .92, and by a little less as rapidfuzz adds."""
+    model = ENTITY_TYPES["patient"].model
+    records = [{"family_name": name, "birth_date": "19760510", "given_name": "william"} for name in ("grantberberg", "garberberg")]
+    with bulk(model, lay_out(model, records), room=Room("500MB", 1)) as executor:
+        weight = executor.score(model, np.array([0]), np.array([1])).weights[0]
+    assert abs(Scorer(model).score(*records).weight - weight) <= 1e-9
