@@ -7,8 +7,7 @@ import pytest
 from mdm import ingest, load_apply, models
 from mdm.db import execute
 from mdm.guard import guards
-from tests.bench.people import delivered, known
-from tests.conftest import register_systems
+from tests.bench.people import delivered
 from tests.loads.conftest import as_csv, deliver, mercy, partition, rows
 from tests.loads.test_load import sound
 from tests.mdm.test_activation import CAREFUL, PATIENT
@@ -29,20 +28,6 @@ def looked_for(monkeypatch):
     return asked
 
 
-@pytest.fixture
-def delivered_alike(new_database):
-    """What deliveries make of the same people of the north and of others."""
-
-    def make(*others):
-        database = new_database.migrated()
-        register_systems(database)
-        for some in ([delivered(number) for number in range(200)], *others):
-            deliver(database, some)
-        return partition(database)
-
-    return make
-
-
 def test_nobody_is_looked_for_whom_the_plan_did_not_find(people, loader, looked_for):
     view = loader.plan(as_csv(mercy(again=AGAIN)))
     del looked_for[:]
@@ -54,24 +39,34 @@ def test_nobody_is_looked_for_whom_the_plan_did_not_find(people, loader, looked_
     assert sound(people)
 
 
-def twins():
-    """Third records of the people whom the file has, too."""
-    return [replace(known(number, 5), system="billing-north", key=f"late {number}") for number in AGAIN]
+# A little like each other, and like nobody else: a person is asked, and neither is linked
+ROBERT = {"given_name": "William", "middle_name": "Robert", "family_name": "Grantberberg", "sex": "M", "birth_date": "1976-05-10"}
+RICHARD = {"given_name": "William", "middle_name": "Richard", "family_name": "Garberberg", "sex": "M", "birth_date": "1976-05-11"}
+WILLIAMS = [
+    replace(delivered(0), system="ehr-mercy", key=key, attributes=who | where, identifiers=())
+    for key, who, where in (
+        ("robert", ROBERT, {"address_line": "399 Monby Avenue", "city": "Beckez", "state": "MA", "postal_code": "01249"}),
+        ("richard", RICHARD, {"address_line": "22 Lindale Road", "city": "Claywood", "state": "MA", "postal_code": "01997"}),
+    )
+]
+TWINS = [replace(row, system="billing-north", key=f"late {row.key}") for row in WILLIAMS]
 
 
 @pytest.mark.parametrize("moment", ["before the first row", "while rows are stored"])
-def test_whoever_comes_beside_rows_that_are_near_others_is_met(people, loader, monkeypatch, delivered_alike, moment):
-    view = loader.plan(as_csv(mercy(again=AGAIN)))
+def test_whoever_comes_beside_rows_that_are_near_others_is_met(people, loader, monkeypatch, moment):
+    view = loader.plan(as_csv(WILLIAMS))
+    assert view.counts["review"] == 2
     find = load_apply.newcomers
 
     def late(*asked):
-        before = [] if moment == "while rows are stored" else deliver(people, twins())
+        before = [] if moment == "while rows are stored" else deliver(people, TWINS)
         came = list(find(*asked))
-        return came if before else deliver(people, twins()) and came
+        return came if before else deliver(people, TWINS) and came
 
     monkeypatch.setattr(load_apply, "newcomers", late)
     loader.apply(view)
-    assert partition(people) == delivered_alike(twins(), [replace(row, system="ehr-mercy") for row in mercy(again=AGAIN)])
+    for row in WILLIAMS:
+        assert {("ehr-mercy", row.key), ("billing-north", f"late {row.key}")} in partition(people)
     assert sound(people)
 
 
