@@ -7,7 +7,7 @@ matter.
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,9 +20,10 @@ from mdm.db import execute, fetch
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.records import Incoming
+from mdm.running import Run
 from mdm.standardise import Note
 
-KEY_PARTS = 16
+_KEY_PARTS = 16
 Shared = Mapping[str, Container[str]]  # column -> the values that too many hold
 
 
@@ -115,17 +116,22 @@ def without(columns: Columns, over: Shared) -> tuple[Columns, bool]:
     return (kept, True) if lost else (columns, False)
 
 
-def heavy_keys(session: Session, *, entity: EntityType, part: int) -> list[tuple[int, int]]:
+def heavy_keys(run: Run, entity: EntityType) -> dict[int, int]:
     """Keys that more records hold than the strictest guard allows, and how many do: a value that was taken out is still counted there.
 
-    Of KEY_PARTS equal parts of all keys (they are hashes) one: counting those of a million records at once would outlast a transaction.
+    Part by part (keys are hashes): counting those of a million records at once would outlast an effect.
     """
     limits = guards(entity)
     if not limits:
-        return []
-    size = 2**64 // KEY_PARTS
+        return {}
+    parts = (run.effect(partial(_heavy, part=part, least=min(limits.values()))) for part in range(_KEY_PARTS))
+    return {key: holders for part in parts for key, holders in part}
+
+
+def _heavy(session: Session, *, part: int, least: int) -> list[tuple[int, int]]:
+    size = 2**64 // _KEY_PARTS
     low = part * size - 2**63
-    asked = (low, low + size - 1, min(limits.values()))
+    asked = (low, low + size - 1, least)
     rows = fetch(session, "select key, count(*) from match_key where key between %s and %s group by key having count(*) > %s", asked)
     return [(row[0], row[1]) for row in rows]
 

@@ -14,10 +14,10 @@ from mdm.load_world import World
 
 
 @contextmanager
-def compared(model: Model, room: Room, stock: Pile, world: World) -> Iterator[Bulk]:
+def compared(model: Model, memory_gb: int, stock: Pile, world: World) -> Iterator[Bulk]:
     """The pairs of a whole world. Raises NoRoom where the disk is too full for what memory cannot hold."""
     try:
-        with bulk(model, _laid_out(model, stock, world), room=room) as executor:
+        with bulk(model, _laid_out(model, stock, world), room=Room(f"{memory_gb}GB")) as executor:
             executor.block(model.thresholds.review)
             yield executor
     except Full as error:

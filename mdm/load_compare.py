@@ -11,7 +11,7 @@ import numpy as np
 from matching.model import Columns, Model
 from matching.score import Scorer
 from mdm.entity import EntityType
-from mdm.guard import KEY_PARTS, by_column, guards, heavy_keys, without
+from mdm.guard import by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
@@ -92,7 +92,7 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
     stock = Pile(_columns(entity, model))
     for piece in stock_pieces(run.database, entity):
         stock.add(piece.ids, piece.columns, piece.golden_ids, piece.names)
-    heavy = dict(row for part in range(KEY_PARTS) for row in run.effect(partial(heavy_keys, entity=entity, part=part)))
+    heavy = heavy_keys(run, entity)
     over = _over(run, entity, stock, rows.pile, heavy)
     stock.strip(over)
     return match(
@@ -101,10 +101,9 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
 
 
 def _in_bulk(model: Model, memory_gb: int, stock: Pile, world: World) -> AbstractContextManager[Pairs]:
-    from matching.bulk import Room  # noqa: PLC0415
-    from mdm.load_bulk import compared  # noqa: PLC0415
+    from mdm.load_bulk import compared  # noqa: PLC0415  (Splink and DuckDB: seconds that small plans do without)
 
-    return compared(model, Room(f"{memory_gb}GB"), stock, world)
+    return compared(model, memory_gb, stock, world)
 
 
 def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Matched:

@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
+class Surroundings:
     """`candidates`: of each row, by its number, the stored records that share a key with it. `pairs`: stored ones, judged or not."""
 
     stock: Stock
@@ -63,7 +63,7 @@ def few_max(session: Session, entity: EntityType) -> int:
     return min(FEW_MAX, int(stored) // STOCK_PER_ROW)
 
 
-def read_near(run: Run, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Near:
+def read_near(run: Run, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Surroundings:
     """Everything that may have a say about these rows, piece by piece: of ten thousand rows one transaction would outlast an effect."""
     candidates: dict[int, Sequence[UUID]] = {}
     for some in _pieces(rows, _ROWS):
@@ -74,7 +74,7 @@ def read_near(run: Run, entity: EntityType, model: Model, rows: Sequence[Entry])
     stock = Stock(*([value for part in parts for value in part[place]] for place in range(4)))
     known = set(stock.ids)
     edges = (run.effect(partial(_edges, records=some)) for some in _pieces(stock.ids, _RECORDS))
-    return Near(stock, [pair for some in edges for pair in some if pair.high in known], candidates)
+    return Surroundings(stock, [pair for some in edges for pair in some if pair.high in known], candidates)
 
 
 def _pieces(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -159,7 +159,7 @@ class Few:
         self._scorer, self._columns, self._left, self._right = scorer, columns, left, right
 
     @classmethod
-    def of(cls, scorer: Scorer, columns: Sequence[Columns], places: Sequence[int], rows: Sequence[Entry], near: Near) -> "Few":
+    def of(cls, scorer: Scorer, columns: Sequence[Columns], places: Sequence[int], rows: Sequence[Entry], near: Surroundings) -> "Few":
         """Which pairs there are: each row with its candidates and with the other rows that share a key, and stored ones."""
         stored = near.stock.rows()
         mine = set(places)

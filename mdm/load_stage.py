@@ -5,7 +5,7 @@ A piece commits as a whole; begun again, staging goes on behind the last one. Ro
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -120,7 +120,7 @@ def _write_piece(run: Run, source: Source, read: "Read") -> None:
 
 _PIECES: LiteralString = "select no from load_piece where plan_id = %s and way = 'staged'"
 _Read = tuple[int, Cells, int | None, Delivery | RowReject]  # number, cells, print, and what it says or why it says nothing
-_Known = tuple[str, int]  # key, and number in the former load
+_Same = tuple[str, int]  # key, and number in the former load
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class _Reader:
                 same.append((no, row[1]))
         return Read(self.plan_id, number, rows, self.former.plan_id, same)
 
-    def _in_order(self, batch: RawBatch) -> Iterable[tuple[int, Cells, int | None, Delivery | RowReject | _Known]]:
+    def _in_order(self, batch: RawBatch) -> Iterable[tuple[int, Cells, int | None, Delivery | RowReject | _Same]]:
         prints = self.prints.of(batch.rows)
         made = zip(batch.numbers, batch.rows, prints, self._said(batch.rows, prints), strict=True)
         if not batch.rejected:
@@ -172,17 +172,13 @@ class _Reader:
         bad = ((row.number, row.cells, None, row.reject) for row in batch.rejected)
         return sorted([*made, *bad], key=lambda each: each[0])
 
-    def _said(self, rows: Sequence[Cells], prints: Sequence[int | None]) -> list[Delivery | RowReject | _Known]:
+    def _said(self, rows: Sequence[Cells], prints: Sequence[int | None]) -> list[Delivery | RowReject | _Same]:
         """Of rows that the last load had just so nothing but their keys, of the others all that they say."""
         repaired, known = self.converter.repair(rows), self.former.numbers(prints)
-        fresh = [place for place, number in enumerate(known) if not number]
-        wrong = self.converter.screen([repaired[place] for place in fresh])
-        said: list[Delivery | RowReject | _Known] = [
-            (self.converter.key(row), number) if number else ("", 0) for row, number in zip(repaired, known, strict=True)
-        ]
-        for index, place in enumerate(fresh):
-            said[place] = wrong[index] if index in wrong else self.converter.deliver_sound(repaired[place])
-        return said
+        fresh = [row for row, number in zip(repaired, known, strict=True) if not number]
+        wrong = self.converter.screen(fresh)
+        said = iter([wrong.get(place) or self.converter.deliver_sound(row) for place, row in enumerate(fresh)])
+        return [(self.converter.key(row), number) if number else next(said) for row, number in zip(repaired, known, strict=True)]
 
 
 def _twice(first: int) -> RowReject:
@@ -218,8 +214,9 @@ class _Staging:
                 piece.reject(no, row.key, cells, standard)
                 continue
             keys = record_keys(source.entity, scorer.model, standard.columns)
-            fact = self._add(session, scorer, piece, Row(no, held.id if held else new_record_id(), standard, keys), held)
-            piece.facts.append(replace(fact, print=mark))
+            made = Row(no, held.id if held else new_record_id(), standard, keys)
+            piece.facts.append(self._fact(session, scorer, made, held, mark))
+            piece.lines.append(line(made))
         return piece
 
     def _changed(self, session: Session, systems: SystemRegistry) -> list["_Read"]:
@@ -252,15 +249,14 @@ class _Staging:
                 )
             )
 
-    def _add(self, session: Session, scorer: Scorer, piece: _Piece, row: Row, held: Known | None) -> Fact:
+    def _fact(self, session: Session, scorer: Scorer, row: Row, held: Known | None, mark: int | None) -> Fact:
         standard = row.standard
         if held is not None:
             standard = standard.inheriting(held.stored.relationships)
         golden = None if held is None else held.golden_id
         planned = self._update(session, scorer, row, held) if held is not None and golden is not None else "new"
         before = None if held is None else held.version
-        piece.lines.append(line(row))
-        return Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard))
+        return Fact(row.no, standard.delivery.key, planned, row.record_id, golden, golden is None, before, _warned(standard), mark)
 
     def _update(self, session: Session, scorer: Scorer, row: Row, held: Known) -> str:
         """An update that turns the record into somebody else will wait for a person."""
