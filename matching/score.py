@@ -34,16 +34,22 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A pair's total in bits with what it is made of.
+class Total:
+    """A pair's total in bits: what is kept of it.
 
     `vetoes` name rules that forbid an automatic link; `capped` says that one kind of evidence alone is not enough for one.
     """
 
     weight: float
-    evidence: tuple[Evidence, ...]
     vetoes: tuple[str, ...] = ()
     capped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Score(Total):
+    """The same with what it is made of."""
+
+    evidence: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,9 @@ class _Step:
         return self.unless is not None and self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
+_Reached = tuple[_Step, _Level, float]  # what a step met, and its bits
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What can be asked of two records: the steps, the most that these can come to, and the vetoes."""
@@ -123,15 +132,24 @@ class Scorer:
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
-        return self._total(left, right, self._evidence(left, right))
+        score = self.score_from(left, right, -inf)
+        return self._score(left, right, ()) if score is None else score
 
     def score_from(self, left: Columns, right: Columns, floor: float) -> Score | None:
         """The same, or None as soon as `floor` (bits) is out of reach, which most pairs show in a few sums."""
         reached = self._reached(left, right, floor)
         if reached is None:
             return None
-        score = self._total(left, right, _told(reached, left, right))
+        score = self._score(left, right, tuple([step.evidence(level, left, right) for step, level, _ in reached]))
         return score if score.weight >= floor else None
+
+    def total_from(self, left: Columns, right: Columns, floor: float) -> Total | None:
+        """What `score_from` says without its evidence, which is half of the work."""
+        reached = self._reached(left, right, floor)
+        if reached is None:
+            return None
+        total = self._total(left, right, [(step.group, bits) for step, _, bits in reached])
+        return total if total.weight >= floor else None
 
     def _plan(self, left: Columns, right: Columns) -> _Plan:
         """What both sides can speak to: worked out once for each pattern of absence."""
@@ -145,12 +163,12 @@ class Scorer:
             known = self._plans[both] = _Plan(steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING, vetoes)
         return known
 
-    def _reached(self, left: Columns, right: Columns, floor: float) -> list[tuple[_Step, _Level]] | None:
-        """The levels met, or None as soon as `floor` is out of reach."""
+    def _reached(self, left: Columns, right: Columns, floor: float) -> list[_Reached] | None:
+        """The levels met with their bits, in the model's order, or None as soon as `floor` is out of reach."""
         plan = self._plan(left, right)
         reach = plan.reach
         met: list[Met] = []
-        found: list[tuple[_Step, _Level]] = []
+        found: list[_Reached] = []
         for step in plan.steps:
             if reach < floor:
                 return None
@@ -158,9 +176,10 @@ class Scorer:
             if not step.is_silenced(met):
                 level = step.met(left, right)
                 met.append((step.name, level.label))
-                found.append((step, level))
-                reach += level.weight if level.frequency is None else level.weight + level.adjustment(left, right)
-        return found if reach >= floor else None
+                bits = level.weight if level.frequency is None else level.weight + level.adjustment(left, right)
+                found.append((step, level, bits))
+                reach += bits
+        return sorted(found, key=_place) if reach >= floor else None
 
     def said(self, left: Columns, right: Columns) -> dict[str, Evidence]:
         """What each comparison that both sides can speak to says by itself; what `unless` leaves out is left to `weigh`."""
@@ -178,45 +197,46 @@ class Scorer:
         for step in self._steps:
             if step.name in said and not step.is_silenced([(e.comparison, e.level) for _, e in found]):
                 found.append((step.place, said[step.name]))
-        return self._total(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
+        return self._score(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
 
-    def _evidence(self, left: Columns, right: Columns) -> tuple[Evidence, ...]:
-        reached = self._reached(left, right, -inf)
-        return () if reached is None else _told(reached, left, right)
+    def _score(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
+        total = self._total(left, right, [(e.group, e.weight) for e in evidence])
+        return Score(total.weight, total.vetoes, total.capped, evidence)
 
-    def _total(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
-        weight = self.model.prior + sum(e.weight for e in evidence)
-        vetoes = tuple(veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right))
-        capped = weight >= self.model.thresholds.link and self._is_one_sided(evidence)
+    def _total(self, left: Columns, right: Columns, said: Sequence[tuple[str, float]]) -> Total:
+        """What kinds of evidence with their bits, in the model's order, come to."""
+        weight = self.model.prior + sum([bits for _, bits in said])
+        vetoes = tuple([veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right)])
+        capped = weight >= self.model.thresholds.link and self._is_one_sided(said)
         if capped:
             # Just below link: a person decides. One address or one phone, however often it is counted, is no identity.
             weight = self.model.thresholds.link - 0.01
-        return Score(weight, evidence, vetoes, capped)
+        return Total(weight, vetoes, capped)
 
-    def _is_one_sided(self, evidence: tuple[Evidence, ...]) -> bool:
+    def _is_one_sided(self, said: Sequence[tuple[str, float]]) -> bool:
         """Whether too few kinds of evidence agree, or none of those that the model asks for."""
         if self.model.groups_needed == 0 and not self.model.groups_required:
             return False
         sums: dict[str, float] = {}
-        for e in evidence:
-            sums[e.group] = sums.get(e.group, 0.0) + e.weight
+        for group, bits in said:
+            sums[group] = sums.get(group, 0.0) + bits
         agreeing = {group for group, total in sums.items() if total > 0}
         too_few = len(sums) >= self.model.groups_needed > len(agreeing)
         return too_few or (bool(self.model.groups_required) and agreeing.isdisjoint(self.model.groups_required))
 
 
-def _told(met: Sequence[tuple[_Step, _Level]], left: Columns, right: Columns) -> tuple[Evidence, ...]:
-    """What the levels that were met count, in the model's order."""
-    return tuple(step.evidence(level, left, right) for step, level in sorted(met, key=_place))
-
-
-def _place(met: tuple[_Step, _Level]) -> int:
-    return met[0].place
+def _place(reached: _Reached) -> int:
+    return reached[0].place
 
 
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
-    stands = all(_disjoint(left, right, c) for c in veto.conflict) and all(_common(left, right, c) for c in veto.agree)
-    return stands and not any(_common(left, right, c) for c in veto.lifted_by)
+    for column in veto.conflict:  # loops: for every pair all vetoes are asked, and most end at the first column
+        if not _disjoint(left, right, column):
+            return False
+    for column in veto.agree:
+        if not _common(left, right, column):
+            return False
+    return not any(_common(left, right, column) for column in veto.lifted_by)
 
 
 def _disjoint(left: Columns, right: Columns, column: str) -> bool:

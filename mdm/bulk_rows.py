@@ -6,16 +6,19 @@ What stands in them is what `mdm.records`, `mdm.resolve` and `mdm.derive` write 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, LiteralString
 from uuid import UUID
 
-from matching.score import Score, Scorer
-from mdm.copied import copied_day, copied_json, copied_text
+import numpy as np
+
+from matching.score import Scorer, Total
+from mdm.copied import copied_day, copied_json, copied_text, copied_texts
 from mdm.derive import Holding, as_json, golden_values, holdings
 from mdm.entity import EntityType
 from mdm.feed import Happening
 from mdm.members import Member
-from mdm.records import Incoming, evidence_json, row_of
+from mdm.records import Incoming, row_of
 from mdm.systems import SystemRegistry
 from mdm.words import as_tsvector, lexemes
 
@@ -23,13 +26,15 @@ from mdm.words import as_tsvector, lexemes
 COLUMNS: Mapping[str, LiteralString] = {
     "source_record": "id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to",
     "source_record_version": "record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to, recorded_at",
-    "match_key": "key, record_id",
     "golden_record": "id, domain, status",
     "link": "record_id, golden_id, cause, recorded_from",
     "golden_version": "golden_id, version, values, provenance, status, recorded_from, words",
     "xref": "domain, system_id, value, golden_id, status, own, exclusive, pending, valid_from, valid_to, recorded_from",
-    "edge": "low, high, weight, evidence, model_version",
+    "edge": "low, high, weight, vetoes, model_version",
 }
+
+KEY_COLUMNS: LiteralString = "key, record_id"
+_KEY_ROW = np.dtype([("columns", ">i2"), ("key_bytes", ">i4"), ("key", ">i8"), ("record_id_bytes", ">i4"), ("record_id", "V16")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +71,29 @@ def lines(entity: EntityType, registry: SystemRegistry, goldens: Sequence[Golden
 
 def _add_record(of: dict[str, list[str]], entity: EntityType, incoming: Incoming, moment: str) -> None:
     row, record = row_of(incoming), str(incoming.record_id)
-    clean, keys = copied_json(row["clean"]), row["keys"]
+    clean = copied_json(row["clean"])
     dates = f"{copied_day(row['valid_from'])}\t{copied_day(row['valid_to'])}"
     said = f"{row['hash']}\t{row['status']}\t{dates}"
     of["source_record"].append(
         f"{record}\t{entity.name}\t{copied_text(row['system'])}\t{copied_text(row['key'])}\t{row['status']}\t1\t{row['hash']}\t{clean}"
-        f"\t{copied_json(row['columns'])}\t{{{','.join(map(str, keys))}}}\t{dates}"
+        f"\t{copied_json(row['columns'])}\t{{{','.join(map(str, row['keys']))}}}\t{dates}"
     )
     of["source_record_version"].append(
         f"{record}\t1\tapplied\t{copied_json(row['raw'])}\t{clean}\t{copied_json(row['notes'])}\t{said}\t{moment}"
     )
-    of["match_key"] += [f"{key}\t{record}" for key in keys]
+
+
+def key_rows(goldens: Iterable[Golden]) -> bytes:
+    """The blocking keys of the records as COPY's binary form has rows; in their order: neighbours in the index are written together."""
+    records = [row for each in goldens for row in each.rows]
+    holders = np.frombuffer(b"".join([row.record_id.bytes for row in records]), _KEY_ROW["record_id"])
+    found = np.empty(sum(len(row.keys) for row in records), _KEY_ROW)
+    keys = np.fromiter(chain.from_iterable(row.keys for row in records), np.int64, len(found))
+    order = np.argsort(keys, kind="stable")
+    found["columns"], found["key_bytes"], found["record_id_bytes"] = 2, 8, 16
+    found["key"] = keys[order]
+    found["record_id"] = np.repeat(holders, [len(row.keys) for row in records])[order]
+    return found.tobytes()
 
 
 def _add_golden(found: Lines, entity: EntityType, registry: SystemRegistry, each: Golden, moment: str) -> None:
@@ -113,6 +130,6 @@ class _Ids(dict[UUID, str]):
         return written
 
 
-def edge_lines(scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score]) -> list[str]:
+def edge_lines(scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Total]) -> list[str]:
     version = copied_text(scorer.model.version)
-    return [f"{low}\t{high}\t{s.weight!r}\t{copied_json(evidence_json(s))}\t{version}" for (low, high), s in pairs.items()]
+    return [f"{low}\t{high}\t{s.weight!r}\t{copied_texts(s.vetoes)}\t{version}" for (low, high), s in pairs.items()]

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.score import Score, Scorer
+from matching.score import Scorer, Total
 from mdm import audit
 from mdm.access import Actor
-from mdm.bulk_rows import COLUMNS, Golden, edge_lines, golden, held, lines, xref_lines
+from mdm.bulk_rows import COLUMNS, KEY_COLUMNS, Golden, edge_lines, golden, held, key_rows, lines, xref_lines
 from mdm.claims import lock_sources, write_claims
-from mdm.db import LOCKS_MAX, copy, fetch
+from mdm.db import LOCKS_MAX, copy, copy_binary, fetch
 from mdm.derive import contested, rows_of
 from mdm.entity import EntityType
 from mdm.feed import Happening, publish
@@ -80,6 +80,7 @@ def _write(session: Session, entity: EntityType, goldens: Sequence[Golden]) -> l
     found.of["edge"] = edge_lines(model, {pair: score for each in goldens for pair, score in _edges(model, each.rows)})
     for table, columns in COLUMNS.items():
         copy(session, table, columns, found.of[table])
+    copy_binary(session, "match_key", KEY_COLUMNS, key_rows(goldens))
     claims = write_claims(session, entity, [row for each in goldens for row in each.rows])
     loops = derive_relationships(session, entity, systems, {each.id: each.members for each in goldens}, ())
     refuse(loops, claims, "/relationships")
@@ -88,11 +89,11 @@ def _write(session: Session, entity: EntityType, goldens: Sequence[Golden]) -> l
     return [*found.happenings, *resolved_by(session, entity, rows)]
 
 
-def _edges(model: Scorer, group: Group) -> Iterator[tuple[tuple[UUID, UUID], Score]]:
+def _edges(model: Scorer, group: Group) -> Iterator[tuple[tuple[UUID, UUID], Total]]:
     """The pairs of a group that blocking meets and whose evidence is enough to ask."""
     floor = model.model.thresholds.review
     for one, other in combinations(group, 2):
-        score = None if one.keys.keys().isdisjoint(other.keys) else model.score_from(one.columns, other.columns, floor)
+        score = None if one.keys.keys().isdisjoint(other.keys) else model.total_from(one.columns, other.columns, floor)
         if score is not None:
             yield (min(one.record_id, other.record_id), max(one.record_id, other.record_id)), score
 

@@ -1,5 +1,6 @@
 """Values as COPY reads them, where a line is a row and tabs stand between: many rows in one go, several times faster than one by one."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from mdm.jsonio import dumps
@@ -19,3 +20,12 @@ def copied_json(value: object) -> str:
 
 def copied_day(day: date | None) -> str:
     return NULL if day is None else day.isoformat()
+
+
+def copied_texts(texts: Iterable[str]) -> str:
+    """An array of texts."""
+    return "{" + ",".join(copied_text(f'"{_quoted(text)}"') for text in texts) + "}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

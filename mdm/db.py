@@ -260,6 +260,17 @@ def copy(session: Session, table: LiteralString, columns: LiteralString, lines: 
             stream.write("\n".join((*lines, "")))
 
 
+_BINARY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
+_BINARY_TAIL = b"\xff\xff"
+
+
+def copy_binary(session: Session, table: LiteralString, columns: LiteralString, rows: bytes) -> None:
+    """The same of rows as COPY's binary form has them, without its head and its tail."""
+    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), _identifiers(columns))
+    with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
+        stream.write(b"".join((_BINARY_HEAD, rows, _BINARY_TAIL)))
+
+
 def _identifiers(columns: str) -> sql.Composable:
     return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
 

@@ -17,7 +17,7 @@ from mdm.db import array, execute, fetch
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
-from mdm.records import evidence_json, read_columns, write_edges
+from mdm.records import read_columns, write_edges
 
 SAME, DIFFERENT = "same", "different"
 
@@ -123,11 +123,11 @@ def judge(session: Session, scorer: Scorer, statements: Sequence[Statement]) -> 
     rows = []
     for s in statements:
         score = scorer.score(columns[s.low], columns[s.high])
-        rows.append({"low": s.low, "high": s.high, "weight": score.weight, "evidence": evidence_json(score), "verdict": s.verdict})
+        rows.append({"low": s.low, "high": s.high, "weight": score.weight, "vetoes": score.vetoes, "verdict": s.verdict})
     execute(
         session,
-        "insert into edge (low, high, weight, evidence, model_version, verdict, met) select x.low, x.high, x.weight, x.evidence, %s,"
-        " x.verdict, false from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb, verdict text)"
+        "insert into edge (low, high, weight, vetoes, model_version, verdict, met) select x.low, x.high, x.weight, x.vetoes, %s,"
+        " x.verdict, false from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, vetoes text[], verdict text)"
         " on conflict (low, high) do update set verdict = excluded.verdict",
         (scorer.model.version, dumps(rows).decode()),
     )
@@ -157,7 +157,7 @@ def unjudge(session: Session, scorer: Scorer, decision_id: UUID) -> None:
     columns = read_columns(session, {record for pair in free for record in pair})
     floor = scorer.model.thresholds.review
     met = [(low, high) for low, high, was_met, verdict in rows if verdict is None and was_met]
-    scored = {pair: score for pair in met if (score := scorer.score_from(columns[pair[0]], columns[pair[1]], floor)) is not None}
+    scored = {pair: score for pair in met if (score := scorer.total_from(columns[pair[0]], columns[pair[1]], floor)) is not None}
     write_edges(session, scorer, scored, frozenset())
     gone = [pair for pair in free if pair not in scored]
     execute(

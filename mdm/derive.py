@@ -155,18 +155,35 @@ _CLOSE_VERSIONS = (
 
 
 def as_json(survivors: Mapping[str, Survivor]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Golden values and their provenance, as they are stored and shown."""
-    values = {name: s.value if isinstance(s.value, str) else list(s.value) for name, s in survivors.items()}
-    ids = {record: str(record) for record in {s.record_id for s in survivors.values()}}
-    provenance = {
-        name: {"record_id": ids[s.record_id], "rule": s.rule, "losing": [_lost(*each) for each in s.losing] if s.losing else []}
-        for name, s in survivors.items()
+    """Golden values as they are stored and shown; their provenance as it is stored, each record written once (`shown_provenance`).
+
+    {"records": [ids], "values": {attribute: [rule, place of its record] or [rule, place, [[place, value that lost], ...]]}}
+    """
+    values = {name: _as_list(s.value) for name, s in survivors.items()}
+    records = sorted({record for s in survivors.values() for record in (s.record_id, *[lost for lost, _ in s.losing])})
+    places = {record: place for place, record in enumerate(records)}
+    found: dict[str, list[Any]] = {name: [s.rule, places[s.record_id]] for name, s in survivors.items()}
+    for name, s in survivors.items():
+        if s.losing:
+            found[name].append([[places[record], _as_list(value)] for record, value in s.losing])
+    return values, {"records": [str(record) for record in records], "values": found}
+
+
+def _as_list(value: Values) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)
+
+
+def shown_provenance(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Per attribute: the record that its value comes from, the rule that chose it, and what others said."""
+    records = stored["records"]
+    return {
+        name: {
+            "record_id": records[place],
+            "rule": rule,
+            "losing": [{"record_id": records[other], "value": value} for other, value in (lost[0] if lost else ())],
+        }
+        for name, (rule, place, *lost) in stored["values"].items()
     }
-    return values, provenance
-
-
-def _lost(record: UUID, value: Values) -> dict[str, Any]:
-    return {"record_id": str(record), "value": value if isinstance(value, str) else list(value)}
 
 
 def holdings(entity: EntityType, registry: SystemRegistry, golden_id: UUID, members: Iterable[Member]) -> dict[Place, Holding]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from mdm.db import Row, array, fetch, give_up_after, without
 from mdm.decisions import pins_then
-from mdm.derive import as_json, pins
+from mdm.derive import as_json, pins, shown_provenance
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid, NotFound
 from mdm.question import SURVIVORS_THEN
@@ -136,7 +136,8 @@ def _present(session: Session, golden_id: UUID, asked: UUID | None) -> GoldenVie
     )
     links = fetch(session, "select record_id from link where golden_id = %s and recorded_to is null order by record_id", (golden_id,))
     records = tuple(link[0] for link in links)
-    return GoldenView(row[0], row[1], asked, row[2], row[3], row[4], row[5], tuple(Held(*h) for h in held), records, row[6])
+    values, why = row[4], shown_provenance(row[5])
+    return GoldenView(row[0], row[1], asked, row[2], row[3], values, why, tuple(Held(*h) for h in held), records, row[6])
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +178,8 @@ def _as_stored_then(session: Session, golden_id: UUID, asked: UUID | None, known
         " and (recorded_to is null or recorded_to > %(then)s) order by record_id",
         {"id": golden_id, "then": known_at},
     )
-    row, held = rows[0], _held_then(session, golden_id, _Moment(None, known_at))
-    return GoldenView(row[0], row[1], asked, row[2], row[3], row[4], row[5], held, tuple(link[0] for link in links), row[6])
+    row, held, why = rows[0], _held_then(session, golden_id, _Moment(None, known_at)), shown_provenance(rows[0][5])
+    return GoldenView(row[0], row[1], asked, row[2], row[3], row[4], why, held, tuple(link[0] for link in links), row[6])
 
 
 def _at(session: Session, entity: EntityType, golden_id: UUID, asked: UUID | None, moment: _Moment) -> GoldenView:
@@ -198,13 +199,12 @@ def _at(session: Session, entity: EntityType, golden_id: UUID, asked: UUID | Non
     systems = registry(session)
     pinned = pins_then(session, [row[0] for row in rows], moment.known_at)
     contributions = [replace(_contribution(row, systems, moment.as_of), pins=pins(pinned.get(row[0]))) for row in rows]
-    values, provenance = as_json(survive(entity, contributions))
+    values, why = as_json(survive(entity, contributions))
     status = "active" if any(c.active for c in contributions) else "retired"
     version = _version_then(session, golden_id, moment.known_at)
     held = _held_then(session, golden_id, moment)
-    return GoldenView(
-        golden_id, entity.name, asked, status, version, values, provenance, held, tuple(row[0] for row in rows), max(row[7] for row in rows)
-    )
+    records, at = tuple(row[0] for row in rows), max(row[7] for row in rows)
+    return GoldenView(golden_id, entity.name, asked, status, version, values, shown_provenance(why), held, records, at)
 
 
 def _contribution(row: Row, systems: SystemRegistry, as_of: date | None) -> Contribution:
@@ -280,7 +280,7 @@ def history(session: Session, entity: EntityType, golden_id: UUID) -> list[Golde
         "select version, values, provenance, recorded_from, recorded_to from golden_version where golden_id = %s order by version desc",
         (golden_id,),
     )
-    return [GoldenVersionView(*row) for row in rows]
+    return [GoldenVersionView(version, values, shown_provenance(why), *span) for version, values, why, *span in rows]
 
 
 def display(entity: EntityType, values: Mapping[str, Any]) -> str:

@@ -176,7 +176,7 @@ class Few:
 
     def weigh(self, _model: Model, floor: float) -> Weighed:
         """The pairs at or above `floor` bits."""
-        found = [(a, b, self._scorer.score_from(*self._both(a, b), floor)) for a, b in self._each(self._left, self._right)]
+        found = [(a, b, self._scorer.total_from(*self._both(a, b), floor)) for a, b in self._each(self._left, self._right)]
         told = [(a, b, score.weight, bool(score.vetoes)) for a, b, score in found if score is not None]
         left, right, weights, vetoed = zip(*told, strict=True) if told else ((), (), (), ())
         return Weighed(

@@ -139,8 +139,8 @@ def edges_at(session: Session, records: Iterable[UUID]) -> list[StoredEdge]:
     wanted = array(records)
     rows = fetch(
         session,
-        "select low, high, weight, evidence -> 'vetoes', verdict from edge where low = any(%s)"
-        " union select low, high, weight, evidence -> 'vetoes', verdict from edge where high = any(%s)",
+        "select low, high, weight, vetoes, verdict from edge where low = any(%s)"
+        " union select low, high, weight, vetoes, verdict from edge where high = any(%s)",
         (wanted, wanted),
     )
-    return [StoredEdge(low, high, weight, tuple(vetoes or ()), verdict) for low, high, weight, vetoes, verdict in rows]
+    return [StoredEdge(low, high, weight, tuple(vetoes), verdict) for low, high, weight, vetoes, verdict in rows]

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from matching.compare import Value
 from matching.model import Columns
-from matching.score import Score, Scorer
+from matching.score import Score, Scorer, Total
 from mdm.db import array, execute, fetch, write
 from mdm.entity import EntityType
 from mdm.errors import NotFound
@@ -213,7 +213,7 @@ def delivery_of(system: str, key: str, raw: Mapping[str, Any], status: str, vali
     return Delivery(system, key, raw["attributes"], identifiers, status, valid_from, valid_to, said)
 
 
-def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Score], updated: frozenset[UUID]) -> frozenset[UUID]:
+def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUID], Total], updated: frozenset[UUID]) -> frozenset[UUID]:
     """Store what was scored; the edges of updated records that were not met again go, unless a person judged the pair.
 
     The answer: the records at the other ends of what stood there. They may have been kept apart, or together, by what is gone.
@@ -230,12 +230,12 @@ def write_edges(session: Session, scorer: Scorer, pairs: Mapping[tuple[UUID, UUI
         beside = frozenset(record for row in rows for record in row) - updated
     if not pairs:
         return beside
-    stored = [{"low": low, "high": high, "weight": s.weight, "evidence": evidence_json(s)} for (low, high), s in pairs.items()]
+    stored = [{"low": low, "high": high, "weight": s.weight, "vetoes": s.vetoes} for (low, high), s in pairs.items()]
     write(
         session,
-        "insert into edge (low, high, weight, evidence, model_version) select x.low, x.high, x.weight, x.evidence, %s"
-        " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, evidence jsonb) on conflict (low, high) do update"
-        " set weight = excluded.weight, evidence = excluded.evidence, model_version = excluded.model_version, met = true",
+        "insert into edge (low, high, weight, vetoes, model_version) select x.low, x.high, x.weight, x.vetoes, %s"
+        " from jsonb_to_recordset(%s::jsonb) as x(low uuid, high uuid, weight float8, vetoes text[]) on conflict (low, high) do update"
+        " set weight = excluded.weight, vetoes = excluded.vetoes, model_version = excluded.model_version, met = true",
         (scorer.model.version, dumps(stored).decode()),
     )
     return beside

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from matching.bulk import Room, bulk
 from matching.components import components
 from matching.model import Columns, Model
-from matching.score import Score, Scorer
+from matching.score import Scorer, Total
 from matching.table import lay_out
 from mdm.chunks import Tally, do_chunks, plan_anew
 from mdm.db import execute, fetch, lock
@@ -146,9 +146,9 @@ def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) ->
     return Tally(len(pairs))
 
 
-def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: Mapping[UUID, Columns]) -> dict[Pair, Score]:
+def _scored(scorer: Scorer, pairs: Sequence[Pair], columns: Mapping[UUID, Columns]) -> dict[Pair, Total]:
     floor = scorer.model.thresholds.review
     found = {
-        (low, high): scorer.score_from(columns[low], columns[high], floor) for low, high in pairs if low in columns and high in columns
+        (low, high): scorer.total_from(columns[low], columns[high], floor) for low, high in pairs if low in columns and high in columns
     }
     return {pair: score for pair, score in found.items() if score is not None}

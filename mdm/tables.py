@@ -138,7 +138,9 @@ class MatchKey(Base):
 
 
 class Edge(Base):
-    """Two records at or above `review`, or judged by a person: the weight, and the evidence that made it.
+    """Two records at or above `review`, or judged by a person: the weight, and the vetoes against them.
+
+    Not what each comparison said: the columns of both records and the model say it again whenever someone asks (`mdm.explain`).
 
     `verdict` repeats what the standing decisions say of the pair, so that a delivery reads constraints and weights at once.
     """
@@ -147,7 +149,7 @@ class Edge(Base):
     low: Mapped[UUID] = mapped_column(ForeignKey("source_record.id"), primary_key=True)
     high: Mapped[UUID] = mapped_column(ForeignKey("source_record.id"), primary_key=True)
     weight: Mapped[float]
-    evidence: Mapped[Json]
+    vetoes: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     model_version: Mapped[str]
     verdict: Mapped[str | None] = mapped_column(CheckConstraint("verdict in ('same', 'different')", "verdict"))
     met: Mapped[bool] = mapped_column(server_default=text("true"))  # by blocking; false: it is here only because it was judged
@@ -202,13 +204,14 @@ class GoldenVersion(Base):
     words: Mapped[str] = mapped_column(TSVECTOR, server_default=text("''"))  # by which it is searched: `mdm/words.py`
     __table_args__ = (
         Index("uq_golden_version_open", "golden_id", unique=True, postgresql_where=text("recorded_to is null")),
-        # Written at once: a list of pending entries would be read whole by every search, and now and then one delivery would pay for it
+        # A short list of pending entries: every search reads it, whole, and whoever fills it works it off for all. Without one, each entry
+        # of a common name is written with all others of that name: half of all that a load logs.
         Index(
             "ix_golden_version_words",
             "words",
             postgresql_using="gin",
             postgresql_where=text("recorded_to is null"),
-            postgresql_with={"fastupdate": "off"},
+            postgresql_with={"fastupdate": "on", "gin_pending_list_limit": "256"},
         ),
     )
 
@@ -226,9 +229,8 @@ class Link(Base):
     recorded_to: Mapped[datetime | None]
     __table_args__ = (
         Index("uq_link_open", "record_id", unique=True, postgresql_where=text("recorded_to is null")),
-        Index("ix_link_golden_open", "golden_id", postgresql_include=["record_id"], postgresql_where=text("recorded_to is null")),
         Index("ix_link_record_id", "record_id"),
-        Index("ix_link_golden_id", "golden_id"),
+        Index("ix_link_golden_id", "golden_id", postgresql_include=["record_id", "recorded_to"]),
         Index("ix_link_decision_id", "decision_id", postgresql_where=text("decision_id is not null")),
     )
 
@@ -264,13 +266,6 @@ class Xref(Base):
             postgresql_where=text("recorded_to is null"),
         ),
         Index(
-            "ix_xref_golden",
-            "golden_id",
-            "system_id",
-            postgresql_include=["value", "status", "own", "valid_from", "valid_to"],
-            postgresql_where=text("recorded_to is null"),
-        ),
-        Index(
             "uq_xref_exclusive",
             "domain",
             "system_id",
@@ -278,8 +273,16 @@ class Xref(Base):
             unique=True,
             postgresql_where=text("exclusive and recorded_to is null and valid_to is null"),
         ),
-        Index("uq_xref_holder", "golden_id", "system_id", "value", unique=True, postgresql_where=text("recorded_to is null")),
-        Index("ix_xref_history", "domain", "system_id", "value", "recorded_from"),
+        Index(
+            "uq_xref_holder",
+            "golden_id",
+            "system_id",
+            "value",
+            unique=True,
+            postgresql_include=["status", "own", "valid_from", "valid_to"],
+            postgresql_where=text("recorded_to is null"),
+        ),
+        Index("ix_xref_closed", "domain", "system_id", "value", "recorded_from", postgresql_where=text("recorded_to is not null")),
         Index("ix_xref_golden_closed", "golden_id", "system_id", postgresql_where=text("recorded_to is not null")),
     )
 

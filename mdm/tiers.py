@@ -160,7 +160,7 @@ _AGAINST: LiteralString = (
     "with a as (select record_id as id from link where golden_id = %(a)s and recorded_to is null),"
     " b as (select record_id as id from link where golden_id = %(b)s and recorded_to is null), p as ("
     " select least(a.id, b.id) as low, greatest(a.id, b.id) as high from a cross join b)"
-    " select (select e.evidence -> 'vetoes' from edge e join p on e.low = p.low and e.high = p.high order by e.weight desc limit 1),"
+    " select (select e.vetoes from edge e join p on e.low = p.low and e.high = p.high order by e.weight desc limit 1),"
     " exists (select 1 from judgement j join p on j.low = p.low and j.high = p.high where j.verdict = 'different'),"
     " exists (select 1 from edge e join p on e.low = p.low and e.high = p.high)"
 )

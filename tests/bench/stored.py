@@ -23,6 +23,7 @@ from mdm.models import scorer
 from mdm.records import Incoming
 from mdm.settings import Settings
 from mdm.standardise import Delivery, standardise
+from mdm.stepping_back import collect_rarely
 from mdm.systems import SystemRegistry, read_registry
 from tests.bench.fill import PATIENT, register_systems
 from tests.bench.people import delivered, known
@@ -96,6 +97,7 @@ class _Here:
 
 
 def _begin(url: str) -> None:
+    collect_rarely()  # as the processes of a load do
     _Here.database = Database(url, pool_size=1)
     with _Here.database.unit_of_work() as session:
         _Here.systems = read_registry(session)

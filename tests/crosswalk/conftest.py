@@ -56,7 +56,7 @@ class World:
     def says(self, golden_id, **values) -> None:
         self._execute(
             'insert into golden_version (golden_id, version, "values", provenance) values (%s, 1, %s::jsonb, %s::jsonb)',
-            (golden_id, "{" + ",".join(f'"{k}": "{v}"' for k, v in values.items()) + "}", "{}"),
+            (golden_id, "{" + ",".join(f'"{k}": "{v}"' for k, v in values.items()) + "}", '{"records": [], "values": {}}'),
         )
 
     def ask(self, system, *values, to=("hr",), domain="department", as_of=TODAY, actor=SYSTEM_ACTOR):

@@ -27,6 +27,7 @@ GOLDEN = (
     "(select string_agg(r.system || '/' || r.key, ', ' order by r.system, r.key) from link m join source_record r on r.id = m.record_id"
     " where m.golden_id = {} and m.recorded_to is null)"
 )
+RECORD = "-> 'records' ->>"
 TABLES = {
     "source_record": "select domain, system, key, status, version, hash, clean, columns,"
     " (select array_agg(k order by k) from unnest(keys) k), pins, valid_from, valid_to from source_record",
@@ -34,13 +35,14 @@ TABLES = {
     " from source_record_version",
     "match_key": f"select {NAME.format('record_id')}, key from match_key",
     "edge": f"select least({NAME.format('low')}, {NAME.format('high')}), greatest({NAME.format('low')}, {NAME.format('high')}), weight,"
-    " evidence, model_version, verdict, met from edge",
+    " vetoes, model_version, verdict, met from edge",
     "link": f"select {NAME.format('record_id')}, {GOLDEN.format('golden_id')}, cause, decision_id, recorded_to from link",
     "golden_record": f"select {GOLDEN.format('golden_record.id')}, domain, status, merged_into, version from golden_record",
-    "golden_version": f"select {GOLDEN.format('golden_id')}, version, values, (select jsonb_object_agg(p.key, p.value - 'losing' ||"
-    f" jsonb_build_object('record_id', {NAME.format('(p.value ->> ' + chr(39) + 'record_id' + chr(39) + ')::uuid')}, 'lost',"
-    f" (select jsonb_agg(jsonb_build_array({NAME.format('(l ->> ' + chr(39) + 'record_id' + chr(39) + ')::uuid')}, l -> 'value'))"
-    " from jsonb_array_elements(p.value -> 'losing') l))) from jsonb_each(provenance) p), status, recorded_to from golden_version",
+    "golden_version": f"select {GOLDEN.format('golden_id')}, version, values,"
+    f" (select jsonb_object_agg(p.key, jsonb_build_array(p.value -> 0, {NAME.format(f'(provenance {RECORD} (p.value ->> 1)::int)::uuid')},"
+    " (select jsonb_agg(jsonb_build_array("
+    f"{NAME.format(f'(provenance {RECORD} (l ->> 0)::int)::uuid')}, l -> 1)) from jsonb_array_elements(p.value -> 2) l)))"
+    " from jsonb_each(provenance -> 'values') p), status, recorded_to from golden_version",
     "xref": f"select domain, s.code, value, {GOLDEN.format('golden_id')}, x.status, own, exclusive, pending, valid_from, valid_to,"
     " recorded_to from xref x join identifier_system s on s.id = x.system_id",
     "event": f"select domain, {GOLDEN.format('golden_id')}, type, data, release_at, withdrawn_at from event",

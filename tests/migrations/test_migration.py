@@ -1,6 +1,7 @@
 """The upgraded schema is the mapped one, there is one head, and history cannot be rewritten."""
 
 from datetime import date
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -23,9 +24,12 @@ from mdm import (  # noqa: F401  (mapped by importing them)
     tables_upkeep,
 )
 from mdm.access import SYSTEM_ACTOR
+from mdm.derive import as_json, shown_provenance
+from mdm.jsonio import dumps
 from mdm.mapping_answers import Ask, resolve
 from mdm.migrate import config, migrate
 from mdm.revision import head, is_current
+from mdm.survive import Survivor
 from mdm.tables_mapping import Base
 
 
@@ -124,3 +128,53 @@ def test_mapping_rules_of_before_go_on_answering(new_database):
     with old.unit_of_work() as session:
         answered = resolve(session, SYSTEM_ACTOR, "s", [Ask({"department": "4410"}, date(2026, 1, 1))])
     assert answered.answers[0]["outputs"] == {"account": "401100"}
+
+
+def test_slim_rows_say_what_the_former_ones_said(new_database):
+    """Edges and provenance as 0022 kept them, there and back; what is made of them is what survivorship makes now."""
+    old = new_database()
+    one, other = UUID(int=1), UUID(int=2)
+    former = {
+        "sex": {"rule": "most_recent", "record_id": str(one), "losing": []},
+        "given_name": {"rule": "group", "record_id": str(other), "losing": [{"record_id": str(one), "value": "Ana"}]},
+        "phone": {"rule": "all", "record_id": str(one), "losing": [{"record_id": str(other), "value": ["+1617", "+1618"]}]},
+    }
+    survivors = {name: _survivor(**why) for name, why in former.items()}
+    with old.engine.begin() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        command.upgrade(made, "0022")
+        for statement in FORMER_ROWS:
+            connection.execute(text(statement), {"one": one, "other": other, "why": dumps(former).decode()})
+        command.upgrade(made, "0023")
+        assert _provenance(connection) == [as_json(survivors)[1], {"records": [], "values": {}}]
+        assert connection.execute(text("select vetoes from edge")).scalars().all() == [["birth date", 'a "quoted" one']]
+        command.downgrade(made, "0022")
+        assert _provenance(connection) == [former, {}]
+        assert connection.execute(text("select evidence -> 'vetoes' from edge")).scalars().all() == [["birth date", 'a "quoted" one']]
+    assert shown_provenance(as_json(survivors)[1]) == former
+
+
+def _survivor(rule, record_id, losing):
+    return Survivor("x", UUID(record_id), rule, tuple((UUID(lost["record_id"]), _value(lost["value"])) for lost in losing))
+
+
+def _value(said):
+    return said if isinstance(said, str) else tuple(said)
+
+
+def _provenance(connection):
+    return connection.execute(text("select provenance from golden_version order by version")).scalars().all()
+
+
+FORMER_ROWS = (
+    """insert into identifier_system (code, label, value_type, is_source) values ('ehr', 'EHR', 'text', true)""",
+    """insert into system (code, name, kind, organization) values ('ehr', 'EHR', 'ehr', 'North')""",
+    """insert into source_record (id, domain, system, key, status, version, hash, clean, columns, keys)
+    select id, 'patient', 'ehr', id::text, 'active', 1, '', '{}', '{}', '{}' from unnest(array[cast(:one as uuid), :other]) id""",
+    """insert into edge (low, high, weight, evidence, model_version) values
+    (:one, :other, 3, '{"items": [], "capped": false, "vetoes": ["birth date", "a \\"quoted\\" one"]}', 'patient-1')""",
+    """insert into golden_record (id, domain, status) values (:one, 'patient', 'active')""",
+    """insert into golden_version (golden_id, version, "values", provenance, recorded_to) values
+    (:one, 1, '{}', cast(:why as jsonb), now()), (:one, 2, '{}', '{}', null)""",
+)
