@@ -6,7 +6,6 @@ what it did in the order in which it did it.
 
 import os
 import re
-import secrets
 import threading
 import time
 from typing import NewType
@@ -16,7 +15,8 @@ GoldenId = NewType("GoldenId", UUID)
 RecordId = NewType("RecordId", UUID)
 
 _TAIL_BITS = 74
-_STEP_BITS = 32  # the next id of the same millisecond cannot be guessed from the last one
+_TAIL_BYTES, _STEP_BYTES = 10, 4  # of which the tail takes its bits; the next id of a millisecond cannot be guessed from the last one
+_DRAWN_BYTES = 4_096  # at once from the system: asked for each id, it took half of the time that an id takes
 
 
 class _Ascending:
@@ -29,12 +29,20 @@ class _Ascending:
         """Begin anew: a child process neither waits for a lock of its parent's threads nor continues its parent's ids."""
         self._lock = threading.Lock()
         self._last = 0
+        self._drawn, self._used = b"", 0
 
     def next(self) -> int:
-        fresh = (time.time_ns() // 1_000_000) << _TAIL_BITS | secrets.randbits(_TAIL_BITS)
         with self._lock:
-            self._last = fresh if fresh > self._last else self._last + 1 + secrets.randbits(_STEP_BITS)
+            fresh = (time.time_ns() // 1_000_000) << _TAIL_BITS | self._draw(_TAIL_BYTES) >> _TAIL_BYTES * 8 - _TAIL_BITS
+            self._last = fresh if fresh > self._last else self._last + 1 + self._draw(_STEP_BYTES)
             return self._last
+
+    def _draw(self, size: int) -> int:
+        """Random bytes as a number, each used once."""
+        if self._used + size > len(self._drawn):
+            self._drawn, self._used = os.urandom(_DRAWN_BYTES), 0
+        self._used += size
+        return int.from_bytes(self._drawn[self._used - size : self._used])
 
 
 _ascending = _Ascending()

@@ -263,8 +263,21 @@ _KEEP_DEMOTED: LiteralString = (
 
 
 def _write_down(session: Session, work: Work, done: Sequence[_Done]) -> None:
-    if not done:
-        return
+    stored = [d for d in done if d.way == "bulk"]
+    if stored:  # nearly all rows of a large load: each is the first version of the record that the plan named
+        params = ([d.no for d in stored], [d.became for d in stored], work.plan_id)
+        execute(session, _STORED, params)
+    if len(stored) < len(done):
+        _write_delivered(session, work, [d for d in done if d.way != "bulk"])
+
+
+_STORED: LiteralString = (
+    "update load_row x set became = d.became, way = 'bulk', wrote = 1 from unnest(%s::int[], %s::text[]) d(no, became)"
+    " where x.plan_id = %s and x.no = d.no"
+)
+
+
+def _write_delivered(session: Session, work: Work, done: Sequence[_Done]) -> None:
     rows = [
         {"no": d.no, "record": d.record_id, "became": d.became, "way": d.way, "problems": [_problem(p) for p in d.problems] or None}
         for d in done
@@ -324,10 +337,11 @@ def _read_outcomes(session: Session, work: Work, low: int) -> None:
 
 
 _OUTCOMES: LiteralString = (
-    "with asked as materialized (select distinct unnest(goldens) as golden_id from task where domain = %(domain)s and status = 'open'"
-    " and kind in ('review', 'cut')), mine as materialized (select x.no, x.record_id, l.golden_id from load_row x join link l"
+    "with mine as materialized (select x.no, x.record_id, l.golden_id from load_row x join link l"
     " on l.record_id = x.record_id and l.recorded_to is null where x.plan_id = %(plan)s and x.no >= %(low)s and x.no < %(high)s"
-    " and x.is_new and x.way in ('known', 'online') and x.became in ('new', 'linked', 'review'))"
+    " and x.is_new and x.way in ('known', 'online') and x.became in ('new', 'linked', 'review')), asked as materialized ("
+    "select distinct unnest(goldens) as golden_id from task where domain = %(domain)s and status = 'open' and kind in ('review', 'cut')"
+    " and goldens && array(select golden_id from mine))"
     " update load_row x set golden_id = m.golden_id, became = case when exists (select 1 from link o left join load_row y"
     " on y.plan_id = x.plan_id and y.record_id = o.record_id and y.is_new where o.golden_id = m.golden_id and o.recorded_to is null"
     " and o.record_id <> m.record_id and (y.no is null or y.no < m.no)) then 'linked'"

@@ -66,7 +66,8 @@ class Hands:
                 piece = line.popleft()
                 last = self._start(piece)
                 away[last] = piece
-            while rest and len(away) < self.at_once:
+            # While there is a line its next piece must find a process free: what stands in line cannot be shared among them later
+            while rest and len(away) < max(1, self.at_once - (1 if line else 0)):
                 piece = rest.popleft()
                 away[self._start(piece)] = piece
             for each in wait(away, return_when=FIRST_COMPLETED).done:

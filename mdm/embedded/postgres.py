@@ -47,7 +47,7 @@ OPTIONS = {
     "autovacuum_analyze_scale_factor": "0.25",  # though not at every tenth more: while a file is loaded that took a tenth of both cores
     # After each checkpoint, whatever page changes first is logged whole, and blocking keys lie everywhere in their index: a load of
     # 20,000 rows logged 17 kB a row, of which that was 3 to 8. Fewer checkpoints, then.
-    "max_wal_size": "4GB",
+    "max_wal_size": "8GB",
     "min_wal_size": "1GB",
     "checkpoint_timeout": "15min",
     # Whoever fills a new segment of 16 MB with zeros, and syncs it, keeps all others from committing: 80 ms on a virtual disk

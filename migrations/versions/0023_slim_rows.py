@@ -49,6 +49,7 @@ def upgrade() -> None:
     op.drop_column("edge", "evidence")
     op.execute(PACK)
     op.execute("alter index ix_golden_version_words set (fastupdate = on, gin_pending_list_limit = 256)")
+    op.execute("alter table load_row set (fillfactor = 50)")
     _analyse("0")
     _indexes_of_links()
     _indexes_of_xref()
@@ -64,6 +65,7 @@ def downgrade() -> None:
     op.execute("select gin_clean_pending_list('ix_golden_version_words')")
     op.execute("alter index ix_golden_version_words set (fastupdate = off)")
     op.execute("alter index ix_golden_version_words reset (gin_pending_list_limit)")
+    op.execute("alter table load_row set (fillfactor = 65)")
     _analyse("default")
     _former_indexes()
 
