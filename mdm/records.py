@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -101,21 +101,7 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
         write(session, _INSERT_FIRST_VERSIONS, (_json(new, _VERSION),))
         write(session, _INSERT_KEYS, (_json(new, _KEYS),))
     if old:
-        if not versioned:
-            write_versions(session, old, state="applied")
-        execute(session, _UPDATE_OLD, (dumps(old).decode(),))
-        _delete_keys(session, [i.stored for i in incoming if i.stored is not None])
-        write(session, _INSERT_KEYS, (_json(old, _KEYS),))
-
-
-def _delete_keys(session: Session, former: Sequence[Stored]) -> None:
-    """Key by key, as they were written: an index by record would be as large as the table."""
-    execute(
-        session,
-        "delete from match_key m using unnest(%s::bigint[], %s::uuid[]) x(key, record_id)"
-        " where m.key = x.key and m.record_id = x.record_id",
-        (array(key for s in former for key in s.keys), array(s.id for s in former for _ in s.keys)),
-    )
+        execute(session, _REPLACE_VERSIONED if versioned else _REPLACE, (_json(old, _FIELDS),))
 
 
 def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
@@ -125,9 +111,9 @@ def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
 _RECORD = ("id", "system", "key", "status", "hash", "clean", "columns", "keys", "valid_from", "valid_to")
 _VERSION = ("id", "raw", "clean", "notes", "hash", "status", "valid_from", "valid_to")
 _KEYS = ("id", "keys")
-_FIELDS = (
-    "x(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb, columns jsonb, keys bigint[], notes jsonb,"
-    " valid_from date, valid_to date)"
+_FIELDS = (*_VERSION, "columns", "keys")
+_TYPED = (
+    "(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date, columns jsonb, keys bigint[])"
 )
 _INSERT_RECORDS = (
     "insert into source_record (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
@@ -141,28 +127,33 @@ _INSERT_FIRST_VERSIONS = (
     " from jsonb_to_recordset(%s::jsonb)"
     " as x(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date)"
 )
-_UPDATE_OLD = (
-    "update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
-    " valid_from = x.valid_from, valid_to = x.valid_to, updated_at = now(),"
-    " version = (select max(v.version) from source_record_version v where v.record_id = r.id and v.state = 'applied')"
-    " from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + " where r.id = x.id"
+_GIVEN: LiteralString = " from jsonb_to_recordset(%s::jsonb) as f" + _TYPED
+_NEXT: LiteralString = "(select max(v.version) + 1 from source_record_version v where v.record_id = f.id) as version"
+_LAST_APPLIED: LiteralString = (
+    "(select max(v.version) from source_record_version v where v.record_id = f.id and v.state = 'applied') as version"
 )
+_APPEND: LiteralString = (
+    "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
+    " select id, version, '{state}', raw, clean, notes, hash, status, valid_from, valid_to from x"
+)
+# As the record is once nobody else writes it: of its match keys only those are touched that come or go.
+_KNOWN: LiteralString = ", r.keys as former" + _GIVEN + " join source_record r on r.id = f.id for no key update of r)"
+_FOLLOWED: LiteralString = (
+    # Key by key: an index by record would be as large as the table
+    ", gone as (delete from match_key m using x, unnest(x.former) k where k <> all(x.keys) and m.key = k and m.record_id = x.id)"
+    ", come as (insert into match_key (key, record_id) select k, x.id from x, unnest(x.keys) k where k <> all(x.former))"
+    " update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
+    " valid_from = x.valid_from, valid_to = x.valid_to, updated_at = now(), version = x.version from x where r.id = x.id"
+)
+_REPLACE: LiteralString = (
+    "with x as materialized (select f.*, " + _NEXT + _KNOWN + ", said as (" + _APPEND.replace("{state}", "applied") + ")" + _FOLLOWED
+)
+_REPLACE_VERSIONED: LiteralString = "with x as materialized (select f.*, " + _LAST_APPLIED + _KNOWN + _FOLLOWED
+_HOLD: LiteralString = "with x as (select f.*, " + _NEXT + _GIVEN + ") " + _APPEND.replace("{state}", "quarantined")
 _INSERT_KEYS = (
     "insert into match_key (key, record_id) select k, x.id"
     " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
 )
-
-
-def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state: str) -> None:
-    """Append a version to known records: applied, or quarantined until a person decides."""
-    execute(
-        session,
-        "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
-        " select id, (select max(v.version) + 1 from source_record_version v where v.record_id = x.id), %s, raw, clean, notes, hash,"
-        " status,"
-        " valid_from, valid_to from jsonb_to_recordset(%s::jsonb) as " + _FIELDS,
-        (state, dumps(list(rows)).decode()),
-    )
 
 
 def row_of(incoming: Incoming) -> dict[str, Any]:
@@ -191,7 +182,7 @@ def row_of(incoming: Incoming) -> dict[str, Any]:
 
 def quarantine(session: Session, incoming: Incoming) -> None:
     """Keep the delivery as a version that was never current."""
-    write_versions(session, [row_of(incoming)], state="quarantined")
+    execute(session, _HOLD, (_json([row_of(incoming)], _FIELDS),))
 
 
 def as_delivered(session: Session, entity: EntityType, system: str, key: str) -> Delivery:
