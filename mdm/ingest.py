@@ -3,6 +3,7 @@
 Batch is the primitive, one is a batch of one. The result of a delivery never depends on which others were in its chunk, nor on their order.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -159,8 +160,9 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     became = _Became({})
     if changed:
         near = {i.record_id: row.near for i, row in zip(incoming, rows, strict=True) if row.near is not None}
-        asking = [i for i in changed if i.record_id not in near]
-        lock(session, f"block:{entity.name}", {key for i in asking for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
+        asked = {key for i in changed if i.record_id not in near for key in (*i.keys, *(i.stored.keys if i.stored else ()))}
+        if asked:
+            lock(session, f"block:{entity.name}", asked)
         became = _deliver_changed(session, entity, model, changed, near)
     answers = [became.results.get(i.record_id) or _unchanged(i) for i in incoming]
     audit.record(
@@ -207,7 +209,10 @@ def _deliver_changed(
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
     settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted, near=near))
     publish(session, entity.name, settled.happenings)
-    results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
+    sizes = Counter(settled.golden_of.values())
+    results = {
+        i.record_id: _result(i, scored, settled, blocks.over_full, shared=sizes[settled.golden_of[i.record_id]] > 1) for i in applied
+    }
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
     return _Became(results, settled.moves, [each.record_id for each in demoted])
 
@@ -303,11 +308,10 @@ def _beside(probes: Sequence[_Probe]) -> dict[UUID, set[UUID]]:
     return beside
 
 
-def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: frozenset[int]) -> Result:
+def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: frozenset[int], *, shared: bool) -> Result:
     record, delivery = incoming.record_id, incoming.standard.delivery
     best, task_id = scored.best.get(record), settled.tasks.get(record)
     golden_id = settled.golden_of[record]
-    shared = sum(g == golden_id for g in settled.golden_of.values()) > 1
     if incoming.stored is not None and incoming.stored.golden_id is not None:
         outcome = Outcome.UPDATED if delivery.status == "active" else Outcome.INACTIVE
     else:
