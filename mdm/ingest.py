@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from matching.model import Columns
-from matching.score import Evidence, Score, Scorer
+from matching.score import Evidence, Score, Scorer, Total
 from mdm import audit, identifier_rulings
 from mdm.access import Actor, Verb
 from mdm.candidates import Blocks, limits, read_blocks
@@ -37,7 +37,7 @@ CHUNK_MAX = 40
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one delivered row."""
+    """What became of one delivered row. `evidence`: of the weightiest pair, unless the caller had looked for its neighbours before."""
 
     system: str
     key: str
@@ -55,11 +55,11 @@ class Result:
 class _Scored:
     """Pairs at or above review, by record."""
 
-    pairs: dict[tuple[UUID, UUID], Score] = field(default_factory=dict)
-    best: dict[UUID, Score] = field(default_factory=dict)
+    pairs: dict[tuple[UUID, UUID], Total] = field(default_factory=dict)
+    best: dict[UUID, Total] = field(default_factory=dict)
     cut: set[UUID] = field(default_factory=set)
 
-    def add(self, a: UUID, b: UUID, score: Score) -> None:
+    def add(self, a: UUID, b: UUID, score: Total) -> None:
         self.pairs[min(a, b), max(a, b)] = score
         for record in (a, b):
             known = self.best.get(record)
@@ -279,9 +279,10 @@ def _score(session: Session, model: Scorer, blocks: Blocks, probes: Sequence[_Pr
     columns = read_columns(session, {c for found in wanted.values() for c in found})
     columns.update({probe.record_id: probe.columns for probe in probes})
     floor = model.model.thresholds.review
-    for record, others in wanted.items():
-        for other in (*others, *beside[record]):
-            score = model.score_from(columns[record], columns[other], floor) if other in columns else None
+    for probe in probes:
+        record, weigh = probe.record_id, model.score_from if probe.near is None else model.total_from
+        for other in (*wanted[record], *beside[record]):
+            score = weigh(columns[record], columns[other], floor) if other in columns else None
             if score is not None:
                 scored.add(record, other, score)
     return scored
@@ -299,10 +300,15 @@ def _candidates(probe: _Probe, blocks: Blocks, mine: set[UUID], scored: _Scored)
 def _beside(probes: Sequence[_Probe]) -> dict[UUID, set[UUID]]:
     """For each probe, the earlier ones that share a key with it, and of whom nobody knows that they are not near."""
     holders: dict[int, list[UUID]] = {}
+    keys: dict[UUID, tuple[int, ...]] = {}
     beside: dict[UUID, set[UUID]] = {}
     for probe in probes:
-        earlier = {other for key in probe.keys for other in holders.get(key, ())}
-        beside[probe.record_id] = earlier if probe.near is None else earlier.intersection(probe.near)
+        if probe.near is None:
+            beside[probe.record_id] = {other for key in probe.keys for other in holders.get(key, ())}
+        else:
+            mine = frozenset(probe.keys)
+            beside[probe.record_id] = {other for other in probe.near if not mine.isdisjoint(keys.get(other, ()))}
+        keys[probe.record_id] = probe.keys
         for key in probe.keys:
             holders.setdefault(key, []).append(probe.record_id)
     return beside
@@ -316,7 +322,9 @@ def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: fr
         outcome = Outcome.UPDATED if delivery.status == "active" else Outcome.INACTIVE
     else:
         outcome = Outcome.LINKED if shared else Outcome.REVIEW if task_id is not None else Outcome.NEW
-    notes = (*incoming.standard.notes, *(Note("truncated_block", f"/{rule}") for key, rule in incoming.keys.items() if key in over_full))
+    notes = incoming.standard.notes
+    if over_full:
+        notes = (*notes, *(Note("truncated_block", f"/{rule}") for key, rule in incoming.keys.items() if key in over_full))
     if record in scored.cut:
         notes = (*notes, Note("candidates_cut", ""))
     return Result(
@@ -326,7 +334,7 @@ def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: fr
         record,
         golden_id,
         best.weight if best else None,
-        best.evidence if best else (),
+        best.evidence if isinstance(best, Score) else (),
         task_id,
         notes,
     )
