@@ -256,8 +256,9 @@ def store(session: Session, entity: EntityType, model: Scorer, writing: Writing)
     claims = write_claims(session, entity, applied)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     beside = write_edges(session, model, scored.pairs, updated)
-    alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
-    return scored, claims, Change(frozenset(probe.record_id for probe in probes), alone, beside=beside)
+    new = tuple([i.as_member() for i in applied if i.stored is None])
+    alone = frozenset(m.id for m in new if m.id not in scored.best)
+    return scored, claims, Change(frozenset(probe.record_id for probe in probes), new, alone, beside=beside)
 
 
 @dataclass(frozen=True, slots=True)

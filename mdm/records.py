@@ -152,7 +152,7 @@ _REPLACE_VERSIONED: LiteralString = "with x as materialized (select f.*, " + _LA
 _HOLD: LiteralString = "with x as (select f.*, " + _NEXT + _GIVEN + ") " + _APPEND.replace("{state}", "quarantined")
 _INSERT_KEYS = (
     "insert into match_key (key, record_id) select k, x.id"
-    " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
+    " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k order by k"  # as the index has them
 )
 
 

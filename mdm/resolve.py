@@ -36,7 +36,8 @@ class Change:
     """Records that were written, and why they are linked from here on."""
 
     records: frozenset[UUID]
-    alone: tuple[Member, ...] = ()  # new records without any edge: nothing can join them
+    new: tuple[Member, ...] = ()  # the new ones: nobody else can know them yet
+    alone: frozenset[UUID] = frozenset()  # of these the ones without any edge: nothing can join them
     decision_id: UUID | None = None  # of whoever caused it, if a person did
     # Where a person puts records, before the evidence is asked what joins them: a golden record, or None, as if newly delivered
     placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
@@ -89,8 +90,9 @@ class _Found:
 
 def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
     """The touched component, its golden records and those beside it locked in order; read again until nothing was added while waiting."""
-    alone: Mapping[UUID, Member] = {member.id: member for member in change.alone}
-    linked = sorted((change.records | change.beside) - alone.keys())
+    new = {member.id: member for member in change.new}
+    alone = {record: new[record] for record in change.alone}
+    linked = sorted((change.records | change.beside) - change.alone)
     if not linked:
         return _Found(alone)
     placed = {home for home in change.placed.values() if home is not None}
@@ -100,7 +102,8 @@ def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
         start = [*linked, *_inhabitants(session, placed)]
         held = hold(session, start, link, placed, KINDS)
         locked |= held.goldens
-        there = company(session, held.records.union(start))
+        asked = held.records.union(start)
+        there = {**company(session, asked - new.keys()), **{record: new[record] for record in asked & new.keys()}}
         edges = edges_at(session, there)
         members = _reached(start, there, edges, link)
         if members is None:

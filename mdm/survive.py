@@ -182,7 +182,9 @@ def _most_recent(name: str, having: Sequence[Contribution]) -> Contribution:
 
 
 def _most_frequent(name: str, having: Sequence[Contribution]) -> Contribution:
-    counts = Counter(c.values[name] for c in having)
+    counts = Counter([c.values[name] for c in having])
+    if len(counts) == 1:
+        return _most_recent(name, having)
     return min(having, key=lambda c: (-counts[c.values[name]], *_newest_first(c)))
 
 
