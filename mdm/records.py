@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from matching.compare import Value
 from matching.model import Columns
 from matching.score import Score, Scorer, Total
-from mdm.db import array, execute, fetch, write
+from mdm.db import array, execute, fetch, write, write_all
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
@@ -97,37 +97,26 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
     new = [row for row, i in zip(rows, incoming, strict=True) if i.stored is None]
     old = [row for row, i in zip(rows, incoming, strict=True) if i.stored is not None]
     if new:
-        write(session, _INSERT_RECORDS, (entity.name, _json(new, _RECORD)))
-        write(session, _INSERT_FIRST_VERSIONS, (_json(new, _VERSION),))
-        write(session, _INSERT_KEYS, (_json(new, _KEYS),))
+        write_all(session, "select f.*" + _GIVEN, _INSERT, (dumps(new).decode(), entity.name))
     if old:
-        execute(session, _REPLACE_VERSIONED if versioned else _REPLACE, (_json(old, _FIELDS),))
+        execute(session, _REPLACE_VERSIONED if versioned else _REPLACE, (dumps(old).decode(),))
 
 
-def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    return dumps([{name: row[name] for name in names} for row in rows]).decode()
-
-
-_RECORD = ("id", "system", "key", "status", "hash", "clean", "columns", "keys", "valid_from", "valid_to")
-_VERSION = ("id", "raw", "clean", "notes", "hash", "status", "valid_from", "valid_to")
-_KEYS = ("id", "keys")
-_FIELDS = (*_VERSION, "columns", "keys")
-_TYPED = (
-    "(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date, columns jsonb, keys bigint[])"
+_GIVEN: LiteralString = (
+    " from jsonb_to_recordset(%s::jsonb) as f(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb,"
+    " columns jsonb, keys bigint[], notes jsonb, valid_from date, valid_to date)"
 )
-_INSERT_RECORDS = (
+_INSERT_RECORDS: LiteralString = (
     "insert into source_record (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
-    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from jsonb_to_recordset(%s::jsonb)"
-    " as x(id uuid, system text, key text, status text, hash text, clean jsonb, columns jsonb, keys bigint[], valid_from date,"
-    " valid_to date)"
+    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from {rows}"
 )
-_INSERT_FIRST_VERSIONS = (
+_INSERT_FIRST_VERSIONS: LiteralString = (
     "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to, recorded_at)"
-    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to, statement_timestamp()"
-    " from jsonb_to_recordset(%s::jsonb)"
-    " as x(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date)"
+    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to, statement_timestamp() from {rows}"
 )
-_GIVEN: LiteralString = " from jsonb_to_recordset(%s::jsonb) as f" + _TYPED
+# In the order of their index
+_INSERT_KEYS: LiteralString = "insert into match_key (key, record_id) select k, id from {rows}, unnest(keys) k order by k"
+_INSERT = (_INSERT_RECORDS, _INSERT_FIRST_VERSIONS, _INSERT_KEYS)
 _NEXT: LiteralString = "(select max(v.version) + 1 from source_record_version v where v.record_id = f.id) as version"
 _LAST_APPLIED: LiteralString = (
     "(select max(v.version) from source_record_version v where v.record_id = f.id and v.state = 'applied') as version"
@@ -150,10 +139,6 @@ _REPLACE: LiteralString = (
 )
 _REPLACE_VERSIONED: LiteralString = "with x as materialized (select f.*, " + _LAST_APPLIED + _KNOWN + _FOLLOWED
 _HOLD: LiteralString = "with x as (select f.*, " + _NEXT + _GIVEN + ") " + _APPEND.replace("{state}", "quarantined")
-_INSERT_KEYS = (
-    "insert into match_key (key, record_id) select k, x.id"
-    " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k order by k"  # as the index has them
-)
 
 
 def row_of(incoming: Incoming) -> dict[str, Any]:
@@ -182,7 +167,7 @@ def row_of(incoming: Incoming) -> dict[str, Any]:
 
 def quarantine(session: Session, incoming: Incoming) -> None:
     """Keep the delivery as a version that was never current."""
-    execute(session, _HOLD, (_json([row_of(incoming)], _FIELDS),))
+    execute(session, _HOLD, (dumps([row_of(incoming)]).decode(),))
 
 
 def as_delivered(session: Session, entity: EntityType, system: str, key: str) -> Delivery:
