@@ -38,7 +38,7 @@ from mdm.models import current_scorer
 from mdm.running import Run
 
 _SLOW_ROWS = 8
-_PIECE_MAX = 120  # rows whose neighbours are known; had all of them to look for themselves, they would lock some 2,000 keys
+_PIECE_MAX = 200  # rows whose neighbours are known; had all of them to look for themselves, they would lock some 3,400 keys
 _TOLD_PIECES = 10  # after so many it is said how far the plan is
 
 
