@@ -53,7 +53,7 @@ def cluster(
 
     `together` and `apart` are absolute, `together` (a person's word) before `apart`.
     """
-    groups = list(_components(sorted(nodes), together).values())
+    groups = parts(sorted(nodes), together)
     linkage = Linkage(_sums(groups, weights, limits.clip), [len(group) for group in groups], _barred(groups, apart), limits)
     while linkage.join_best():
         pass
@@ -180,7 +180,8 @@ def _names(groups: Sequence[Sequence[str]], linkage: Linkage) -> dict[int, froze
     return {a: frozenset(name for place in linkage.members[a] for name in groups[place]) for a in linkage.alive}
 
 
-def _components(nodes: list[str], together: frozenset[Pair]) -> dict[str, list[str]]:
+def parts(nodes: Sequence[str], joins: Iterable[Pair]) -> list[list[str]]:
+    """The nodes that paths of joins hold together, each part in the order of `nodes`, and the parts in that of their first ones."""
     root = {node: node for node in nodes}
 
     def find(node: str) -> str:
@@ -189,14 +190,14 @@ def _components(nodes: list[str], together: frozenset[Pair]) -> dict[str, list[s
             node = root[node]
         return node
 
-    for a, b in sorted(together):
+    for a, b in joins:
         if a in root and b in root:
             low, high = pair(find(a), find(b))
             root[high] = low
     groups: dict[str, list[str]] = {}
     for node in nodes:
         groups.setdefault(find(node), []).append(node)
-    return groups
+    return list(groups.values())
 
 
 def connected(edges: Iterable[tuple[Node, Node]], start: Iterable[Node]) -> set[Node]:

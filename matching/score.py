@@ -151,6 +151,11 @@ class Scorer:
         total = self._total(left, right, [(step.group, bits) for step, _, bits in reached])
         return total if total.weight >= floor else None
 
+    def total(self, left: Columns, right: Columns) -> Total:
+        """What `score` says without its evidence."""
+        total = self.total_from(left, right, -inf)
+        return self._total(left, right, ()) if total is None else total
+
     def _plan(self, left: Columns, right: Columns) -> _Plan:
         """What both sides can speak to: worked out once for each pattern of absence."""
         both = frozenset(left.keys() & right.keys())

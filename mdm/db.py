@@ -248,8 +248,13 @@ def write(session: Session, statement: LiteralString, params: Sequence[object]) 
     `statement` is one INSERT without WITH; it sees nothing of what waits beside it, but its references may name that. PostgreSQL runs them
     in no order that it promises: rows that say when take statement_timestamp(), so that all of them say the same.
     """
+    write_all(session, None, (statement,), params)
+
+
+def write_all(session: Session, source: LiteralString | None, statements: tuple[LiteralString, ...], params: Sequence[object]) -> None:
+    """The same of rows of several tables that one query, `source`, has read: the statements call it {rows}."""
     _driver(session)  # a transaction has begun, so that the rows are sent with its commit
-    session.info.setdefault(_WAITING, []).append((statement, params))
+    session.info.setdefault(_WAITING, []).append((source, statements, params))
 
 
 def copy(session: Session, table: LiteralString, columns: LiteralString, lines: Sequence[str]) -> None:
@@ -278,16 +283,25 @@ def _identifiers(columns: str) -> sql.Composable:
 def _send_waiting(session: Session) -> None:
     waiting = session.info.pop(_WAITING, None)
     if waiting is not None:
-        params = [param for _, given in waiting for param in given]
+        params = [param for *_, given in waiting for param in given]
         with translated():
-            _driver(session).execute(_together(tuple(statement for statement, _ in waiting)), params)
+            _driver(session).execute(_together(tuple((source, statements) for source, statements, _ in waiting)), params)
 
 
 @cache
-def _together(statements: tuple[LiteralString, ...]) -> LiteralString:
+def _together(waiting: tuple[tuple[LiteralString | None, tuple[LiteralString, ...]], ...]) -> LiteralString:
     """One statement that does what all of these do."""
-    named = ", ".join(f"w{number} as ({statement})" for number, statement in enumerate(statements[:-1]))
-    return f"with {named} {statements[-1]}" if named else statements[-1]
+    named: list[LiteralString] = []
+    last: LiteralString = ""
+    for number, (source, statements) in enumerate(waiting):
+        rows: LiteralString = f"rows_{number}"
+        if source is not None:
+            named.append(f"{rows} as materialized ({source})")
+        for statement in statements:
+            if last:
+                named.append(f"w{len(named)} as ({last})")
+            last = statement.replace("{rows}", rows)
+    return f"with {', '.join(named)} {last}" if named else last
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.blocking import Keys, blocking_keys, text_key
+from matching.blocking import Keys, text_key
 from matching.compare import Value
 from matching.model import BlockingRule, Columns, KeyPart, Model
 from mdm.candidates import Blocks
@@ -36,7 +36,8 @@ class Demoted:
     keys: tuple[int, ...]
 
 
-def guards(entity: EntityType) -> dict[str, int]:
+@cache
+def guards(entity: EntityType) -> Mapping[str, int]:
     """Column -> how many records may hold one value of it."""
     identifiers = {rule.name: rule.max_holders for rule in entity.identifiers if rule.max_holders is not None}
     return {**dict(entity.guarded), **identifiers}
@@ -68,6 +69,7 @@ def _guard_rules(entity: EntityType) -> Mapping[str, BlockingRule]:
     return {column: BlockingRule(_GUARD + column, (KeyPart(column),)) for column in guards(entity)}
 
 
+@cache
 def guard_key(entity: EntityType, column: str) -> Callable[[str], int]:
     """The key by which the holders of a value of this column are counted."""
     return text_key(entity.name, _guard_rules(entity)[column])
@@ -78,7 +80,7 @@ def demote_overshared(
 ) -> tuple[list[Incoming], list[Demoted]]:
     """Take over-shared values out of the columns of these deliveries and of the stored records that hold them too."""
     limits = guards(entity)
-    values = _guarded_values(entity, _guard_rules(entity), incoming)
+    values = _guarded_values(entity, incoming)
     over: dict[tuple[str, str], set[UUID]] = {}
     for (column, value), (key, here) in values.items():
         holders = blocks.held_by(key) | here
@@ -94,9 +96,9 @@ def demote_overshared(
 def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns) -> Columns:
     """The columns of a stored record without what too many hold by now."""
     limits, over = guards(entity), set()
-    for column, rule in _guard_rules(entity).items():
+    for column in limits:
         for value in _as_tuple(columns.get(column, ())):
-            key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
+            key = guard_key(entity, column)(value)
             if len({*blocks.held_by(key), record}) > limits[column]:
                 over.add((column, value))
     return without(columns, by_column(over))[0]
@@ -136,15 +138,12 @@ def _heavy(session: Session, *, part: int, least: int) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _guarded_values(
-    entity: EntityType, rules: Mapping[str, BlockingRule], incoming: Sequence[Incoming]
-) -> dict[tuple[str, str], tuple[int, set[UUID]]]:
+def _guarded_values(entity: EntityType, incoming: Sequence[Incoming]) -> dict[tuple[str, str], tuple[int, set[UUID]]]:
     found: dict[tuple[str, str], tuple[int, set[UUID]]] = {}
     for i in incoming:
-        for column, rule in rules.items():
+        for column in guards(entity):
             for value in _as_tuple(i.columns.get(column, ())):
-                key = next(iter(blocking_keys(entity.name, (rule,), {column: value})))
-                found.setdefault((column, value), (key, set()))[1].add(i.record_id)
+                found.setdefault((column, value), (guard_key(entity, column)(value), set()))[1].add(i.record_id)
     return found
 
 

@@ -3,6 +3,7 @@
 Batch is the primitive, one is a batch of one. The result of a delivery never depends on which others were in its chunk, nor on their order.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from matching.model import Columns
-from matching.score import Evidence, Score, Scorer
+from matching.score import Evidence, Score, Scorer, Total
 from mdm import audit, identifier_rulings
 from mdm.access import Actor, Verb
 from mdm.candidates import Blocks, limits, read_blocks
@@ -36,7 +37,7 @@ CHUNK_MAX = 40
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one delivered row."""
+    """What became of one delivered row. `evidence`: of the weightiest pair, unless the caller had looked for its neighbours before."""
 
     system: str
     key: str
@@ -54,11 +55,11 @@ class Result:
 class _Scored:
     """Pairs at or above review, by record."""
 
-    pairs: dict[tuple[UUID, UUID], Score] = field(default_factory=dict)
-    best: dict[UUID, Score] = field(default_factory=dict)
+    pairs: dict[tuple[UUID, UUID], Total] = field(default_factory=dict)
+    best: dict[UUID, Total] = field(default_factory=dict)
     cut: set[UUID] = field(default_factory=set)
 
-    def add(self, a: UUID, b: UUID, score: Score) -> None:
+    def add(self, a: UUID, b: UUID, score: Total) -> None:
         self.pairs[min(a, b), max(a, b)] = score
         for record in (a, b):
             known = self.best.get(record)
@@ -159,8 +160,9 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     became = _Became({})
     if changed:
         near = {i.record_id: row.near for i, row in zip(incoming, rows, strict=True) if row.near is not None}
-        asking = [i for i in changed if i.record_id not in near]
-        lock(session, f"block:{entity.name}", {key for i in asking for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
+        asked = {key for i in changed if i.record_id not in near for key in (*i.keys, *(i.stored.keys if i.stored else ()))}
+        if asked:
+            lock(session, f"block:{entity.name}", asked)
         became = _deliver_changed(session, entity, model, changed, near)
     answers = [became.results.get(i.record_id) or _unchanged(i) for i in incoming]
     audit.record(
@@ -207,7 +209,10 @@ def _deliver_changed(
     applied, quarantined = quarantine_overlays(session, entity, model, changed)
     settled, scored = store_and_settle(session, entity, model, Writing(blocks, applied, demoted, near=near))
     publish(session, entity.name, settled.happenings)
-    results = {i.record_id: _result(i, scored, settled, blocks.over_full) for i in applied}
+    sizes = Counter(settled.golden_of.values())
+    results = {
+        i.record_id: _result(i, scored, settled, blocks.over_full, shared=sizes[settled.golden_of[i.record_id]] > 1) for i in applied
+    }
     results.update({i.record_id: _held(i, task_id) for i, task_id in quarantined})
     return _Became(results, settled.moves, [each.record_id for each in demoted])
 
@@ -251,8 +256,9 @@ def store(session: Session, entity: EntityType, model: Scorer, writing: Writing)
     claims = write_claims(session, entity, applied)
     updated = frozenset({i.record_id for i in applied if i.stored is not None} | {d.record_id for d in demoted})
     beside = write_edges(session, model, scored.pairs, updated)
-    alone = tuple(i.as_member() for i in applied if i.stored is None and i.record_id not in scored.best)
-    return scored, claims, Change(frozenset(probe.record_id for probe in probes), alone, beside=beside)
+    new = tuple([i.as_member() for i in applied if i.stored is None])
+    alone = frozenset(m.id for m in new if m.id not in scored.best)
+    return scored, claims, Change(frozenset(probe.record_id for probe in probes), new, alone, beside=beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,9 +280,10 @@ def _score(session: Session, model: Scorer, blocks: Blocks, probes: Sequence[_Pr
     columns = read_columns(session, {c for found in wanted.values() for c in found})
     columns.update({probe.record_id: probe.columns for probe in probes})
     floor = model.model.thresholds.review
-    for record, others in wanted.items():
-        for other in (*others, *beside[record]):
-            score = model.score_from(columns[record], columns[other], floor) if other in columns else None
+    for probe in probes:
+        record, weigh = probe.record_id, model.score_from if probe.near is None else model.total_from
+        for other in (*wanted[record], *beside[record]):
+            score = weigh(columns[record], columns[other], floor) if other in columns else None
             if score is not None:
                 scored.add(record, other, score)
     return scored
@@ -294,25 +301,31 @@ def _candidates(probe: _Probe, blocks: Blocks, mine: set[UUID], scored: _Scored)
 def _beside(probes: Sequence[_Probe]) -> dict[UUID, set[UUID]]:
     """For each probe, the earlier ones that share a key with it, and of whom nobody knows that they are not near."""
     holders: dict[int, list[UUID]] = {}
+    keys: dict[UUID, tuple[int, ...]] = {}
     beside: dict[UUID, set[UUID]] = {}
     for probe in probes:
-        earlier = {other for key in probe.keys for other in holders.get(key, ())}
-        beside[probe.record_id] = earlier if probe.near is None else earlier.intersection(probe.near)
+        if probe.near is None:
+            beside[probe.record_id] = {other for key in probe.keys for other in holders.get(key, ())}
+        else:
+            mine = frozenset(probe.keys)
+            beside[probe.record_id] = {other for other in probe.near if not mine.isdisjoint(keys.get(other, ()))}
+        keys[probe.record_id] = probe.keys
         for key in probe.keys:
             holders.setdefault(key, []).append(probe.record_id)
     return beside
 
 
-def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: frozenset[int]) -> Result:
+def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: frozenset[int], *, shared: bool) -> Result:
     record, delivery = incoming.record_id, incoming.standard.delivery
     best, task_id = scored.best.get(record), settled.tasks.get(record)
     golden_id = settled.golden_of[record]
-    shared = sum(g == golden_id for g in settled.golden_of.values()) > 1
     if incoming.stored is not None and incoming.stored.golden_id is not None:
         outcome = Outcome.UPDATED if delivery.status == "active" else Outcome.INACTIVE
     else:
         outcome = Outcome.LINKED if shared else Outcome.REVIEW if task_id is not None else Outcome.NEW
-    notes = (*incoming.standard.notes, *(Note("truncated_block", f"/{rule}") for key, rule in incoming.keys.items() if key in over_full))
+    notes = incoming.standard.notes
+    if over_full:
+        notes = (*notes, *(Note("truncated_block", f"/{rule}") for key, rule in incoming.keys.items() if key in over_full))
     if record in scored.cut:
         notes = (*notes, Note("candidates_cut", ""))
     return Result(
@@ -322,7 +335,7 @@ def _result(incoming: Incoming, scored: _Scored, settled: Settled, over_full: fr
         record,
         golden_id,
         best.weight if best else None,
-        best.evidence if best else (),
+        best.evidence if isinstance(best, Score) else (),
         task_id,
         notes,
     )

@@ -193,12 +193,14 @@ def _in_bulk(session: Session, work: Work, groups: Sequence[Sequence[Row]]) -> I
 
 def _online(session: Session, work: Work, rows: Sequence[Row]) -> Iterator[_Done]:
     """The way of deliveries; within the locks of one transaction, which the plan has seen to unless the bulk way was refused."""
-    known = [row for row in rows if row.near is not None and work.knows(row)]
+    known: list[Row] = []
+    left: list[Row] = []
+    for row in rows:
+        (known if row.near is not None and work.knows(row) else left).append(row)
     if known:
         ids = _ids(session, work, {no for row in known if row.near is not None for no in row.near.rows})
         yield from _deliver(session, work, [_ready(row, ids) for row in known], "known")
-    left = {row.no for row in rows} - {row.no for row in known}
-    for chunk in chunks([_ready(row) for row in rows if row.no in left]):
+    for chunk in chunks([_ready(row) for row in left]):
         yield from _deliver(session, work, chunk, "online")
 
 

@@ -38,6 +38,7 @@ from mdm.models import current_scorer
 from mdm.running import Run
 
 _SLOW_ROWS = 8
+_PIECE_MAX = 200  # rows whose neighbours are known; had all of them to look for themselves, they would lock some 3,400 keys
 _TOLD_PIECES = 10  # after so many it is said how far the plan is
 
 
@@ -85,9 +86,12 @@ def _arrange(run: Run, plan_id: UUID, arranging: "Arranging") -> None:
 
 
 def _online_max(model: Model) -> int:
-    """Rows that one transaction delivers: texts compared word by word take a millisecond a pair, and each row has up to 200 pairs."""
+    """Rows that one transaction delivers: texts compared word by word take a millisecond a pair, and each row may have up to 200 pairs.
+
+    It has but a few where the plan knows its neighbours; the more it has to be ready for somebody who came since, or for another model.
+    """
     is_slow = any(not is_native(test) for comparison in model.comparisons for level in comparison.levels for test in level.any_of)
-    return _SLOW_ROWS if is_slow else CHUNK_MAX
+    return _SLOW_ROWS if is_slow else _PIECE_MAX
 
 
 def _begin(session: Session, plan_id: UUID, domain: str) -> None:
@@ -133,13 +137,13 @@ class Arranging:
     """Where the rows go: a unit's that nobody is near, and a part's that are delivered, stay together.
 
     Delivered one after the other, two rows that may not be one would each see the other too late: the first has joined by then. An online
-    piece keeps within the locks of one transaction.
+    piece keeps within the locks of one transaction, as long as the plan still knows who is near its rows.
     """
 
     system: str
     verdicts: Verdicts
     neighbours: Neighbours
-    online_max: int = CHUNK_MAX  # rows in a piece that is delivered
+    online_max: int = _PIECE_MAX  # rows in a piece that is delivered
     samples: dict[str, list[Sample]] = field(default_factory=dict)
     _waiting: dict[int, _Group] = field(default_factory=dict)  # by place
     _open: dict[str, _Group] = field(default_factory=lambda: {"bulk": _Group(), "online": _Group()})
@@ -154,7 +158,8 @@ class Arranging:
         found = self.verdicts
         places = np.where(found.alone, found.units, found.units.max(initial=0) + 1 + found.parts)
         sizes = np.bincount(places)[places]
-        fits = sizes <= np.where(found.alone, CHUNK_MAX, self.online_max)  # else each by itself, delivered after those before it
+        # Else each by itself, delivered after those before it
+        fits = sizes <= np.where(found.alone, CHUNK_MAX, min(CHUNK_MAX, self.online_max))
         self._places = np.append(places, NOBODY)
         self._sizes = np.append(np.where(fits, sizes, 1), 1)
         self._alone = np.append(found.alone & fits, [False])
@@ -216,7 +221,9 @@ class Arranging:
 
     def _add_online(self, group: _Group) -> Iterator[Piece]:
         rows = [read(self.system, text) for text in group.lines]
-        wanted = sum(len(row.keys) + len(row.standard.relationships or ()) for row in rows)
+        # Only who looks for itself locks the keys by which it is found
+        locked = (1 if near is not None else len(row.keys) for row, near in zip(rows, group.near, strict=True))
+        wanted = sum(locked) + sum(len(row.standard.relationships or ()) for row in rows)
         waiting = self._open["online"].lines
         if waiting and (len(waiting) + len(rows) > self.online_max or self._locks + wanted > LOCKS_MAX // 2):
             yield self._closed("online")

@@ -1,7 +1,7 @@
 """Rows made ready: standardised once, when a load is planned, and kept packed until it is applied. Packing loses nothing that is stored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice, repeat
@@ -104,13 +104,13 @@ def line(row: Row) -> bytes:
     )
 
 
-def read(system: str, text: bytes) -> Row:
+def read(system: str, text: bytes, near: Near | None = None) -> Row:
     no, record, (key, attributes, identifiers, status, valid_from, valid_to, own), made, keys = loads(text)
     told = [(code, value) for code, value in identifiers]
     delivery = Delivery(system, key, attributes, told, status, _day(valid_from), _day(valid_to), read_assertions(own))
     clean, held, columns, notes, found_hash, said = made
     standard = Standard(delivery, clean, held, columns, tuple(Note(*note) for note in notes), found_hash, read_assertions(said))
-    return Row(no, UUID(record), standard, dict(keys))
+    return Row(no, UUID(record), standard, dict(keys), near)
 
 
 def read_compared(text: bytes) -> Compared:
@@ -133,8 +133,7 @@ def read_groups(system: str, content: bytes) -> list[list[Row]]:
 
 
 def _placed(system: str, text: bytes, near: tuple[Sequence[str], Sequence[int]] | None) -> Row:
-    row = read(system, text)
-    return row if near is None else replace(row, near=Near([UUID(each) for each in near[0]], near[1]))
+    return read(system, text, near and Near([UUID(each) for each in near[0]], near[1]))
 
 
 def number_of(text: bytes) -> int:

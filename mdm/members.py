@@ -79,8 +79,8 @@ def company(session: Session, records: Iterable[UUID]) -> dict[UUID, Member]:
 class Held:
     """The golden records that are locked, and the component as it was before they were."""
 
-    goldens: frozenset[UUID] = frozenset()
-    records: frozenset[UUID] = frozenset()
+    goldens: frozenset[UUID]
+    records: frozenset[UUID]
 
 
 def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collection[UUID], kinds: Sequence[str]) -> Held:
@@ -88,8 +88,9 @@ def hold(session: Session, start: Sequence[UUID], link: float, goldens: Collecti
 
     In order. The neighbours, too: their tasks name the component, and somebody else may be writing what the same task names besides.
     """
-    rows = fetch(session, _HOLD, {"start": array(start), "link": link, "goldens": array(goldens), "kinds": list(kinds)})
-    return Held(frozenset(row[0] for row in rows), frozenset(rows[0][1])) if rows else Held()
+    asked = {"start": array(start), "link": link, "goldens": array(goldens), "kinds": list(kinds)}
+    locked, records = fetch(session, _HOLD, asked)[0]
+    return Held(frozenset(locked), frozenset(records))
 
 
 def homes(session: Session, records: Iterable[UUID]) -> list[UUID]:
@@ -116,10 +117,10 @@ _HOLD: LiteralString = (
     " union select unnest(%(goldens)s::uuid[]))), beside(ids) as (select array("
     "select high from edge where low = any((select ids from near)::uuid[])"
     " union select low from edge where high = any((select ids from near)::uuid[])))"
-    " select g.id, (select ids from near) from golden_record g where g.id = any(array(select unnest(ids) from home"
+    " select array(select id from (select g.id from golden_record g where g.id = any(array(select unnest(ids) from home"
     " union select golden_id from link where record_id = any((select ids from beside)::uuid[]) and recorded_to is null"
     " union select unnest(t.goldens) from task t where t.status = 'open' and t.goldens && (select ids from home)"
-    " and t.kind = any(%(kinds)s))) order by g.id for update"
+    " and t.kind = any(%(kinds)s))) order by g.id for update) locked), (select ids from near)"
 )
 
 

@@ -39,14 +39,14 @@ def disagreement(session: Session, entity: EntityType, scorer: Scorer, incoming:
     """The score against the former version, when neither it nor any other record of the cluster knows the incoming one."""
     if entity.overlay_below is None or stored.golden_id is None:
         return None
-    former = scorer.score({**stored.columns, "keys": ()}, {**incoming.columns, "keys": ()})
-    if former.weight - scorer.model.prior >= entity.overlay_below:
+    both = {**stored.columns, "keys": ()}, {**incoming.columns, "keys": ()}
+    if scorer.total(*both).weight - scorer.model.prior >= entity.overlay_below:
         return None
     mates = members_of(session, [stored.golden_id]).get(stored.golden_id, [])
     known = any(
-        scorer.score(mate.columns, incoming.columns).weight >= scorer.model.thresholds.review for mate in mates if mate.id != stored.id
+        scorer.total(mate.columns, incoming.columns).weight >= scorer.model.thresholds.review for mate in mates if mate.id != stored.id
     )
-    return None if known else former
+    return None if known else scorer.score(*both)
 
 
 def _hold(session: Session, entity: EntityType, incoming: Incoming, score: Score) -> UUID:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from matching.compare import Value
 from matching.model import Columns
 from matching.score import Score, Scorer, Total
-from mdm.db import array, execute, fetch, write
+from mdm.db import array, execute, fetch, write, write_all
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
@@ -97,72 +97,48 @@ def write_records(session: Session, entity: EntityType, incoming: Sequence[Incom
     new = [row for row, i in zip(rows, incoming, strict=True) if i.stored is None]
     old = [row for row, i in zip(rows, incoming, strict=True) if i.stored is not None]
     if new:
-        write(session, _INSERT_RECORDS, (entity.name, _json(new, _RECORD)))
-        write(session, _INSERT_FIRST_VERSIONS, (_json(new, _VERSION),))
-        write(session, _INSERT_KEYS, (_json(new, _KEYS),))
+        write_all(session, "select f.*" + _GIVEN, _INSERT, (dumps(new).decode(), entity.name))
     if old:
-        if not versioned:
-            write_versions(session, old, state="applied")
-        execute(session, _UPDATE_OLD, (dumps(old).decode(),))
-        _delete_keys(session, [i.stored for i in incoming if i.stored is not None])
-        write(session, _INSERT_KEYS, (_json(old, _KEYS),))
+        execute(session, _REPLACE_VERSIONED if versioned else _REPLACE, (dumps(old).decode(),))
 
 
-def _delete_keys(session: Session, former: Sequence[Stored]) -> None:
-    """Key by key, as they were written: an index by record would be as large as the table."""
-    execute(
-        session,
-        "delete from match_key m using unnest(%s::bigint[], %s::uuid[]) x(key, record_id)"
-        " where m.key = x.key and m.record_id = x.record_id",
-        (array(key for s in former for key in s.keys), array(s.id for s in former for _ in s.keys)),
-    )
-
-
-def _json(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    return dumps([{name: row[name] for name in names} for row in rows]).decode()
-
-
-_RECORD = ("id", "system", "key", "status", "hash", "clean", "columns", "keys", "valid_from", "valid_to")
-_VERSION = ("id", "raw", "clean", "notes", "hash", "status", "valid_from", "valid_to")
-_KEYS = ("id", "keys")
-_FIELDS = (
-    "x(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb, columns jsonb, keys bigint[], notes jsonb,"
-    " valid_from date, valid_to date)"
+_GIVEN: LiteralString = (
+    " from jsonb_to_recordset(%s::jsonb) as f(id uuid, system text, key text, status text, hash text, raw jsonb, clean jsonb,"
+    " columns jsonb, keys bigint[], notes jsonb, valid_from date, valid_to date)"
 )
-_INSERT_RECORDS = (
+_INSERT_RECORDS: LiteralString = (
     "insert into source_record (id, domain, system, key, status, version, hash, clean, columns, keys, valid_from, valid_to)"
-    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from jsonb_to_recordset(%s::jsonb)"
-    " as x(id uuid, system text, key text, status text, hash text, clean jsonb, columns jsonb, keys bigint[], valid_from date,"
-    " valid_to date)"
+    " select id, %s, system, key, status, 1, hash, clean, columns, keys, valid_from, valid_to from {rows}"
 )
-_INSERT_FIRST_VERSIONS = (
+_INSERT_FIRST_VERSIONS: LiteralString = (
     "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to, recorded_at)"
-    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to, statement_timestamp()"
-    " from jsonb_to_recordset(%s::jsonb)"
-    " as x(id uuid, raw jsonb, clean jsonb, notes jsonb, hash text, status text, valid_from date, valid_to date)"
+    " select id, 1, 'applied', raw, clean, notes, hash, status, valid_from, valid_to, statement_timestamp() from {rows}"
 )
-_UPDATE_OLD = (
-    "update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
-    " valid_from = x.valid_from, valid_to = x.valid_to, updated_at = now(),"
-    " version = (select max(v.version) from source_record_version v where v.record_id = r.id and v.state = 'applied')"
-    " from jsonb_to_recordset(%s::jsonb) as " + _FIELDS + " where r.id = x.id"
+# In the order of their index
+_INSERT_KEYS: LiteralString = "insert into match_key (key, record_id) select k, id from {rows}, unnest(keys) k order by k"
+_INSERT = (_INSERT_RECORDS, _INSERT_FIRST_VERSIONS, _INSERT_KEYS)
+_NEXT: LiteralString = "(select max(v.version) + 1 from source_record_version v where v.record_id = f.id) as version"
+_LAST_APPLIED: LiteralString = (
+    "(select max(v.version) from source_record_version v where v.record_id = f.id and v.state = 'applied') as version"
 )
-_INSERT_KEYS = (
-    "insert into match_key (key, record_id) select k, x.id"
-    " from jsonb_to_recordset(%s::jsonb) as x(id uuid, keys bigint[]), unnest(x.keys) k"
+_APPEND: LiteralString = (
+    "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
+    " select id, version, '{state}', raw, clean, notes, hash, status, valid_from, valid_to from x"
 )
-
-
-def write_versions(session: Session, rows: Sequence[Mapping[str, Any]], *, state: str) -> None:
-    """Append a version to known records: applied, or quarantined until a person decides."""
-    execute(
-        session,
-        "insert into source_record_version (record_id, version, state, raw, clean, notes, hash, status, valid_from, valid_to)"
-        " select id, (select max(v.version) + 1 from source_record_version v where v.record_id = x.id), %s, raw, clean, notes, hash,"
-        " status,"
-        " valid_from, valid_to from jsonb_to_recordset(%s::jsonb) as " + _FIELDS,
-        (state, dumps(list(rows)).decode()),
-    )
+# As the record is once nobody else writes it: of its match keys only those are touched that come or go.
+_KNOWN: LiteralString = ", r.keys as former" + _GIVEN + " join source_record r on r.id = f.id for no key update of r)"
+_FOLLOWED: LiteralString = (
+    # Key by key: an index by record would be as large as the table
+    ", gone as (delete from match_key m using x, unnest(x.former) k where k <> all(x.keys) and m.key = k and m.record_id = x.id)"
+    ", come as (insert into match_key (key, record_id) select k, x.id from x, unnest(x.keys) k where k <> all(x.former))"
+    " update source_record r set status = x.status, hash = x.hash, clean = x.clean, columns = x.columns, keys = x.keys,"
+    " valid_from = x.valid_from, valid_to = x.valid_to, updated_at = now(), version = x.version from x where r.id = x.id"
+)
+_REPLACE: LiteralString = (
+    "with x as materialized (select f.*, " + _NEXT + _KNOWN + ", said as (" + _APPEND.replace("{state}", "applied") + ")" + _FOLLOWED
+)
+_REPLACE_VERSIONED: LiteralString = "with x as materialized (select f.*, " + _LAST_APPLIED + _KNOWN + _FOLLOWED
+_HOLD: LiteralString = "with x as (select f.*, " + _NEXT + _GIVEN + ") " + _APPEND.replace("{state}", "quarantined")
 
 
 def row_of(incoming: Incoming) -> dict[str, Any]:
@@ -191,7 +167,7 @@ def row_of(incoming: Incoming) -> dict[str, Any]:
 
 def quarantine(session: Session, incoming: Incoming) -> None:
     """Keep the delivery as a version that was never current."""
-    write_versions(session, [row_of(incoming)], state="quarantined")
+    execute(session, _HOLD, (dumps([row_of(incoming)]).decode(),))
 
 
 def as_delivered(session: Session, entity: EntityType, system: str, key: str) -> Delivery:

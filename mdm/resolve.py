@@ -6,12 +6,13 @@ a task with the cut, so that the present partition differs from the function's o
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import LiteralString
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.cluster import Clustering, Pair, cluster, connected, limits_of, pair
+from matching.cluster import Clustering, Pair, cluster, connected, limits_of, pair, parts
 from matching.score import Scorer
 from mdm.db import array, execute, fetch, write
 from mdm.decide import Cut, Group, groups_and_cuts
@@ -35,7 +36,8 @@ class Change:
     """Records that were written, and why they are linked from here on."""
 
     records: frozenset[UUID]
-    alone: tuple[Member, ...] = ()  # new records without any edge: nothing can join them
+    new: tuple[Member, ...] = ()  # the new ones: nobody else can know them yet
+    alone: frozenset[UUID] = frozenset()  # of these the ones without any edge: nothing can join them
     decision_id: UUID | None = None  # of whoever caused it, if a person did
     # Where a person puts records, before the evidence is asked what joins them: a golden record, or None, as if newly delivered
     placed: Mapping[UUID, UUID | None] = field(default_factory=dict)
@@ -88,8 +90,9 @@ class _Found:
 
 def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
     """The touched component, its golden records and those beside it locked in order; read again until nothing was added while waiting."""
-    alone: Mapping[UUID, Member] = {member.id: member for member in change.alone}
-    linked = sorted((change.records | change.beside) - alone.keys())
+    new = {member.id: member for member in change.new}
+    alone = {record: new[record] for record in change.alone}
+    linked = sorted((change.records | change.beside) - change.alone)
     if not linked:
         return _Found(alone)
     placed = {home for home in change.placed.values() if home is not None}
@@ -99,7 +102,8 @@ def _component(session: Session, scorer: Scorer, change: Change) -> "_Found":
         start = [*linked, *_inhabitants(session, placed)]
         held = hold(session, start, link, placed, KINDS)
         locked |= held.goldens
-        there = company(session, held.records.union(start))
+        asked = held.records.union(start)
+        there = {**company(session, asked - new.keys()), **{record: new[record] for record in asked & new.keys()}}
         edges = edges_at(session, there)
         members = _reached(start, there, edges, link)
         if members is None:
@@ -138,13 +142,13 @@ def partition(
     names = {m.id: m.name for m in members.values()}
     by_name = {m.name: m for m in members.values()}
     inside = [e for e in edges if e.low in names and e.high in names]
-    together = [pair(names[e.low], names[e.high]) for e in inside if e.verdict == "same"]
     homes = {m.name: home for m in members.values() if (home := placed.get(m.id, m.golden_id)) is not None}
     groups: list[Group] = []
     cuts: list[Cut] = []
-    for part in _parts(by_name, inside, names, homes):
-        clustering = cluster_part(scorer, part, by_name, inside)
-        found, torn = groups_and_cuts(clustering, {n: g for n, g in homes.items() if n in part}, [p for p in together if p[0] in part])
+    for part, within in _parts(by_name, inside, names, homes):
+        clustering = cluster_part(scorer, part, by_name, within)
+        together = [pair(names[e.low], names[e.high]) for e in within if e.verdict == "same"]
+        found, torn = groups_and_cuts(clustering, {name: homes[name] for name in part if name in homes}, together)
         groups += found
         cuts += torn
     return _as_now(groups, cuts, members.values()) if placed else (groups, cuts)
@@ -167,49 +171,49 @@ def _as_now(groups: Sequence[Group], cuts: Sequence[Cut], members: Iterable[Memb
 
 def _parts(
     by_name: Mapping[str, Member], inside: Sequence[StoredEdge], names: Mapping[UUID, str], homes: Mapping[str, UUID]
-) -> Iterable[set[str]]:
-    """Connected parts by any edge or a shared golden record."""
+) -> Iterable[tuple[list[str], list[StoredEdge]]]:
+    """Connected parts by any edge or a shared golden record, each with its edges."""
     joins = [pair(names[e.low], names[e.high]) for e in inside]
     firsts: dict[UUID, str] = {}
-    for name, home in homes.items():
-        joins.append(pair(firsts.setdefault(home, name), name))
-    left = set(by_name)
-    while left:
-        part = connected(joins, [min(left)])
-        left -= part
-        yield part
+    joins += [(firsts.setdefault(home, name), name) for name, home in homes.items()]
+    found = parts(sorted(by_name), joins)
+    place = {name: number for number, part in enumerate(found) for name in part}
+    within: list[list[StoredEdge]] = [[] for _ in found]
+    for edge in inside:
+        within[place[names[edge.low]]].append(edge)
+    return zip(found, within, strict=True)
 
 
-def cluster_part(scorer: Scorer, part: set[str], by_name: Mapping[str, Member], edges: Sequence[StoredEdge]) -> Clustering:
-    """The clusters of one connected part, every pair of it scored, also those that blocking never met."""
+def cluster_part(scorer: Scorer, part: Sequence[str], by_name: Mapping[str, Member], edges: Sequence[StoredEdge]) -> Clustering:
+    """The clusters of one connected part, every pair of it scored, also those that blocking never met. `edges`: all within it."""
     if len(part) == 1:
         return Clustering((frozenset(part),), ())
     if len(part) > COMPONENT_MAX:
-        return Clustering(tuple(frozenset({name}) for name in sorted(part)), ())
-    ids = {by_name[name].id: name for name in part}
+        return Clustering(tuple(frozenset({name}) for name in part), ())
+    names = {by_name[name].id: name for name in part}
     weights: dict[Pair, float] = {}
     together: set[Pair] = set()
     apart: set[Pair] = set()
     for edge in edges:
-        if edge.low in ids and edge.high in ids:
-            p = pair(ids[edge.low], ids[edge.high])
-            weights[p] = edge.weight
-            if edge.verdict == "same":
-                together.add(p)
-            elif edge.verdict == "different" or edge.vetoes:
-                apart.add(p)
-    _score_the_rest(scorer, sorted(part), by_name, weights, apart)
+        p = pair(names[edge.low], names[edge.high])
+        weights[p] = edge.weight
+        if edge.verdict == "same":
+            together.add(p)
+        elif edge.verdict == "different" or edge.vetoes:
+            apart.add(p)
+    _score_the_rest(scorer, part, by_name, weights, apart)
     return cluster(part, weights, together=frozenset(together), apart=frozenset(apart), limits=limits_of(scorer.model))
 
 
-def _score_the_rest(scorer: Scorer, names: list[str], by_name: Mapping[str, Member], weights: dict[Pair, float], apart: set[Pair]) -> None:
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            if (a, b) not in weights:
-                score = scorer.score(by_name[a].columns, by_name[b].columns)
-                weights[a, b] = score.weight
-                if score.vetoes:
-                    apart.add((a, b))
+def _score_the_rest(
+    scorer: Scorer, names: Sequence[str], by_name: Mapping[str, Member], weights: dict[Pair, float], apart: set[Pair]
+) -> None:
+    for a, b in combinations(names, 2):
+        if (a, b) not in weights:
+            total = scorer.total(by_name[a].columns, by_name[b].columns)
+            weights[a, b] = total.weight
+            if total.vetoes:
+                apart.add((a, b))
 
 
 @dataclass(frozen=True, slots=True)

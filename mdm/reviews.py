@@ -14,7 +14,7 @@ from matching.cluster import Pair, pair
 from matching.model import Model
 from matching.score import Scorer
 from mdm import drift, findings, requests, shared_identifiers
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch
 from mdm.decide import Cut, Review, reviews
 from mdm.desk import MERGE, MOVE
 from mdm.entity import EntityType
@@ -99,7 +99,9 @@ def _neighbourhood(session: Session, outlook: Outlook, existing: Sequence["_Open
     groups = {**goldens, **near}
     known = frozenset(groups)
     if near:
-        edges = edges_at(session, [m.id for members in groups.values() for m in members])
+        mine = {m.id for members in goldens.values() for m in members}
+        beyond = edges_at(session, [m.id for members in near.values() for m in members])
+        edges = [*edges, *(e for e in beyond if e.low not in mine and e.high not in mine)]
         inner = {m.id for members in groups.values() for m in members}
         outer = {r for e in edges for r in (e.low, e.high)} - inner
         far = homes(session, outer) if outer else []
@@ -226,7 +228,7 @@ _OPEN: LiteralString = "select id, dedupe_key, kind, goldens, records, detail fr
 
 
 def _open_tasks(session: Session, goldens: Sequence[UUID], kinds: Sequence[str]) -> list[_Open]:
-    rows = fetch(session, _OPEN + "goldens && %s and kind = any(%s)", (list(goldens), list(kinds)))
+    rows = fetch(session, _OPEN + "goldens && %s and kind = any(%s)", (array(goldens), list(kinds)))
     return [_Open(row[0], row[1], row[2], tuple(row[3]), tuple(row[4]), row[5]) for row in rows]
 
 
@@ -309,9 +311,12 @@ def _mark_pending(session: Session, goldens: set[UUID]) -> None:
     """The crosswalk says of an identifier that its owner is under review."""
     if not goldens:
         return
-    execute(
-        session,
-        "update xref x set pending = not x.pending from unnest(%s::uuid[]) g(id) where x.golden_id = g.id and x.recorded_to is null"
-        " and x.pending <> exists (select 1 from task t where t.goldens @> array[g.id] and t.status = 'open' and t.kind = any(%s))",
-        (sorted(goldens), list(KINDS)),
-    )
+    execute(session, _MARK, {"goldens": array(goldens), "kinds": list(KINDS)})
+
+
+_MARK: LiteralString = (
+    "with asked as materialized (select array(select unnest(t.goldens) from task t where t.goldens && %(goldens)s::uuid[]"
+    " and t.status = 'open' and t.kind = any(%(kinds)s)) as ids)"
+    " update xref x set pending = not x.pending from asked where x.golden_id = any(%(goldens)s::uuid[]) and x.recorded_to is null"
+    " and x.pending <> (x.golden_id = any(asked.ids))"
+)

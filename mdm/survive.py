@@ -60,8 +60,9 @@ def survive(entity: EntityType, contributions: Sequence[Contribution]) -> dict[s
     speaking = [c for c in ranked if c.active] or ranked
     pinned = _pinned(ranked)
     winners = {group: _best_of_group(entity, group, names, speaking) for group, names in _groups(entity)}
+    said = pinned.keys() | set().union(*[c.values for c in speaking])
     result = {}
-    for attribute in entity.attributes:
+    for attribute in [each for each in entity.attributes if each.name in said]:
         pin = pinned.get(attribute.name)
         survivor = (
             _survivor(entity, attribute, speaking, winners.get(attribute.group or "")) if pin is None else _held(attribute, pin, speaking)
@@ -92,8 +93,7 @@ def _rule(entity: EntityType, attribute: Attribute, kind: str) -> str:
         return Survive.ALL.value
     if attribute.group is not None:
         return "group"
-    trusted = next((kinds for declared, kinds in entity.authorities if declared == attribute.name), ())
-    return "authority" if kind in trusted else attribute.survive.value
+    return "authority" if kind in _authorities(entity).get(attribute.name, ()) else attribute.survive.value
 
 
 def _sorted(value: Values) -> Values:
@@ -119,8 +119,6 @@ def _survivor(
     entity: EntityType, attribute: Attribute, contributions: Sequence[Contribution], group_winner: Contribution | None
 ) -> Survivor | None:
     having = [c for c in contributions if attribute.name in c.values]
-    if not having:
-        return None
     if attribute.many or attribute.survive is Survive.ALL:
         return _all_values(attribute.name, having)
     if attribute.group is not None and group_winner is not None:
@@ -133,7 +131,7 @@ def _survivor(
 
 def _chosen(name: str, winner: Contribution, rule: str, having: Sequence[Contribution]) -> Survivor:
     value = winner.values[name]
-    losing = tuple((c.record_id, c.values[name]) for c in having if c.values[name] != value)
+    losing = tuple([(c.record_id, c.values[name]) for c in having if c.values[name] != value])
     return Survivor(value, winner.record_id, rule, losing)
 
 
@@ -160,13 +158,18 @@ def _best_of_group(entity: EntityType, group: str, members: Sequence[str], contr
     return min(trusted, key=lambda c: (-sum(name in c.values for name in members), *_newest_first(c)))
 
 
-def _trusted(entity: EntityType, name: str, having: Sequence[Contribution]) -> tuple[list[Contribution], str | None]:
+def _trusted(entity: EntityType, name: str, having: Sequence[Contribution]) -> tuple[Sequence[Contribution], str | None]:
     """The contributions of the most trusted kind of system that has a say on this attribute, if any is declared and speaks."""
-    for kind in next((kinds for declared, kinds in entity.authorities if declared == name), ()):
+    for kind in _authorities(entity).get(name, ()):
         speaking = [c for c in having if c.system_kind == kind]
         if speaking:
             return speaking, "authority"
-    return list(having), None
+    return having, None
+
+
+@cache
+def _authorities(entity: EntityType) -> Mapping[str, tuple[str, ...]]:
+    return dict(reversed(entity.authorities))  # the first that is declared counts
 
 
 def _newest_first(c: Contribution) -> tuple[int, str]:
@@ -179,7 +182,9 @@ def _most_recent(name: str, having: Sequence[Contribution]) -> Contribution:
 
 
 def _most_frequent(name: str, having: Sequence[Contribution]) -> Contribution:
-    counts = Counter(c.values[name] for c in having)
+    counts = Counter([c.values[name] for c in having])
+    if len(counts) == 1:
+        return _most_recent(name, having)
     return min(having, key=lambda c: (-counts[c.values[name]], *_newest_first(c)))
 
 

@@ -7,6 +7,7 @@ import pytest
 from mdm import ingest, load_apply, models
 from mdm.db import execute
 from mdm.guard import guards
+from mdm.ingest import CHUNK_MAX
 from tests.bench.people import delivered
 from tests.loads.conftest import as_csv, deliver, mercy, partition, rows
 from tests.loads.test_load import sound
@@ -36,6 +37,14 @@ def test_nobody_is_looked_for_whom_the_plan_did_not_find(people, loader, looked_
     assert set(ways(people)) == {"bulk", "known"}
     assert len(looked_for) <= len(guards(PATIENT)) * len(AGAIN)
     assert applied.applied == {**view.counts, "waiting": 0}
+    assert sound(people)
+
+
+def test_rows_whose_neighbours_are_known_share_a_transaction(people, loader):
+    view = loader.plan(as_csv(mercy(new=(), again=range(CHUNK_MAX * 2))))
+    assert rows(people, "select rows from load_piece where way = 'online'") == [(CHUNK_MAX * 2,)]
+    loader.apply(view)
+    assert ways(people) == {"known": CHUNK_MAX * 2}
     assert sound(people)
 
 

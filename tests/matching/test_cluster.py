@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.arrays import Weighed
-from matching.cluster import Clustering, Held, Limits, cluster, connected, pair
+from matching.cluster import Clustering, Held, Limits, cluster, connected, pair, parts
 from matching.components import COMPONENT_MAX, cluster_all, components
 
 LIMITS = Limits(link=3.0, margin=1.0, clip=10.0, max_size=40)
@@ -103,6 +103,10 @@ def test_a_persons_word_goes_before_a_veto():
 
 def test_connected_follows_paths():
     assert connected([("a", "b"), ("b", "c"), ("x", "y")], ["a"]) == {"a", "b", "c"}
+
+
+def test_parts_follow_paths_and_stand_in_order():
+    assert parts("abcdxyz", [("c", "x"), ("a", "x"), ("y", "d"), ("b", "b")]) == [["a", "c", "x"], ["b"], ["d", "y"], ["z"]]
 
 
 def test_components_number_connected_rows_alike():

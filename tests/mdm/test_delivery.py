@@ -72,6 +72,21 @@ def test_an_update_becomes_the_next_version(deliver, clean_database):
         assert golden.source(session, PATIENT, "ehr-north", "1").version == 2
 
 
+def test_an_update_leaves_alone_the_match_keys_that_stay(deliver, clean_database):
+    def keys():
+        with clean_database.unit_of_work() as session:
+            return {row[0]: row[1] for row in fetch(session, "select key, xmin::text from match_key")}
+
+    deliver("ehr-north", "1")
+    before = keys()
+    deliver("ehr-north", "1", phone="617-253-2000", postal_code=None)
+    after = keys()
+    stay = before.keys() & after.keys()
+    assert (bool(before.keys() - stay), bool(after.keys() - stay)) == (True, True)
+    assert len(stay) > len(before) / 2
+    assert all(after[key] == before[key] for key in stay)
+
+
 def test_a_value_that_does_not_clean_is_noted_and_the_record_accepted(deliver):
     result = deliver("ehr-north", "1", birth_date="31st of Never")
     assert result.outcome == "new"
