@@ -166,7 +166,7 @@ class Arranging:
         self._alone = np.append(found.alone & fits, [False])
 
     def take(self, staged: StagedPiece, full: list[Piece]) -> list[str]:
-        """Add the rows of a staged piece, and to `full` what is full thereby; its rows of `load_row` as COPY reads them, without the plan."""
+        """Add the rows of a staged piece, and to `full` what is full thereby; its rows of `load_row` for COPY, without the plan."""
         facts, made, lines = staged.facts, staged.made, staged.lines()
         rows = self.verdicts.rows_of(facts.numbers)
         decided = self.verdicts.outcomes[np.maximum(rows, 0)].tolist() if len(self.verdicts) else [0] * len(facts)

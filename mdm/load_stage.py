@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.model import Columns
 from matching.score import Scorer
 from mdm.copied import NULL, copied_text
 from mdm.db import array, copy, fetch
@@ -26,7 +25,7 @@ from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finding, Profiler
 from mdm.load_rows import Row, line
 from mdm.load_source import Source, source_of
-from mdm.load_staged import REJECTED, REVIEW, Fact, staged_numbers, write_staged
+from mdm.load_staged import REJECTED, REVIEW, Fact, Piece, staged_numbers, write_staged
 from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
 from mdm.load_values import Converter
 from mdm.models import current_scorer
@@ -52,18 +51,6 @@ class Known:
     golden_id: UUID | None
     relationships: tuple[Assertion, ...] | None
     has_waiting: bool
-
-
-@dataclass(slots=True)
-class _Piece:
-    facts: list[Fact] = field(default_factory=list)
-    columns: list[Columns] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-
-    def reject(self, no: int, key: str | None, cells: Cells, reject: RowReject) -> None:
-        problems = [{"code": p.code, "column": p.column, "fix": p.fix} for p in reject.problems]
-        detail = {"problems": problems, "cells": storable_cells(cells)}
-        self.facts.append(Fact(no, None if key is None else _storable(key), REJECTED, detail=detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +169,6 @@ def _twice(first: int) -> RowReject:
     return RowReject((RowProblem("duplicate_key", "", f"row {first} has the same key: keep one of the two"),))
 
 
-_Row = tuple[int, Cells, int | None, Delivery | RowReject]  # number, cells, print, and what it says or why it says nothing
-
-
 @dataclass(frozen=True, slots=True)
 class _Staging:
     """One piece on its way into the database."""
@@ -197,54 +181,55 @@ class _Staging:
         read, piece = self.read, self._made(session)
         if read.same and read.former is not None:
             write_same(session, read.plan_id, read.former, read.same)
-        write_staged(session, read.plan_id, read.number, piece.facts, piece.columns, piece.lines)
+        write_staged(session, read.plan_id, read.number, piece)
 
-    def _made(self, session: Session) -> _Piece:
-        piece = _Piece()
+    def _made(self, session: Session) -> Piece:
+        rows, piece = self.read.rows, Piece()
         systems, scorer = registry(session), current_scorer(session, self.source.entity)
-        rows: list[_Row] = [
-            (no, cells, mark, row if isinstance(row, RowReject) else self.converter.deliver_sound(row))
-            for no, cells, mark, row in self.read.rows
-        ]
-        known = _known(session, self.source, [row.key for *_, row in rows if isinstance(row, Delivery)])
-        rest = self._changed(session, systems, rows, known) if known else rows
-        stored = _stored(session, [known[row.key] for *_, row in rest if isinstance(row, Delivery) and row.key in known])
-        for no, cells, mark, row in rest:
+        known = _known(session, self.source, [self.converter.key(row) for *_, row in rows if not isinstance(row, RowReject)])
+        changes = self._changes(session, systems, known)
+        stored = _stored(session, [known[row.key] for row in changes.values() if row is not None])
+        for no, cells, mark, row in rows:
             if isinstance(row, RowReject):
-                piece.reject(no, None, cells, row)
+                _reject(piece, no, None, cells, row)
                 continue
-            standard = self._standard(row, systems)
+            delivery = changes[no] if no in changes else self.converter.deliver_sound(row)
+            if delivery is None:
+                continue
+            standard = self._standard(delivery, systems)
             if isinstance(standard, RowReject):
-                piece.reject(no, row.key, cells, standard)
+                _reject(piece, no, delivery.key, cells, standard)
                 continue
             keys = record_keys(self.source.entity, scorer.model, standard.columns)
-            held = known.get(row.key)
+            held = known.get(delivery.key)
             made = Row(no, held.id if held else new_record_id(), standard, keys)
-            piece.facts.append(self._fact(session, scorer, made, held, mark, stored))
-            piece.columns.append(standard.columns)
-            piece.lines.append(line(made))
+            piece.add(self._fact(session, scorer, made, held, mark, stored), standard.columns, line(made))
         return piece
 
-    def _changed(self, session: Session, systems: SystemRegistry, rows: Sequence[_Row], known: Mapping[str, Known]) -> list[_Row]:
-        """The rows but for those that say what their records say already: these are written down at once, and cost nothing more."""
-        rest, lines = list[_Row](), list[str]()
-        for each in rows:
-            no, _, mark, row = each
-            held = known.get(row.key) if isinstance(row, Delivery) else None
-            if held is None or not isinstance(row, Delivery) or not self._is_same(row, held, systems):
-                rest.append(each)
-                continue
-            golden, said = held.golden_id or NULL, NULL if mark is None else mark
-            lines.append(f"{self.read.plan_id}\t{no}\t{copied_text(row.key)}\tunchanged\t{held.id}\t{golden}\tf\t{held.version}\t{said}")
-        copy(session, "load_row", "plan_id, no, key, planned, record_id, golden_id, is_new, before, print", lines)
-        return rest
+    def _changes(self, session: Session, systems: SystemRegistry, known: Mapping[str, Known]) -> dict[int, Delivery | None]:
+        """The rows of known records, by number, None in place of those that say what is stored.
 
-    def _is_same(self, row: Delivery, held: Known, systems: SystemRegistry) -> bool:
+        These are written down as unchanged at once, and cost nothing more.
+        """
+        found, lines = dict[int, Delivery | None](), list[str]()
+        for no, _, mark, row in self.read.rows if known else ():
+            if isinstance(row, RowReject) or (held := known.get(self.converter.key(row))) is None:
+                continue
+            said = self.converter.deliver_sound(row)
+            found[no] = said if self._is_change(said, held, systems) else None
+            if found[no] is None:
+                golden, kept = held.golden_id or NULL, NULL if mark is None else mark
+                told = f"unchanged\t{held.id}\t{golden}\tf\t{held.version}\t{kept}"
+                lines.append(f"{self.read.plan_id}\t{no}\t{copied_text(said.key)}\t{told}")
+        copy(session, "load_row", "plan_id, no, key, planned, record_id, golden_id, is_new, before, print", lines)
+        return found
+
+    def _is_change(self, row: Delivery, held: Known, systems: SystemRegistry) -> bool:
         """While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
 
         A row that is silent of relationships leaves them as they are.
         """
-        return not held.has_waiting and content_hash(self.source.entity, row, systems, held.relationships) == held.hash
+        return held.has_waiting or content_hash(self.source.entity, row, systems, held.relationships) != held.hash
 
     def _standard(self, row: Delivery, systems: SystemRegistry) -> Standard | RowReject:
         """What cleaning refuses, in the words of the file: the column, not the pointer."""
@@ -272,6 +257,12 @@ class _Staging:
         """An update that turns the record into somebody else will wait for a person."""
         incoming = Incoming(stored.id, row.standard, stored, row.standard.columns, row.keys)
         return "updated" if disagreement(session, self.source.entity, scorer, incoming, stored) is None else REVIEW
+
+
+def _reject(piece: Piece, no: int, key: str | None, cells: Cells, reject: RowReject) -> None:
+    problems = [{"code": p.code, "column": p.column, "fix": p.fix} for p in reject.problems]
+    detail = {"problems": problems, "cells": storable_cells(cells)}
+    piece.facts.append(Fact(no, None if key is None else _storable(key), REJECTED, detail=detail))
 
 
 def _warned(standard: Standard) -> Mapping[str, Any] | None:

@@ -5,8 +5,9 @@ until somebody asks for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
+from itertools import repeat
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
@@ -37,6 +38,28 @@ class Fact(NamedTuple):
     print: int | None = None
 
 
+@dataclass(slots=True)
+class Piece:
+    """A piece as it grows: facts of all its rows, of those that were made ready their comparison columns and themselves."""
+
+    facts: list[Fact] = field(default_factory=list)
+    columns: dict[str, list[Value | None]] = field(default_factory=dict)  # each as long as the last row that fills it
+    lines: list[bytes] = field(default_factory=list)
+
+    def add(self, fact: Fact, columns: Columns, text: bytes) -> None:
+        """A row that was made ready."""
+        place = len(self.lines)
+        for name, value in columns.items():
+            values = self.columns.get(name)
+            if values is None:
+                values = self.columns[name] = []
+            if len(values) < place:
+                values.extend(repeat(None, place - len(values)))
+            values.append(value)
+        self.facts.append(fact)
+        self.lines.append(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """The facts of a piece, those of one kind together; ids as text."""
@@ -64,7 +87,7 @@ class Facts:
 
 
 class StagedPiece:
-    """One piece as it is kept: `facts` of all rows that say something new or are rejected, the rest of those that are not."""
+    """A piece as it was kept: `facts` of all rows that say something new or are rejected, the rest of those that are not."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -86,14 +109,11 @@ class StagedPiece:
         return text.split(b"\n") if text else []
 
 
-def write_staged(
-    session: Session, plan_id: UUID, number: int, facts: Sequence[Fact], columns: Sequence[Columns], lines: Sequence[bytes]
-) -> None:
+def write_staged(session: Session, plan_id: UUID, number: int, piece: Piece) -> None:
     """Keep a piece. It counts the rows that matching will look at."""
-    listed = list(zip(*facts, strict=True))
-    names = set().union(*columns)
-    told = {name: [each.get(name) for each in columns] for name in sorted(names)}
-    content = pack_parts([dumps(listed), dumps(told), b"\n".join(lines)])
+    facts = piece.facts
+    columns = {name: [*values, *repeat(None, len(piece.lines) - len(values))] for name, values in piece.columns.items()}
+    content = pack_parts([dumps(list(zip(*facts, strict=True))), dumps(columns), b"\n".join(piece.lines)])
     looked_at = sum(fact.planned not in {REVIEW, REJECTED} for fact in facts)
     first, last = (facts[0].no, facts[-1].no) if facts else (0, 0)
     execute(
