@@ -38,6 +38,7 @@ from mdm.systems import SystemRegistry, registry
 
 PIECE_ROWS = 1_000
 LARGE_BYTES = 4_000_000
+_LIGHT = 10  # of so many rows one is to be made ready, or fewer: the database has more to do then than Python
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -78,7 +79,7 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
             read = reader.read(number, batch)
             rows += len(read.rows) + len(read.same)
             if number not in done:
-                crew.give(read)
+                crew.give(read, is_light=len(read.rows) * _LIGHT < PIECE_ROWS)
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()
