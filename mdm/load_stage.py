@@ -271,11 +271,15 @@ def _warned(standard: Standard) -> Mapping[str, Any] | None:
 
 
 def _known(session: Session, source: Source, keys: Sequence[str]) -> dict[str, Known]:
-    """What is stored of these keys. Of a new system's file nothing is."""
-    rows = fetch(session, _KNOWN, {"keys": list(keys), "domain": source.entity.name, "system": source.system}) if keys else ()
+    """What is stored of these keys. Of a new system nothing is, and nobody need ask key by key."""
+    place = {"domain": source.entity.name, "system": source.system}
+    if not keys or not fetch(session, _ANY, place):
+        return {}
+    rows = fetch(session, _KNOWN, {"keys": list(keys), **place})
     return {row[0]: Known(row[1], row[2], row[3], row[4], read_assertions(row[5]), row[6]) for row in rows}
 
 
+_ANY: LiteralString = "select 1 from source_record where domain = %(domain)s and system = %(system)s order by key limit 1"
 # Key by key, whatever the planner believes of the tables
 _KNOWN: LiteralString = (
     "select w.key, r.id, r.hash, r.version, l.golden_id, r.clean -> 'relationships', exists (select 1 from task t"

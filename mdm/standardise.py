@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from matching.compare import Value
 from mdm.entity import Attribute, EntityType, IdentifierRule
@@ -70,8 +70,7 @@ class Standard:
         return replace(self, delivery=delivery, relationships=relationships, hash=_hash(delivery, relationships))
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """What one text of an attribute says: how it reads, and the comparison columns that follow."""
 
     reading: Reading
@@ -221,10 +220,11 @@ def _readers(entity: EntityType) -> tuple[tuple[Attribute, Callable[[str], _Said
 
 
 def _reader(attribute: Attribute) -> Callable[[str], _Said]:
+    names = {feature: f"{attribute.name}.{feature}" if feature else attribute.name for feature in attribute.type.feature_names}
+
     def say(text: str) -> _Said:
         reading = read_value(attribute, text)
-        told = attribute.type.told(reading)
-        return _Said(reading, {f"{attribute.name}.{feature}" if feature else attribute.name: found for feature, found in told.items()})
+        return _Said(reading, {names[feature]: found for feature, found in attribute.type.told(reading).items()})
 
     return lru_cache(maxsize=_REMEMBERED)(say) if attribute.type.recurs else say
 
