@@ -63,17 +63,21 @@ def put_together(model: Model, chunks: Sequence[Chunk], numbers: Rows) -> Record
 
 
 def chunk_of(names: Collection[str], records: Sequence[Columns]) -> Chunk:
-    """These columns of some records.
+    """These columns of some records."""
+    return chunk_of_columns(len(records), {name: [record.get(name) for record in records] for name in names})
+
+
+def chunk_of_columns(size: int, columns: Mapping[str, Sequence[Value | None]]) -> Chunk:
+    """So many records that lie column by column.
 
     A column of lists none of which has two values is laid out as texts: they compare many times faster.
     """
     arrays = {}
-    for name in names:
-        values = [record.get(name) for record in records]
+    for name, values in columns.items():
         kinds = {*map(type, values)} - {NoneType}
         if kinds:
             arrays[name] = pa.array(values, pa.string()) if kinds == {str} else _listed(values)
-    return Chunk(len(records), arrays)
+    return Chunk(size, arrays)
 
 
 def _listed(values: Sequence[Value | None]) -> Texts:

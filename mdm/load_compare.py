@@ -1,6 +1,6 @@
 """The staged rows of a plan brought to matching: few of them with what stands near each, many together with all that is stored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,9 +16,9 @@ from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
 from mdm.load_pile import Pile, overshared
-from mdm.load_rows import Compared, read_compared
+from mdm.load_rows import read_compared
 from mdm.load_source import Source
-from mdm.load_stage import Fact, staged_count, staged_piece
+from mdm.load_staged import REVIEW, StagedPiece, staged_pieces, staged_rows
 from mdm.load_verdicts import Matched
 from mdm.load_world import Entries, Others, World
 from mdm.models import current_scorer
@@ -34,10 +34,12 @@ def match_staged(run: Run, source: Source, plan_id: UUID, memory_gb: int) -> Mat
     entity = source.entity
     scorer = run.effect(lambda session: current_scorer(session, entity))
     most = run.effect(lambda session: few_max(session, entity))
-    rows = _Rows(source.system, most, Pile(_columns(entity, scorer.model)))
-    for facts, compared in _pieces(run, plan_id):
-        rows.add(facts, compared)
-    if rows.pile.size <= most:
+    looked_at = run.effect(lambda session: staged_rows(session, plan_id))
+    rows = _Rows(source.system, looked_at <= most, Pile(_columns(entity, scorer.model)))
+    for pieces in staged_pieces(run, plan_id):
+        for piece in pieces:
+            rows.add(piece)
+    if rows.are_few:
         return _match_few(run, entity, scorer, rows)
     return _match_many(run, entity, scorer.model, rows, memory_gb)
 
@@ -52,25 +54,31 @@ def _exclusive(entity: EntityType) -> list[str]:
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows of the file as they come, and each by itself as long as they are few."""
+    """The rows of the file as they come; where they are few, each by itself too."""
 
     system: str
-    few_max: int
+    are_few: bool
     pile: Pile
     numbers: list[int] = field(default_factory=list)
     few: list[Entry] = field(default_factory=list)
 
-    def add(self, facts: Sequence[Fact], compared: Sequence[Compared]) -> None:
-        names = [f"{self.system}/{fact.key}" for fact in facts]
-        stands_for = [fact.record_id if fact.before is not None else None for fact in facts]
-        goldens, columns = [fact.golden_id for fact in facts], [each.columns for each in compared]
-        self.pile.add(stands_for, columns, goldens, names)
-        self.numbers += [fact.no for fact in facts]
-        if len(self.numbers) > self.few_max:
-            self.few.clear()
-            return
-        keys = [dict(each.keys) for each in compared]
-        self.few += map(Entry, [fact.no for fact in facts], names, columns, keys, stands_for, goldens)
+    def add(self, piece: StagedPiece) -> None:
+        """A row that waits for a person is left out: its stored version stays what it is until then."""
+        facts, made, columns = piece.facts, piece.made, piece.columns()
+        mine = [place for place, fact in enumerate(made) if facts.planned[fact] != REVIEW]
+        if len(mine) < len(made):
+            columns = {name: [values[place] for place in mine] for name, values in columns.items()}
+        places = [made[place] for place in mine]
+        numbers = [facts.numbers[place] for place in places]
+        names = [f"{self.system}/{facts.keys[place]}" for place in places]
+        stands_for = [_uuid(facts.records[place]) if facts.befores[place] is not None else None for place in places]
+        goldens = [_uuid(facts.goldens[place]) for place in places]
+        self.pile.add_columns(stands_for, columns, goldens, names)
+        self.numbers += numbers
+        if self.are_few and mine:
+            lines = piece.lines()
+            compared = [read_compared(lines[place]) for place in mine]
+            self.few += map(Entry, numbers, names, *zip(*compared, strict=True), stands_for, goldens)
 
     def without(self, over: Over, entity: EntityType) -> Entries:
         stripped = self.pile.strip(over)
@@ -78,14 +86,8 @@ class _Rows:
         return Entries(self.pile, np.array(self.numbers, dtype=np.int64), stripped, exclusive)
 
 
-def _pieces(run: Run, plan_id: UUID) -> Iterator[tuple[list[Fact], list[Compared]]]:
-    """The rows that matching has to look at."""
-    for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
-        facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
-        by_number = {fact.no: fact for fact in facts}
-        rows = [(by_number[compared.no], compared) for compared in map(read_compared, lines)]
-        rows = [row for row in rows if row[0].planned != "review"]  # its stored version stays what it is until a person decides
-        yield [fact for fact, _ in rows], [compared for _, compared in rows]
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)
 
 
 def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_gb: int) -> Matched:

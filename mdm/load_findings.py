@@ -16,7 +16,8 @@ from mdm.jsonio import dumps
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
 from mdm.load_source import Source
-from mdm.load_stage import Fact, Staged
+from mdm.load_stage import Staged
+from mdm.load_staged import Fact
 from mdm.load_verdicts import DECIDED, Matched, Verdict
 from mdm.models import current_scorer
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from mdm.db import execute, fetch
+from mdm.db import array, execute, fetch
 from mdm.errors import Conflict
 from mdm.jsonio import dumps
 from mdm.load_source import Source
@@ -40,18 +40,20 @@ class Prints:
         self._mapped = itemgetter(*(place[each.column] for each in source.columns))
         columns = [[each.target, each.column] for each in source.columns]
         way = [version("concord"), source.entity.name, source.system, columns, [step.as_json() for step in source.steps]]
-        self._seed = blake2b(dumps(way)).digest()
+        self._begun = blake2b(digest_size=_BYTES, key=blake2b(dumps(way)).digest())
 
     def of(self, rows: Sequence[Cells]) -> list[int | None]:
         """A whole number of 64 bits for each row; None for one with characters that no system writes."""
-        return [self._print(row) for row in rows]
+        return [self._print(cells) for cells in map(self._mapped, rows)]
 
-    def _print(self, row: Cells) -> int | None:
+    def _print(self, cells: Cells) -> int | None:
         try:
-            text = dumps(self._mapped(row))
+            text = dumps(cells)
         except TypeError:  # half a character
             return None
-        return int.from_bytes(blake2b(text, digest_size=_BYTES, key=self._seed).digest(), "big", signed=True)
+        found = self._begun.copy()
+        found.update(text)
+        return int.from_bytes(found.digest(), "big", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +104,19 @@ def _rows(session: Session, *, asked: dict[str, object]) -> list[tuple[int, int]
 
 
 _AS_LEFT: LiteralString = (
-    "select x.print, x.no from load_row x join source_record r on r.id = x.record_id and r.version = coalesce(x.wrote, x.before)"
+    # Record by record: for each piece of a large file the planner would walk all records to find a twentieth of them
+    "select x.print, x.no from load_row x cross join lateral (select version from source_record where id = x.record_id offset 0) r"
     " where x.plan_id = %(plan)s and x.no >= %(low)s and x.no < %(high)s and x.print is not null"
+    " and r.version = coalesce(x.wrote, x.before)"
     # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
-    " and r.id not in (select records[1] from task where kind = 'overlay' and status = 'open')"
+    " and x.record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')"
 )
 
 
 def write_same(session: Session, plan_id: UUID, former: UUID, rows: Sequence[tuple[int, int]]) -> None:
     """Write rows down as unchanged: number, and number in the plan `former`. Raises Conflict where that plan is gone meanwhile."""
     numbers, known = zip(*rows, strict=True)
-    asked = {"plan": plan_id, "former": former, "numbers": list(numbers), "known": list(known)}
+    asked = {"plan": plan_id, "former": former, "numbers": array(numbers), "known": array(known)}
     if execute(session, _SAME, asked) != len(rows):
         raise Conflict("the load before this one was taken away meanwhile: plan again")
 

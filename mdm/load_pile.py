@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from matching.arrays import Flags, Rows
+from matching.compare import Value
 from matching.model import Columns
-from matching.table import Chunk, Texts, chunk_of
+from matching.table import Chunk, Texts, chunk_of, chunk_of_columns
 from mdm.entity import EntityType
 from mdm.guard import guard_key, guards
 
@@ -42,8 +43,22 @@ class Pile:
         self._names: list[Any] = []
 
     def add(self, ids: Iterable[UUID | None], columns: Sequence[Columns], golden_ids: Iterable[UUID | None], names: Sequence[str]) -> None:
-        self.size += len(columns)
-        self._chunks.append(chunk_of(self._columns, columns))
+        self._add(ids, chunk_of(self._columns, columns), golden_ids, names)
+
+    def add_columns(
+        self,
+        ids: Iterable[UUID | None],
+        columns: Mapping[str, Sequence[Value | None]],
+        golden_ids: Iterable[UUID | None],
+        names: Sequence[str],
+    ) -> None:
+        """The same of records that lie column by column."""
+        mine = {name: columns[name] for name in self._columns if name in columns}
+        self._add(ids, chunk_of_columns(len(names), mine), golden_ids, names)
+
+    def _add(self, ids: Iterable[UUID | None], chunk: Chunk, golden_ids: Iterable[UUID | None], names: Sequence[str]) -> None:
+        self.size += chunk.size
+        self._chunks.append(chunk)
         self._ids.append(ids_of(ids))
         self._golden_ids.append(ids_of(golden_ids))
         self._names.append(pa.array(names, pa.string()))

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -28,9 +29,10 @@ from mdm.errors import NotFound
 from mdm.ingest import CHUNK_MAX
 from mdm.load_compare import match_staged
 from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_same
-from mdm.load_rows import Near, number_of, pack_groups, read
+from mdm.load_rows import Near, pack_groups, read
 from mdm.load_source import source_of
-from mdm.load_stage import Fact, stage, staged_count, staged_piece, write_piece
+from mdm.load_stage import stage
+from mdm.load_staged import Facts, StagedPiece, staged_pieces
 from mdm.load_verdicts import DECIDED, Neighbours, Verdicts
 from mdm.load_world import NOBODY
 from mdm.loads import same_load
@@ -39,7 +41,6 @@ from mdm.running import Run
 
 _SLOW_ROWS = 8
 _PIECE_MAX = 200  # rows whose neighbours are known; had all of them to look for themselves, they would lock some 3,400 keys
-_TOLD_PIECES = 10  # after so many it is said how far the plan is
 
 
 def plan_load(run: Run, home: Path, memory_gb: int) -> None:
@@ -67,19 +68,19 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
 
 
 def _arrange(run: Run, plan_id: UUID, arranging: "Arranging") -> None:
-    """Every staged piece on its way; while the database writes one, the next is made."""
+    """Every staged piece on its way; while the database writes some, the next ones are made."""
     arranged = 0
     with ThreadPoolExecutor(1, "arranging") as writer:
         writing: Future[None] | None = None
-        for number in range(run.effect(partial(staged_count, plan_id=plan_id))):
-            if number % _TOLD_PIECES == 0:
-                run.tell_far("arranging", arranged)
-            facts, lines = run.effect(partial(staged_piece, plan_id=plan_id, number=number))
-            arranged += len(facts)
-            work = partial(_write, plan_id=plan_id, rows=arranging.rows_of(facts), pieces=arranging.take(facts, lines))
+        for staged in staged_pieces(run, plan_id):
+            run.tell_far("arranging", arranged)
+            rows, pieces = list[str](), list[Piece]()
+            for each in staged:
+                arranged += len(each.facts)
+                rows += arranging.take(each, pieces)
             if writing is not None:
                 writing.result()
-            writing = writer.submit(run.effect, work)
+            writing = writer.submit(run.effect, partial(_write, plan_id=plan_id, rows=rows, pieces=pieces))
         if writing is not None:
             writing.result()
     run.effect(partial(_write, plan_id=plan_id, rows=(), pieces=arranging.rest()))
@@ -121,6 +122,11 @@ class _Group:
     def add(self, text: bytes, no: int) -> None:
         self.lines.append(text)
         self.numbers.append(no)
+
+    def add_one(self, text: bytes, no: int) -> None:
+        """One row that belongs together with no other."""
+        self.add(text, no)
+        self.sizes.append(1)
 
     def add_all(self, other: "_Group") -> None:
         self.lines += other.lines
@@ -164,47 +170,42 @@ class Arranging:
         self._sizes = np.append(np.where(fits, sizes, 1), 1)
         self._alone = np.append(found.alone & fits, [False])
 
-    def take(self, facts: Sequence[Fact], lines: Sequence[bytes]) -> list[Piece]:
-        """Add the rows of a staged piece; what is full thereby."""
-        by_number = {number_of(text): text for text in lines}
-        for fact, outcome in zip(facts, self._outcomes(facts), strict=True):
-            kept = self.samples.setdefault(outcome, [])
-            if len(kept) < SAMPLES_MAX:
-                text = by_number.get(fact.no)
-                kept.append(Sample(fact, self.verdicts.get(fact.no), None if text is None else read(self.system, text)))
-        return list(self._added(by_number))
+    def take(self, staged: StagedPiece, full: list[Piece]) -> list[str]:
+        """Add the rows of a staged piece, and to `full` what is full thereby; its rows of `load_row` for COPY, without the plan."""
+        facts, made, lines = staged.facts, staged.made, staged.lines()
+        rows = self.verdicts.rows_of(facts.numbers)
+        decided = self.verdicts.outcomes[np.maximum(rows, 0)].tolist() if len(self.verdicts) else [0] * len(facts)
+        placed = rows.tolist()
+        outcomes = [told if row == NOBODY else DECIDED[n] for told, row, n in zip(facts.planned, placed, decided, strict=True)]
+        self._keep_samples(facts, outcomes, dict(zip(made, lines, strict=True)))
+        numbers = [facts.numbers[place] for place in made]
+        self._add_all([placed[place] for place in made], numbers, lines, full)
+        return list(map(_as_copied, facts.rows(), outcomes, self._near(facts, rows)))
 
-    def rows_of(self, facts: Sequence[Fact]) -> list[str]:
-        """The rows of `load_row` as COPY reads them, without the plan."""
-        found = []
-        for fact, outcome, (golden, weight) in zip(facts, self._outcomes(facts), self._near(facts), strict=True):
-            before, mark = (NULL if each is None else str(each) for each in (fact.before, fact.print))
-            detail = NULL if fact.detail is None else copied_json(fact.detail)
-            said = f"{fact.no}\t{copied_text(fact.key)}\t{outcome}\t{fact.record_id or NULL}\t{golden or NULL}"
-            found.append(f"{said}\t{'ft'[fact.is_new]}\t{before}\t{weight}\t{detail}\t{mark}")
-        return found
+    def _keep_samples(self, facts: Facts, outcomes: Sequence[str], lines: Mapping[int, bytes]) -> None:
+        """The first rows of each outcome."""
+        for outcome in dict.fromkeys(outcomes):
+            kept = self.samples.setdefault(outcome, [])
+            places = (place for place, each in enumerate(outcomes) if each == outcome) if len(kept) < SAMPLES_MAX else ()
+            for place in islice(places, SAMPLES_MAX - len(kept)):
+                fact, text = facts[place], lines.get(place)
+                kept.append(Sample(fact, self.verdicts.get(fact.no), None if text is None else read(self.system, text)))
 
     def rest(self) -> list[Piece]:
         """What is left in the end."""
         return [self._closed(way) for way, group in self._open.items() if group.lines]
 
-    def _outcomes(self, facts: Sequence[Fact]) -> list[str]:
-        rows = self.verdicts.rows_of([fact.no for fact in facts]).tolist()
-        outcomes = self.verdicts.outcomes
-        return [fact.planned if row == NOBODY else DECIDED[outcomes[row]] for fact, row in zip(facts, rows, strict=True)]
+    def _near(self, facts: Facts, rows: Rows) -> Iterator[tuple[UUID | str | None, float]]:
+        """The golden record that each row joins, and its greatest weight."""
+        found = self.verdicts.near(rows[rows != NOBODY])
+        return (next(found) if row != NOBODY else (golden, -inf) for golden, row in zip(facts.goldens, rows.tolist(), strict=True))
 
-    def _near(self, facts: Sequence[Fact]) -> Iterator[tuple[UUID | None, str]]:
-        """The golden record that each row joins, and its greatest weight as COPY reads it."""
-        rows = self.verdicts.rows_of([fact.no for fact in facts])
-        found = iter(self.verdicts.near(rows[rows != NOBODY]))
-        for fact, row in zip(facts, rows.tolist(), strict=True):
-            golden, weight = (fact.golden_id, -inf) if row == NOBODY else next(found)
-            yield golden, NULL if weight == -inf else repr(weight)
-
-    def _added(self, lines: Mapping[int, bytes]) -> Iterator[Piece]:
-        rows = self.verdicts.rows_of(list(lines))
-        where = (self._places[rows].tolist(), self._sizes[rows].tolist(), self._alone[rows].tolist())
-        for row, (no, text), place, size, is_alone in zip(rows.tolist(), lines.items(), *where, strict=True):
+    def _add_all(self, rows: Sequence[int], numbers: Sequence[int], lines: Sequence[bytes], full: list[Piece]) -> None:
+        where = (self._places[list(rows)].tolist(), self._sizes[list(rows)].tolist(), self._alone[list(rows)].tolist())
+        for row, no, text, place, size, is_alone in zip(rows, numbers, lines, *where, strict=True):
+            if size == 1 and is_alone:
+                self._room_in_bulk(1, full).add_one(text, no)
+                continue
             group = _Group() if size == 1 else self._waiting.setdefault(place, _Group())
             group.add(text, no)
             if not is_alone:
@@ -212,21 +213,25 @@ class Arranging:
             if len(group.lines) == size:
                 if size > 1:
                     del self._waiting[place]
-                yield from (self._add_bulk if is_alone else self._add_online)(group)
+                if is_alone:
+                    self._room_in_bulk(size, full).add_all(group)
+                else:
+                    self._add_online(group, full)
 
-    def _add_bulk(self, group: _Group) -> Iterator[Piece]:
-        if len(self._open["bulk"].lines) + len(group.lines) > ROWS_MAX:
-            yield self._closed("bulk")
-        self._open["bulk"].add_all(group)
+    def _room_in_bulk(self, size: int, full: list[Piece]) -> _Group:
+        """The piece that takes so many further rows."""
+        if len(self._open["bulk"].lines) + size > ROWS_MAX:
+            full.append(self._closed("bulk"))
+        return self._open["bulk"]
 
-    def _add_online(self, group: _Group) -> Iterator[Piece]:
+    def _add_online(self, group: _Group, full: list[Piece]) -> None:
         rows = [read(self.system, text) for text in group.lines]
         # Only who looks for itself locks the keys by which it is found
         locked = (1 if near is not None else len(row.keys) for row, near in zip(rows, group.near, strict=True))
         wanted = sum(locked) + sum(len(row.standard.relationships or ()) for row in rows)
         waiting = self._open["online"].lines
         if waiting and (len(waiting) + len(rows) > self.online_max or self._locks + wanted > LOCKS_MAX // 2):
-            yield self._closed("online")
+            full.append(self._closed("online"))
             self._locks = 0
         self._open["online"].add_all(group)
         self._locks += wanted
@@ -238,10 +243,28 @@ class Arranging:
         return way, number, group
 
 
+def _as_copied(fact: Sequence[Any], outcome: str, near: tuple[UUID | str | None, float]) -> str:
+    """A row of `load_row` as COPY reads it, without the plan."""
+    no, key, _, record, _, is_new, before, detail, mark = fact
+    golden, weight = near
+    said = NULL if detail is None else copied_json(detail)
+    least = NULL if weight == -inf else repr(weight)
+    ids = f"{record or NULL}\t{golden or NULL}\t{'ft'[is_new]}"
+    known = NULL if before is None else before
+    return f"{no}\t{copied_text(key)}\t{outcome}\t{ids}\t{known}\t{least}\t{said}\t{NULL if mark is None else mark}"
+
+
 _COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_new, before, weight, detail, print"
 
 
 def _write(session: Session, plan_id: UUID, rows: Sequence[str], pieces: Sequence[Piece]) -> None:
     copy(session, "load_row", _COLUMNS, [f"{plan_id}\t{row}" for row in rows])
     for way, number, group in pieces:
-        write_piece(session, plan_id, way, number, pack_groups(group.sizes, group.lines, group.numbers, group.near))
+        packed = pack_groups(group.sizes, group.lines, group.numbers, group.near)
+        content = (packed.first_row, packed.last_row, packed.rows, packed.content)
+        execute(session, _INSERT_PIECE, (plan_id, way, number, *content))
+
+
+_INSERT_PIECE: LiteralString = (
+    "insert into load_piece (plan_id, way, no, first_row, last_row, rows, content) values (%s, %s, %s, %s, %s, %s, %s)"
+)

@@ -10,10 +10,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -43,11 +43,15 @@ class Hands:
 
     at_once: int
     _start: Callable[[Any], Future[None]]
+    _start_light: Callable[[Any], Future[None]]
     _waiting: deque[Future[None]] = field(default_factory=deque)
 
-    def give(self, piece: object) -> None:
-        """Have a piece done, once there is room for it in memory. Raises what an earlier piece raised."""
-        self._waiting.append(self._start(piece))
+    def give(self, piece: object, *, is_light: bool = False) -> None:
+        """Have a piece done, once there is room for it in memory. Raises what an earlier piece raised.
+
+        A light one is the database's work more than Python's: a thread of this process waits for that, and no other process need begin.
+        """
+        self._waiting.append((self._start_light if is_light else self._start)(piece))
         if len(self._waiting) > _WAITING_MAX:
             self._waiting.popleft().result()
 
@@ -98,14 +102,23 @@ def hands(run: Run, home: Path, craft: Craft[C], *, are_many: bool) -> Iterator[
     cores = min(PROCESSES_MAX, os.cpu_count() or 1)
     if not are_many or cores < 2 or multiprocessing.current_process().daemon:
         made = craft.begin(run, home)
-        yield Hands(1, partial(_do_here, craft, run, made))
+        start = partial(_do_here, craft, run, made)
+        yield Hands(1, start, start)
         return
+    begin = cache(partial(craft.begin, run, home))
     place = _Place(run.database.url, run.mine, home)
-    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (place, craft, os.getpid())) as pool:
+    with (
+        ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _begin, (place, craft, os.getpid())) as pool,
+        ThreadPoolExecutor(1, "light pieces") as thread,
+    ):
         try:
-            yield Hands(cores + 1, lambda piece: pool.submit(_do, piece))  # one more, so that no process waits for us
+            # One more at once, so that no process waits for us
+            yield Hands(
+                cores + 1, lambda piece: pool.submit(_do, piece), lambda piece: thread.submit(lambda: craft.do(run, begin(), piece))
+            )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            thread.shutdown(wait=True, cancel_futures=True)
 
 
 def _do_here(craft: Craft[C], run: Run, made: C, piece: object) -> Future[None]:

@@ -74,14 +74,16 @@ class _Seen:
     overflow: bool = False
 
     def add(self, cells: Sequence[str | None]) -> None:
-        filled = [cell for cell in cells if cell]
+        filled = [*filter(None, cells)]
         if not filled:
             return
-        lengths = [*map(len, filled)]
+        lengths = {*map(len, filled)}
         self.shortest = min(self.shortest or min(lengths), *lengths)
         self.longest = max(self.longest, *lengths)
         self.filled += len(filled)
-        self.blanks += sum(map(ne, filled, map(str.strip, filled)))
+        stripped = [*map(str.strip, filled)]
+        if stripped != filled:
+            self.blanks += sum(map(ne, filled, stripped))
         if self.overflow:
             filled = [cell for cell in filled if cell in self.values]
         self.values.update(filled)
@@ -97,9 +99,12 @@ class Profiler:
         self._seen = [(place, name, targets[name], _Seen()) for place, name in enumerate(header) if name in targets]
 
     def add(self, rows: Sequence[Cells]) -> None:
+        if not rows:
+            return
         self._rows += len(rows)
+        columns = list(zip(*rows, strict=True))
         for place, _, _, seen in self._seen:
-            seen.add([row[place] for row in rows])
+            seen.add(columns[place])
 
     def columns(self) -> tuple[ColumnProfile, ...]:
         return tuple(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice, repeat
-from typing import NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
@@ -60,26 +59,43 @@ class Packed:
     content: bytes
 
 
-class Compared(NamedTuple):
-    """A row as it is compared: its number, its columns, its keys with the names of their rules."""
-
-    no: int
-    columns: Columns
-    keys: Sequence[tuple[int, str]]
-
-
 def pack(lines: Sequence[bytes], numbers: Sequence[int]) -> Packed:
     """Lines that say something of rows with these numbers."""
-    text = b"\n".join(lines)
-    packed = pa.Codec(_CODEC).compress(text, asbytes=True)
-    return Packed(min(numbers, default=0), max(numbers, default=0), len(numbers), len(text).to_bytes(_SIZE_BYTES, "big") + packed)
+    return Packed(min(numbers, default=0), max(numbers, default=0), len(numbers), _compressed(b"\n".join(lines)))
 
 
 def unpack(content: bytes) -> list[bytes]:
     """The lines of a piece, in the order in which they were packed."""
-    size = int.from_bytes(content[:_SIZE_BYTES], "big")
-    text = pa.Codec(_CODEC).decompress(content[_SIZE_BYTES:], size, asbytes=True)
-    return text.split(b"\n") if size else []
+    text = _decompressed(content)
+    return text.split(b"\n") if text else []
+
+
+def pack_parts(parts: Sequence[bytes]) -> bytes:
+    """Parts that are read one by one."""
+    packed = [_compressed(part) for part in parts]
+    return b"".join([len(each).to_bytes(_SIZE_BYTES, "big") + each for each in packed])
+
+
+def unpack_part(content: bytes, number: int) -> bytes:
+    """The part of this number, from 0; the others stay packed."""
+    start = 0
+    for _ in range(number):
+        start += _SIZE_BYTES + _size(content, start)
+    return _decompressed(content[start + _SIZE_BYTES : start + _SIZE_BYTES + _size(content, start)])
+
+
+def _size(content: bytes, start: int) -> int:
+    return int.from_bytes(content[start : start + _SIZE_BYTES], "big")
+
+
+def _compressed(text: bytes) -> bytes:
+    packed: bytes = pa.Codec(_CODEC).compress(text, asbytes=True)
+    return len(text).to_bytes(_SIZE_BYTES, "big") + packed
+
+
+def _decompressed(packed: bytes) -> bytes:
+    found: bytes = pa.Codec(_CODEC).decompress(packed[_SIZE_BYTES:], _size(packed, 0), asbytes=True)
+    return found
 
 
 def line(row: Row) -> bytes:
@@ -113,10 +129,10 @@ def read(system: str, text: bytes, near: Near | None = None) -> Row:
     return Row(no, UUID(record), standard, dict(keys), near)
 
 
-def read_compared(text: bytes) -> Compared:
-    """What matching wants of a row, and no more."""
-    no, _, _, made, keys = loads(text)
-    return Compared(no, made[2], keys)
+def read_compared(text: bytes) -> tuple[Columns, dict[int, str]]:
+    """What matching wants of a row by itself: its columns, and its keys with the names of their rules."""
+    _, _, _, made, keys = loads(text)
+    return made[2], dict(keys)
 
 
 def pack_groups(sizes: Sequence[int], lines: Sequence[bytes], numbers: Sequence[int], near: Sequence[Near | None] = ()) -> Packed:
@@ -134,11 +150,6 @@ def read_groups(system: str, content: bytes) -> list[list[Row]]:
 
 def _placed(system: str, text: bytes, near: tuple[Sequence[str], Sequence[int]] | None) -> Row:
     return read(system, text, near and Near([UUID(each) for each in near[0]], near[1]))
-
-
-def number_of(text: bytes) -> int:
-    """The row's number, without reading the rest of it."""
-    return int(text[1 : text.index(b",")])
 
 
 def _day(text: str | None) -> date | None:

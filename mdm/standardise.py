@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
 from hashlib import blake2b
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from matching.compare import Value
 from mdm.entity import Attribute, EntityType, IdentifierRule
@@ -70,8 +70,7 @@ class Standard:
         return replace(self, delivery=delivery, relationships=relationships, hash=_hash(delivery, relationships))
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(NamedTuple):
     """What one text of an attribute says: how it reads, and the comparison columns that follow."""
 
     reading: Reading
@@ -107,15 +106,15 @@ def standardise(entity: EntityType, delivery: Delivery, registry: Registry, *, c
     if key != delivery.key:
         delivery = replace(delivery, key=key)
     notes: list[Note] = []
-    attributes = _attributes(entity, delivery, notes)
+    attributes, columns = _attributes(entity, delivery, notes)
     readings = _identifiers(delivery, registry, notes)
     relationships = None if delivery.relationships is None else normal_assertions(entity, delivery.relationships, registry)
     return Standard(
         delivery=delivery,
-        attributes={attribute.name: value for attribute, said in attributes if (value := _value(attribute, said)) is not None},
+        attributes=attributes,
         # A placeholder is nobody's identifier: looking one up must not find everybody.
         identifiers={code: values for code, read in readings.items() if (values := _known(read))},
-        columns=_columns(entity, delivery, attributes, readings, registry),
+        columns=_columns(entity, delivery, columns, readings, registry),
         notes=tuple(notes),
         hash=_hash(delivery, relationships),
         relationships=relationships,
@@ -133,7 +132,8 @@ def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem
         attribute = declared.get(name)
         if attribute is None:
             problems.append(FieldProblem("unknown_attribute", _pointer("attributes", name), f"{entity.name} has no such attribute"))
-        elif not _is_plain(attribute, raw):
+        # Nearly every value is a short text in ASCII, which can have no wrong shape
+        elif raw.__class__ is not str or len(raw) > attribute.type.max_length or not raw.isascii() or "\x00" in raw:
             problems += _value_problems(attribute, raw)
     return problems
 
@@ -143,17 +143,17 @@ def _declared(entity: EntityType) -> Mapping[str, Attribute]:
     return {a.name: a for a in entity.attributes}
 
 
-def _is_plain(attribute: Attribute, raw: Raw) -> bool:
-    """Nearly every value is a short text in ASCII, which can have no wrong shape."""
-    return isinstance(raw, str) and raw.isascii() and len(raw) <= attribute.type.max_length and "\x00" not in raw
-
-
 def _missing(entity: EntityType, delivery: Delivery) -> list[FieldProblem]:
     return [
         FieldProblem("required", _pointer("attributes", a.name), f"{a.title} is required")
-        for a in entity.attributes
-        if a.required and not "".join(_texts(delivery.attributes.get(a.name, ""))).strip()
+        for a in _required(entity)
+        if not "".join(_texts(delivery.attributes.get(a.name, ""))).strip()
     ]
+
+
+@cache
+def _required(entity: EntityType) -> Sequence[Attribute]:
+    return [a for a in entity.attributes if a.required]
 
 
 def _value_problems(attribute: Attribute, raw: Raw) -> list[FieldProblem]:
@@ -192,16 +192,25 @@ def _storable(text: str) -> bool:
     return "\x00" not in text and (text.isascii() or _SURROGATE.search(text) is None)
 
 
-def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> list[tuple[Attribute, list[_Said]]]:
-    found = []
+def _attributes(entity: EntityType, delivery: Delivery, notes: list[Note]) -> tuple[dict[str, str | tuple[str, ...]], dict[str, Value]]:
+    """Normal forms and comparison columns of the attributes."""
+    values: dict[str, str | tuple[str, ...]] = {}
+    columns: dict[str, Value] = {"system": delivery.system}
+    given = delivery.attributes.get
     for attribute, say in _readers(entity):
-        raw = delivery.attributes.get(attribute.name)
+        raw = given(attribute.name)
         if not raw:
             continue
-        said = [say(text) for text in _texts(raw)]
+        said = [say(raw)] if isinstance(raw, str) else [*map(say, raw)]
         notes += [Note(s.reading.problem, _pointer("attributes", attribute.name)) for s in said if s.reading.problem is not None]
-        found.append((attribute, said))
-    return found
+        value = _value(attribute, said)
+        if value is not None:
+            values[attribute.name] = value
+        if attribute.many:
+            _add_lists(columns, said)
+        else:
+            columns.update(said[0].columns)
+    return values, columns
 
 
 @cache
@@ -211,10 +220,11 @@ def _readers(entity: EntityType) -> tuple[tuple[Attribute, Callable[[str], _Said
 
 
 def _reader(attribute: Attribute) -> Callable[[str], _Said]:
+    names = {feature: f"{attribute.name}.{feature}" if feature else attribute.name for feature in attribute.type.feature_names}
+
     def say(text: str) -> _Said:
         reading = read_value(attribute, text)
-        told = attribute.type.told(reading)
-        return _Said(reading, {f"{attribute.name}.{feature}" if feature else attribute.name: found for feature, found in told.items()})
+        return _Said(reading, {names[feature]: found for feature, found in attribute.type.told(reading).items()})
 
     return lru_cache(maxsize=_REMEMBERED)(say) if attribute.type.recurs else say
 
@@ -253,32 +263,31 @@ def _known(readings: list[Reading]) -> tuple[str, ...]:
 def _value(attribute: Attribute, said: list[_Said]) -> str | tuple[str, ...] | None:
     if not attribute.many:
         return said[0].reading.value
+    if len(said) == 1:
+        return None if said[0].reading.value is None else (said[0].reading.value,)
     return tuple(dict.fromkeys(s.reading.value for s in said if s.reading.value is not None)) or None
 
 
 def _columns(
     entity: EntityType,
     delivery: Delivery,
-    attributes: Sequence[tuple[Attribute, list[_Said]]],
+    columns: dict[str, Value],
     identifiers: Mapping[str, list[Reading]],
     registry: Registry,
 ) -> dict[str, Value]:
-    columns: dict[str, Value] = {"system": delivery.system}
-    for attribute, said in attributes:
-        if attribute.many:
-            _add_lists(columns, said)
-        else:
-            columns.update(said[0].columns)
+    """With those of the identifiers, and what follows from several together."""
     for rule in entity.identifiers if identifiers else ():
         if rule.system in identifiers:
             _add_identifier(columns, rule, registry.value_type(rule.system), identifiers[rule.system])
+    own = f"{delivery.system}:{delivery.key}"
     mentioned = [
         f"{code}:{r.value}" for code, readings in identifiers.items() if registry.is_source(code) for r in readings if r.is_evidence
     ]
-    columns["keys"] = tuple(sorted({f"{delivery.system}:{delivery.key}", *mentioned}))
+    columns["keys"] = tuple(sorted({own, *mentioned})) if mentioned else (own,)
     if entity.derived is None:
         return columns
-    return {name: value for name, value in {**columns, **entity.derived(columns)}.items() if value}
+    columns.update(entity.derived(columns))
+    return columns if all(columns.values()) else {name: value for name, value in columns.items() if value}
 
 
 def local_key(key: str) -> str:
@@ -291,7 +300,8 @@ def _add_lists(columns: dict[str, Value], said: Iterable[_Said]) -> None:
     for each in said:
         for name, found in each.columns.items():
             listed = (found,) if isinstance(found, str) else found
-            columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *listed)))
+            known = columns.get(name)
+            columns[name] = tuple(dict.fromkeys(listed if known is None else (*known, *listed)))
 
 
 def _add_identifier(columns: dict[str, Value], rule: IdentifierRule, kind: ValueType, readings: Sequence[Reading]) -> None:

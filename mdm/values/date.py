@@ -4,7 +4,9 @@ Understood: ISO, HL7 and X12 digits (with a time of day, which is dropped), US m
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
+from functools import cache
 
 from mdm.values.kind import Feature, Features, ValueType
 from mdm.values.placeholders import placeholders
@@ -24,6 +26,9 @@ _MONTH_LENGTH, _DAY_LENGTH = len("2000-01"), len("2000-01-01")
 
 
 def _normalise(text: str) -> str | None:
+    if len(text) == _DAY_LENGTH and text[4] == text[7] == "-" and text[5:7].isdecimal():  # nearly all are in the form that they take
+        with suppress(ValueError):
+            return date.fromisoformat(text).isoformat()
     parts = _parts(text)
     return _written(*parts) if parts else None
 
@@ -90,6 +95,7 @@ def _columns(year: str, month: str, day: str) -> dict[str, Feature]:
     return features | ({"new_year": year} if (month, day) == ("01", "01") else {})
 
 
+@cache
 def _generation(year: int) -> tuple[str, ...]:
     """Two overlapping spans: years up to 7 apart share one, years from 14 apart never do."""
     half = _GENERATION_YEARS // 2

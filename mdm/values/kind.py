@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from anyascii import anyascii
 
@@ -66,8 +67,7 @@ def keep_last(count: int) -> Callable[[str], str]:
     return lambda value: "•" * max(len(value) - count, 3) + value[-count:]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One delivered value: as received, as normalised (None: it did not clean), and the problem's code if it has one."""
 
     raw: str

@@ -35,7 +35,9 @@ def says_nothing(kind: str) -> Callable[[str], str | None]:
     pattern = placeholder_pattern(kind)
 
     def validate(value: str) -> str | None:
-        plain = _PUNCTUATION.sub(" ", fold(value)).strip()
+        plain = fold(value)
+        if not plain.isalnum():
+            plain = _PUNCTUATION.sub(" ", plain).strip()
         return "placeholder" if plain in words or pattern.fullmatch(plain) else None
 
     return validate

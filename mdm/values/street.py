@@ -35,8 +35,8 @@ class StreetParts:
 def street_parts(line: str) -> StreetParts:
     """Take one line apart. Text that is no street address becomes the street."""
     text = fold(line)
-    text = _DOTTED_INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text)
-    text = " ".join(_NO_WORD.sub(" ", _JOINED.sub("", text).replace("#", " # ")).split())
+    if not text.replace(" ", "").isalnum():  # nearly all lines are words and numbers alone
+        text = _without_signs(text)
     box = _PO_BOX.fullmatch(text) if _BOX_HINT.search(text) else None
     if box:
         return _parts(box[1], "po box", "", f"po box {box[1]}")
@@ -45,6 +45,11 @@ def street_parts(line: str) -> StreetParts:
         street = f"rural route {rural[1]}"
         return _parts(rural[2] or "", street, "", f"{street} box {rural[2]}" if rural[2] else street)
     return _street(text.split())
+
+
+def _without_signs(text: str) -> str:
+    text = _DOTTED_INITIALS.sub(lambda found: found[0].replace(".", "") + " ", text)
+    return " ".join(_NO_WORD.sub(" ", _JOINED.sub("", text).replace("#", " # ")).split())
 
 
 def _street(words: list[str]) -> StreetParts:
