@@ -105,12 +105,11 @@ class LoadRow(Base):
     `before`: the version of the record that the load replaced, by version `wrote` (of an update that
     waits, that one's; none where it waited already). `way`: how it was applied, see `mdm.load_apply`. `undone`: taken back, or
     (false) kept when the load was. `detail`: of a rejected row, what was wrong and the row itself. `print`: a hash of the cells that
-    became something, by which the same row is known again in the next file. `plan_id`: of a `load_plan`, by no reference; to check that of
-    each row would take a third of writing it, and no plan is ever deleted.
+    became something, by which the same row is known again in the next file.
     """
 
     __tablename__ = "load_row"
-    plan_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("load_plan.id"), primary_key=True)
     no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     key: Mapped[str | None] = mapped_column(KEY_TEXT)
     planned: Mapped[str] = mapped_column(
