@@ -6,7 +6,7 @@ Nothing here decides anything. Deriving twice changes nothing, and deriving from
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -25,8 +25,7 @@ from mdm.words import lexemes
 Place = tuple[UUID, int, str]  # golden record, identifier system, value
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """One crosswalk row as it should be."""
 
     golden_id: UUID

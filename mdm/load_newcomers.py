@@ -35,13 +35,17 @@ def newcomers(run: Run, entity: EntityType, plan_id: UUID, since: datetime) -> I
 
 def _after(session: Session, *, low: UUID, asked: dict[str, Any]) -> tuple[UUID | None, list[Newcomer]]:
     """Those of one piece, and where the next one begins."""
-    end = fetch(session, _PIECE_END, (low, PIECE_SCANNED))
+    end = fetch(session, _PIECE_END, {**asked, "low": low, "scanned": PIECE_SCANNED})
     high = end[0][0] if end else None
     rows = fetch(session, _IN_PIECE, {**asked, "low": low, "high": high or _LAST})
     return high, [(row[0], row[1], row[2]) for row in rows]
 
 
-_PIECE_END: LiteralString = "select id from source_record where id > %s order by id offset %s limit 1"
+# Counted are those alone that came or changed: mostly they are few, and `ix_source_record_updated_at` tells where they lie
+_PIECE_END: LiteralString = (
+    "select id from source_record where id > %(low)s and domain = %(domain)s and updated_at >= %(since)s order by id"
+    " offset %(scanned)s limit 1"
+)
 _IN_PIECE: LiteralString = (
     "select r.id, r.status, r.keys from source_record r where r.id > %(low)s and r.id <= %(high)s and r.domain = %(domain)s"
     # The bounds once more: in the end nearly all of them are of the plan, and are met by reading its part between the two in order

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -39,6 +40,7 @@ from mdm.systems import SystemRegistry, registry
 PIECE_ROWS = 1_000
 LARGE_BYTES = 4_000_000
 _LIGHT = 10  # of so many rows one is to be made ready, or fewer: the database has more to do then than Python
+_LIGHT_BYTES = 40_000_000  # in a file up to that; in a larger one the seconds in which processes begin are soon won back
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -73,13 +75,15 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     reader = _Reader(plan_id, converter, Prints(source, table.header), former)
     rows = 0
     craft = Craft(partial(_begin, header=table.header), _write_piece)
-    with hands(run, home, craft, are_many=source.path.stat().st_size > LARGE_BYTES) as crew:
+    size = source.path.stat().st_size
+    light = _LIGHT if size < _LIGHT_BYTES else inf
+    with hands(run, home, craft, are_many=size > LARGE_BYTES) as crew:
         for number, batch in enumerate(table.batches(PIECE_ROWS)):
             profiler.add(batch.rows)
             read = reader.read(number, batch)
             rows += len(read.rows) + len(read.same)
             if number not in done:
-                crew.give(read, is_light=len(read.rows) * _LIGHT < PIECE_ROWS)
+                crew.give(read, is_light=len(read.rows) * light < PIECE_ROWS)
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()

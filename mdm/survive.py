@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from mdm.entity import Attribute, EntityType, Survive
@@ -42,8 +43,7 @@ class Contribution:
         return f"{self.system}/{self.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Survivor:
+class Survivor(NamedTuple):
     """A golden value: which record it comes from, by which rule, and what the others say."""
 
     value: Values

@@ -106,7 +106,17 @@ class SourceRecord(Base):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=NOW)
-    __table_args__ = (UniqueConstraint("domain", "system", "key"), {"postgresql_with": {"fillfactor": "85"}})
+    __table_args__ = (
+        UniqueConstraint("domain", "system", "key"),
+        # Of each some 30 pages the first and the last moment; an update within its page leaves it alone, as it would no other index
+        Index(
+            "ix_source_record_updated_at",
+            "updated_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": "32", "autosummarize": "on"},
+        ),
+        {"postgresql_with": {"fillfactor": "85"}},
+    )
 
 
 class SourceRecordVersion(Base):

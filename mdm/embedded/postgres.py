@@ -45,6 +45,7 @@ OPTIONS = {
     "max_locks_per_transaction": "256",  # a batch holds hundreds of advisory locks
     "autovacuum_naptime": "10s",  # a new installation fills by thousands of rows a minute, and plans need to know
     "autovacuum_analyze_scale_factor": "0.25",  # though not at every tenth more: while a file is loaded that took a tenth of both cores
+    "autovacuum_vacuum_insert_scale_factor": "0.5",  # the same; the crosswalk, which is read from its indexes alone, has a lower one
     # After each checkpoint, whatever page changes first is logged whole, and blocking keys lie everywhere in their index: a load of
     # 20,000 rows logged 17 kB a row, of which that was 3 to 8. Fewer checkpoints, then.
     "max_wal_size": "8GB",
