@@ -132,15 +132,14 @@ class Scorer:
 
     def score(self, left: Columns, right: Columns) -> Score:
         """Everything about one pair, vetoes included."""
-        score = self.score_from(left, right, -inf)
-        return self._score(left, right, ()) if score is None else score
+        return self._score(left, right, self._reached(left, right, -inf) or ())
 
     def score_from(self, left: Columns, right: Columns, floor: float) -> Score | None:
         """The same, or None as soon as `floor` (bits) is out of reach, which most pairs show in a few sums."""
         reached = self._reached(left, right, floor)
         if reached is None:
             return None
-        score = self._score(left, right, tuple([step.evidence(level, left, right) for step, level, _ in reached]))
+        score = self._score(left, right, reached)
         return score if score.weight >= floor else None
 
     def total_from(self, left: Columns, right: Columns, floor: float) -> Total | None:
@@ -148,13 +147,12 @@ class Scorer:
         reached = self._reached(left, right, floor)
         if reached is None:
             return None
-        total = self._total(left, right, [(step.group, bits) for step, _, bits in reached])
+        total = self._total(left, right, _bits(reached))
         return total if total.weight >= floor else None
 
     def total(self, left: Columns, right: Columns) -> Total:
         """What `score` says without its evidence."""
-        total = self.total_from(left, right, -inf)
-        return self._total(left, right, ()) if total is None else total
+        return self._total(left, right, _bits(self._reached(left, right, -inf) or ()))
 
     def _plan(self, left: Columns, right: Columns) -> _Plan:
         """What both sides can speak to: worked out once for each pattern of absence."""
@@ -202,9 +200,12 @@ class Scorer:
         for step in self._steps:
             if step.name in said and not step.is_silenced([(e.comparison, e.level) for _, e in found]):
                 found.append((step.place, said[step.name]))
-        return self._score(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
+        return self._explained(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
 
-    def _score(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
+    def _score(self, left: Columns, right: Columns, reached: Sequence[_Reached]) -> Score:
+        return self._explained(left, right, tuple([step.evidence(level, left, right) for step, level, _ in reached]))
+
+    def _explained(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
         total = self._total(left, right, [(e.group, e.weight) for e in evidence])
         return Score(total.weight, total.vetoes, total.capped, evidence)
 
@@ -232,6 +233,10 @@ class Scorer:
 
 def _place(reached: _Reached) -> int:
     return reached[0].place
+
+
+def _bits(reached: Sequence[_Reached]) -> list[tuple[str, float]]:
+    return [(step.group, bits) for step, _, bits in reached]
 
 
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:

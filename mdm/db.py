@@ -260,9 +260,7 @@ def write_all(session: Session, source: LiteralString | None, statements: tuple[
 def copy(session: Session, table: LiteralString, columns: LiteralString, lines: Sequence[str]) -> None:
     """Insert many rows, each a line as COPY reads it."""
     if lines:
-        statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), _identifiers(columns))
-        with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
-            stream.write("\n".join((*lines, "")))
+        _copy(session, sql.SQL("copy {} ({}) from stdin"), table, columns, "\n".join((*lines, "")))
 
 
 _BINARY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # signature, no flags, no extension
@@ -271,13 +269,13 @@ _BINARY_TAIL = b"\xff\xff"
 
 def copy_binary(session: Session, table: LiteralString, columns: LiteralString, rows: bytes) -> None:
     """The same of rows as COPY's binary form has them, without its head and its tail."""
-    statement = sql.SQL("copy {} ({}) from stdin (format binary)").format(sql.Identifier(table), _identifiers(columns))
-    with translated(), connection(session).cursor() as cursor, cursor.copy(statement) as stream:
-        stream.write(b"".join((_BINARY_HEAD, rows, _BINARY_TAIL)))
+    _copy(session, sql.SQL("copy {} ({}) from stdin (format binary)"), table, columns, b"".join((_BINARY_HEAD, rows, _BINARY_TAIL)))
 
 
-def _identifiers(columns: str) -> sql.Composable:
-    return sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
+def _copy(session: Session, form: sql.SQL, table: str, columns: str, content: str | bytes) -> None:
+    names = sql.SQL(", ").join(sql.Identifier(column) for column in columns.split(", "))
+    with translated(), connection(session).cursor() as cursor, cursor.copy(form.format(sql.Identifier(table), names)) as stream:
+        stream.write(content)
 
 
 def _send_waiting(session: Session) -> None:

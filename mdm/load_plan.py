@@ -32,7 +32,7 @@ from mdm.load_findings import SAMPLES_MAX, Making, Sample, conclude, conclude_sa
 from mdm.load_rows import Near, pack_groups, read
 from mdm.load_source import source_of
 from mdm.load_stage import stage
-from mdm.load_staged import Facts, StagedPiece, staged_pieces
+from mdm.load_staged import Facts, StagedPiece, staged_pieces, write_piece
 from mdm.load_verdicts import DECIDED, Neighbours, Verdicts
 from mdm.load_world import NOBODY
 from mdm.loads import same_load
@@ -260,11 +260,4 @@ _COLUMNS: LiteralString = "plan_id, no, key, planned, record_id, golden_id, is_n
 def _write(session: Session, plan_id: UUID, rows: Sequence[str], pieces: Sequence[Piece]) -> None:
     copy(session, "load_row", _COLUMNS, [f"{plan_id}\t{row}" for row in rows])
     for way, number, group in pieces:
-        packed = pack_groups(group.sizes, group.lines, group.numbers, group.near)
-        content = (packed.first_row, packed.last_row, packed.rows, packed.content)
-        execute(session, _INSERT_PIECE, (plan_id, way, number, *content))
-
-
-_INSERT_PIECE: LiteralString = (
-    "insert into load_piece (plan_id, way, no, first_row, last_row, rows, content) values (%s, %s, %s, %s, %s, %s, %s)"
-)
+        write_piece(session, plan_id, way, number, pack_groups(group.sizes, group.lines, group.numbers, group.near))

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -76,14 +75,13 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     rows = 0
     craft = Craft(partial(_begin, header=table.header), _write_piece)
     size = source.path.stat().st_size
-    light = _LIGHT if size < _LIGHT_BYTES else inf
     with hands(run, home, craft, are_many=size > LARGE_BYTES) as crew:
         for number, batch in enumerate(table.batches(PIECE_ROWS)):
             profiler.add(batch.rows)
             read = reader.read(number, batch)
             rows += len(read.rows) + len(read.same)
             if number not in done:
-                crew.give(read, is_light=len(read.rows) * light < PIECE_ROWS)
+                crew.give(read, is_light=size < _LIGHT_BYTES and len(read.rows) * _LIGHT < PIECE_ROWS)
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()

@@ -17,7 +17,7 @@ from matching.compare import Value
 from matching.model import Columns
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps, loads
-from mdm.load_rows import pack_parts, unpack_part
+from mdm.load_rows import Packed, pack_parts, unpack_part
 from mdm.running import Run
 
 READ_PIECES = 5  # read at once: a transaction for each would cost as much as a hundred rows
@@ -116,10 +116,15 @@ def write_staged(session: Session, plan_id: UUID, number: int, piece: Piece) -> 
     content = pack_parts([dumps(list(zip(*facts, strict=True))), dumps(columns), b"\n".join(piece.lines)])
     looked_at = sum(fact.planned not in {REVIEW, REJECTED} for fact in facts)
     first, last = (facts[0].no, facts[-1].no) if facts else (0, 0)
+    write_piece(session, plan_id, "staged", number, Packed(first, last, looked_at, content))
+
+
+def write_piece(session: Session, plan_id: UUID, way: str, number: int, piece: Packed) -> None:
+    """Keep a piece, staged or arranged."""
     execute(
         session,
-        "insert into load_piece (plan_id, way, no, first_row, last_row, rows, content) values (%s, 'staged', %s, %s, %s, %s, %s)",
-        (plan_id, number, first, last, looked_at, content),
+        "insert into load_piece (plan_id, way, no, first_row, last_row, rows, content) values (%s, %s, %s, %s, %s, %s, %s)",
+        (plan_id, way, number, piece.first_row, piece.last_row, piece.rows, piece.content),
     )
 
 

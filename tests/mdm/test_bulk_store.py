@@ -7,7 +7,8 @@ import pytest
 
 from mdm.access import SYSTEM_ACTOR
 from mdm.bulk_store import ROWS_MAX, store
-from mdm.db import fetch
+from mdm.copied import copied_texts
+from mdm.db import copy, execute, fetch
 from mdm.embedded.process import wait_until
 from mdm.entities import ENTITY_TYPES
 from mdm.guard import record_keys
@@ -174,3 +175,11 @@ def test_more_rows_than_locks_are_refused(session):
     rows = [[incoming(session, ENTITY_TYPES["patient"], delivered(0))] for _ in range(ROWS_MAX + 1)]
     with pytest.raises(ValueError, match="rows in one transaction"):
         store(session, ENTITY_TYPES["patient"], SYSTEM_ACTOR, rows, "test")
+
+
+def test_arrays_of_texts_are_copied_as_they_are(clean_database):
+    said = [[], ["birth date"], ['a "quoted" one', "back\\slash", "tab\there", "a, comma {and} brace", "null", ""]]
+    with clean_database.unit_of_work() as session:
+        execute(session, "create temp table said (texts text[]) on commit drop", ())
+        copy(session, "said", "texts", [copied_texts(texts) for texts in said])
+        assert [row[0] for row in fetch(session, "select texts from said")] == said
