@@ -59,9 +59,9 @@ _JOINED: ContextVar[tuple["Database", Session] | None] = ContextVar("joined", de
 
 
 class Database:
-    """An engine and what is done with it. One per process."""
+    """An engine and what is done with it. One per process; `name` tells the server, and whoever looks there, whose sessions these are."""
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
+    def __init__(self, url: str, *, pool_size: int = 4, name: str = "concord") -> None:
         self.url = url
         try:
             self.engine = create_engine(
@@ -71,7 +71,7 @@ class Database:
                 pool_timeout=1,
                 pool_pre_ping=False,
                 hide_parameters=True,
-                connect_args={"connect_timeout": 3, "prepare_threshold": 1},
+                connect_args={"connect_timeout": 3, "prepare_threshold": 1, "application_name": name},
             )
             event.listen(self.engine, "connect", _prepare)
         except (ValueError, ImportError) as error:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mdm.db import Database
 from mdm.jobs import Claim
 from mdm.running import Run
-from mdm.stepping_back import collect_rarely
+from mdm.stepping_back import collect_rarely, is_asked
 
 PROCESSES_MAX = 2
 _WAITING_MAX = 6  # pieces in memory
@@ -39,11 +39,12 @@ class Craft(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Whoever does the pieces, here or elsewhere; at most so many are begun at once."""
+    """Whoever does the pieces, here or elsewhere; at most so many are begun at once, and only one while requests are answered."""
 
     at_once: int
     _start: Callable[[Any], Future[None]]
     _start_light: Callable[[Any], Future[None]]
+    _is_asked: Callable[[], bool]
     _waiting: deque[Future[None]] = field(default_factory=deque)
 
     def give(self, piece: object, *, is_light: bool = False) -> None:
@@ -51,9 +52,9 @@ class Hands:
 
         A light one is the database's work more than Python's: a thread of this process waits for that, and no other process need begin.
         """
-        self._waiting.append((self._start_light if is_light else self._start)(piece))
-        if len(self._waiting) > _WAITING_MAX:
+        while self._waiting and len(self._waiting) >= (1 if self._steps_back() else _WAITING_MAX):
             self._waiting.popleft().result()
+        self._waiting.append((self._start_light if is_light else self._start)(piece))
 
     def finish(self) -> None:
         """Wait until all that was given is done. Raises what a piece raised."""
@@ -66,17 +67,21 @@ class Hands:
         away: dict[Future[None], P] = {}
         last: Future[None] | None = None
         while line or rest or away:
-            if line and last not in away:
+            most = 1 if self._steps_back() else self.at_once
+            if line and last not in away and len(away) < most:
                 piece = line.popleft()
                 last = self._start(piece)
                 away[last] = piece
             # While there is a line its next piece must find a process free: what stands in line cannot be shared among them later
-            while rest and len(away) < max(1, self.at_once - (1 if line else 0)):
+            while rest and len(away) < max(1, most - (1 if line else 0)):
                 piece = rest.popleft()
                 away[self._start(piece)] = piece
             for each in wait(away, return_when=FIRST_COMPLETED).done:
                 each.result()
                 yield away.pop(each)
+
+    def _steps_back(self) -> bool:
+        return self.at_once > 1 and self._is_asked()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def hands(run: Run, home: Path, craft: Craft[C], *, are_many: bool) -> Iterator[
     if not are_many or cores < 2 or multiprocessing.current_process().daemon:
         made = craft.begin(run, home)
         start = partial(_do_here, craft, run, made)
-        yield Hands(1, start, start)
+        yield Hands(1, start, start, lambda: False)
         return
     begin = cache(partial(craft.begin, run, home))
     place = _Place(run.database.url, run.mine, home)
@@ -114,7 +119,10 @@ def hands(run: Run, home: Path, craft: Craft[C], *, are_many: bool) -> Iterator[
         try:
             # One more at once, so that no process waits for us
             yield Hands(
-                cores + 1, lambda piece: pool.submit(_do, piece), lambda piece: thread.submit(lambda: craft.do(run, begin(), piece))
+                cores + 1,
+                lambda piece: pool.submit(_do, piece),
+                lambda piece: thread.submit(lambda: craft.do(run, begin(), piece)),
+                partial(is_asked, run.database),
             )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -2,6 +2,9 @@
 
 On Linux every thread has a priority of its own, and what it starts inherits it: threads, processes, and by `mdm.db` the sessions of a
 database server on this machine. A lower one cannot be raised again without privilege, so thread and connections end with the work.
+
+A lower priority does not help against all that work of two processes keeps busy: the disk, the server's log, memory. Whoever has several
+asks whether anybody `is_asked` at the moment, and does with one of them until nobody is.
 """
 
 import gc
@@ -11,11 +14,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
-from mdm.db import Database
+from mdm.db import Database, fetch
 
 T = TypeVar("T")
+WEB = "concord-web"  # the name of the sessions in which requests are answered
 NICE = 10  # a tenth of the share of others while these want the core, all of it while they do not
 _RARELY = (200_000, 20, 100)
 
@@ -41,3 +45,15 @@ def _do(url: str, work: Callable[[Database], T]) -> T:
 def collect_rarely() -> None:
     """Rows by the thousand hold no cycles: to look for some among them takes half of the time in which they are read and written."""
     gc.set_threshold(*_RARELY)
+
+
+def is_asked(database: Database) -> bool:
+    """Whether requests come so often that one was answered in the last quarter of a second; a page that follows a job asks less often."""
+    return bool(database.run(lambda session: fetch(session, _IS_ASKED, (WEB,))[0][0]))
+
+
+# Without the server's leave to see what sessions of another role do: no
+_IS_ASKED: LiteralString = (
+    "select exists (select 1 from pg_stat_activity where datname = current_database() and application_name = %s"
+    " and state_change > clock_timestamp() - interval '250 milliseconds')"
+)

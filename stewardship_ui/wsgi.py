@@ -12,6 +12,7 @@ from mdm.db import Database
 from mdm.doorbell import Doorbell
 from mdm.embedded import ensure_postgres, ensure_valkey
 from mdm.settings import Settings
+from mdm.stepping_back import WEB
 from stewardship_ui.site import add_pages
 
 
@@ -21,7 +22,7 @@ def prepare() -> Callable[[], Wsgi]:
     Nothing here connects or starts a thread: that waits for the first request of each process, or for its beginning.
     """
     settings = Settings.from_env(os.environ)
-    app = add_pages(create_app(Database(ensure_postgres(settings)), settings))
+    app = add_pages(create_app(Database(ensure_postgres(settings), name=WEB), settings))
     served = Hot(app, cast("Wsgi", app.wsgi_app))
     # What stands now stands until the end: no full collection need walk it while somebody waits for an answer.
     gc.freeze()

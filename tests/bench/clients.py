@@ -8,8 +8,10 @@ import asyncio
 import multiprocessing
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import Any, ClassVar
 
 import orjson
 
@@ -54,6 +56,28 @@ def read(line: socket.socket, room: memoryview) -> memoryview:
     return room[:length]
 
 
+def until(port: int, requests: Sequence[bytes], rate: float, is_over: Callable[[], bool]) -> Measured:
+    """Open loop on the same connections for as long as it takes."""
+    context = multiprocessing.get_context("spawn")
+    ended = context.Event()
+    with context.Pool(1, _know, (ended,)) as pool:
+        answer = pool.apply_async(_run, (port, list(requests), inf, CONNECTIONS, rate))
+        while not (answer.ready() or is_over()):
+            time.sleep(0.2)
+        ended.set()
+        return answer.get()
+
+
+class _Here:
+    """What the process of the clients has."""
+
+    is_ended: ClassVar[Callable[[], bool]] = staticmethod(lambda: False)
+
+
+def _know(ended: Any) -> None:
+    _Here.is_ended = ended.is_set
+
+
 def _elsewhere(port: int, requests: Sequence[bytes], seconds: float, connections: int, rate: float) -> Measured:
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
@@ -67,14 +91,15 @@ def _run(port: int, requests: list[bytes], seconds: float, connections: int, rat
 async def _load(port: int, requests: list[bytes], seconds: float, connections: int, rate: float) -> Measured:
     times: list[float] = []
     errors = [0]
+    lines = [await _opened(port, requests[0]) for _ in range(connections)]
     begin = time.perf_counter()
 
     async def one(number: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=_READ_AHEAD)
+        reader, writer = lines[number]
         turn = number
         while True:
             intended = begin + turn / rate if rate else time.perf_counter()
-            if intended - begin >= seconds:
+            if intended - begin >= seconds or _Here.is_ended():
                 break
             await asyncio.sleep(max(0.0, intended - time.perf_counter()) if rate else 0)
             writer.write(requests[turn % len(requests)])
@@ -86,6 +111,14 @@ async def _load(port: int, requests: list[bytes], seconds: float, connections: i
 
     await asyncio.gather(*(one(number) for number in range(connections)))
     return Measured(len(times) / (time.perf_counter() - begin), sorted(times), errors[0])
+
+
+async def _opened(port: int, request: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection as clients keep them: it has been answered once, which is not measured."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=_READ_AHEAD)
+    writer.write(request)
+    await _answered(reader)
+    return reader, writer
 
 
 async def _answered(reader: asyncio.StreamReader) -> bool:

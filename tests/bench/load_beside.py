@@ -38,7 +38,6 @@ from tests.bench.world import server
 PATIENT = ENTITY_TYPES["patient"]
 ROOT = Path(__file__).parents[2]
 _SAMPLE = 20_000
-_SLICE_SECONDS = 5.0
 _DESK = "registry-south"  # two records each of some persons: a father and a son, of whom nobody knows which one the store has
 
 
@@ -131,15 +130,13 @@ def _percentile_ms(seconds: Sequence[float], share: float) -> float:
 
 
 def _during(at: Beside, asked: argparse.Namespace, work: tuple[Sequence[bytes], list[UUID]], goes_on: Any) -> Measured:
-    """Lookups and decisions for as long as it goes on, at least one slice of them."""
+    """Lookups and decisions for as long as it goes on."""
     requests, questions = work
     found, ended, since = Measured(), threading.Event(), time.monotonic()
     steward = threading.Thread(target=_decide, args=(at.database, questions, 1 / asked.decisions, ended, found))
     steward.start()
-    while not found.lookups or goes_on(since):
-        measured = clients.open_loop(at.port, requests, _SLICE_SECONDS, asked.lookups)
-        found.lookups += measured.seconds
-        found.errors += measured.errors
+    measured = clients.until(at.port, requests, asked.lookups, lambda: not goes_on(since))
+    found.lookups, found.errors = measured.seconds, measured.errors
     ended.set()
     steward.join()
     return found

@@ -18,12 +18,13 @@ from mdm.cli import COLLECT
 from mdm.db import Database
 from mdm.question import BY_VALUE
 from mdm.settings import Settings
+from mdm.stepping_back import WEB
 from tests.bench.world import THREADS
 
 
 def ours() -> Any:
     settings = Settings.from_env({name: os.environ[name] for name in ("MDM_HOME", "MDM_PROFILE")})
-    app = create_app(Database(os.environ["BENCH_URL"]), settings)
+    app = create_app(Database(os.environ["BENCH_URL"], name=WEB), settings)
     gc.set_threshold(*COLLECT)  # as mdm.cli does
     gc.freeze()  # as stewardship_ui.wsgi does
     return Hot(app, app.wsgi_app)

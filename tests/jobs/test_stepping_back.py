@@ -2,12 +2,14 @@
 
 import os
 import sys
+import time
+from contextlib import closing
 
 import pytest
 
 from mdm import jobs
-from mdm.db import connection
-from mdm.stepping_back import NICE
+from mdm.db import Database, connection
+from mdm.stepping_back import NICE, WEB, is_asked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives every thread a priority of its own")
 
@@ -40,3 +42,13 @@ def test_how_long_work_ends_is_written_as_ever(work, job, hand, row):
     job_id = job(queue=jobs.BULK)
     hand(noop=fail).take(job_id)
     assert row(job_id) == ("queued", 1, 1, "ZeroDivisionError")
+
+
+def test_whoever_answers_requests_is_seen_while_they_do_and_nobody_else_is(database_url):
+    with closing(Database(database_url, name=WEB)) as web, closing(Database(database_url)) as other:
+        other.check()
+        assert not is_asked(other)
+        web.check()
+        assert is_asked(other)
+        time.sleep(0.3)
+        assert not is_asked(other)
