@@ -8,7 +8,7 @@ from math import log2
 from typing import Any
 
 from matching.model import Comparison, Level, Model, Test
-from matching.sql import bits_sql, is_native, level_sql, levels_settings, silenced_sql
+from matching.sql import bits_sql, is_native, level_sql, levels_settings, real, silenced_sql
 from matching.table import Layout
 
 # A disagreement that takes so many bits puts most pairs out of reach, and is worth what it takes to see it
@@ -22,14 +22,14 @@ def quick_settings(model: Model, layout: Layout) -> dict[str, Any]:
 
 def reach_sql(model: Model) -> str:
     """SQL: the most that a pair can come to, in bits, over what Splink says of the quick tests and the shares of rarity columns."""
-    return " + ".join([repr(model.prior), *(_reach(place, comparison, model) for place, comparison in enumerate(model.comparisons))])
+    return " + ".join([real(model.prior), *(_reach(place, comparison, model) for place, comparison in enumerate(model.comparisons))])
 
 
 def _reach(place: int, comparison: Comparison, model: Model) -> str:
     steps = []
     for number, level in enumerate(comparison.levels):
         met, other = bits_sql(level, model), _best_instead(comparison, number, model)
-        steps.append(f"when {number} then {met if other is None else f'greatest({met}, {other!r})'}")
+        steps.append(f"when {number} then {met if other is None else f'greatest({met}, {real(other)})'}")
     total = f"(case {level_sql(place)} {' '.join(steps)} else 0.0 end)"
     if comparison.unless is None or not _silence_is_certain(comparison, model):
         return total

@@ -255,7 +255,7 @@ def _listed(column: str, side: str, layout: Layout) -> str:
 
 def weight_sql(model: Model) -> str:
     """SQL: the total in bits over the level numbers c0, c1 ... (-1: no evidence) and the shares of rarity columns, cap included."""
-    total = " + ".join([repr(model.prior), *(_weight(place, comparison, model) for place, comparison in enumerate(model.comparisons))])
+    total = " + ".join([real(model.prior), *(_weight(place, comparison, model) for place, comparison in enumerate(model.comparisons))])
     if model.groups_needed == 0 and not model.groups_required:
         return total
     link = model.thresholds.link
@@ -270,9 +270,14 @@ def _weight(place: int, comparison: Comparison, model: Model) -> str:
 def bits_sql(level: Level, model: Model) -> str:
     """SQL: what a level counts, by the shares of a rarity column where it has one."""
     if level.frequency is None or level.frequency not in model.frequencies:
-        return repr(level.weight)
+        return real(level.weight)
     share = f'greatest(l."{field(level.frequency)}", r."{field(level.frequency)}")'
-    return f"({level.weight + log2(level.u)!r} - log2({share}))"
+    return f"({real(level.weight + log2(level.u))} - log2({share}))"
+
+
+def real(value: float) -> str:
+    """SQL: bits. Without a type DuckDB takes digits for a decimal, and adds up numbers of 128 bits."""
+    return f"{value!r}::double"
 
 
 def _is_one_sided(model: Model) -> str:
