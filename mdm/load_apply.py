@@ -174,14 +174,20 @@ class _Done:
 
 
 def _in_bulk(session: Session, work: Work, groups: Sequence[Sequence[Row]]) -> Iterator[_Done]:
+    """Groups that no other can be near. Refused, they are halved until what cannot be stands alone: that group is delivered row by row."""
     if not groups:
         return
     rows = {row.record_id: row for group in groups for row in group}
     try:
         with savepoint(session):
             kept = store(session, work.entity, work.actor, [[row.incoming() for row in group] for group in groups], work.request_id)
-    except (HierarchyLoop, InvalidRecord):  # a relationship cannot be: row by row, so that only that row is refused
-        yield from _online(session, work, list(rows.values()))
+    except (HierarchyLoop, InvalidRecord):  # a relationship cannot be
+        if len(groups) == 1:
+            yield from _online(session, work, groups[0])
+            return
+        middle = len(groups) // 2
+        yield from _in_bulk(session, work, groups[:middle])
+        yield from _in_bulk(session, work, groups[middle:])
         return
     known = {each.record_id for each in kept.known}
     for group in groups:
@@ -192,7 +198,7 @@ def _in_bulk(session: Session, work: Work, groups: Sequence[Sequence[Row]]) -> I
 
 
 def _online(session: Session, work: Work, rows: Sequence[Row]) -> Iterator[_Done]:
-    """The way of deliveries; within the locks of one transaction, which the plan has seen to unless the bulk way was refused."""
+    """The way of deliveries."""
     known: list[Row] = []
     left: list[Row] = []
     for row in rows:

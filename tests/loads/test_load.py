@@ -44,6 +44,12 @@ def test_every_row_has_one_outcome_and_the_plan_comes_true(people, loader):
     assert sound(people)
 
 
+WORDS = (
+    "Cardiology", "Laundry", "Pharmacy", "Radiology", "Kitchen", "Payroll", "Surgery", "Archive", "Oncology", "Transport", "Nursery",
+    "Security", "Dialysis", "Purchasing", "Pathology", "Chaplaincy", "Gardening", "Telephony",
+)  # fmt: skip
+
+
 @pytest.fixture
 def never_here(monkeypatch):
     """never_here() -> from now on no piece can be done in the process that has the job."""
@@ -163,6 +169,18 @@ def test_a_row_that_is_refused_while_applying_comes_back_with_its_cells(clean_da
     assert view.applied["rejected"] == 1
     given = clean_database.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, view.id)).decode("utf-8-sig")
     assert given.splitlines()[1].endswith(("1,Cardiology,7100,2", "2,Echo laboratory,7110,1"))
+
+
+def test_of_many_rows_only_the_one_that_cannot_be_is_stored_by_itself(clean_database, loader):
+    rows_of_file = [(str(no), f"Centre of {word}", str(7000 + no), "") for no, word in enumerate(WORDS)]
+    rows_of_file[3] = (*rows_of_file[3][:3], "11")
+    rows_of_file[11] = (*rows_of_file[11][:3], "3")
+    content = "\n".join(["key,name,code,up", *(",".join(row) for row in rows_of_file)]).encode()
+    view = loader.plan(content, domain="cost_center", system="erp-north", columns="name=name,code=code,relationship:rolls_up_to=up")
+    assert view.counts["new"] == len(WORDS)
+    applied = loader.apply(view)
+    assert (applied.applied["new"], applied.applied["rejected"]) == (len(WORDS) - 1, 1)
+    assert dict(rows(clean_database, "select way, count(*) from load_row group by 1")) == {"bulk": len(WORDS) - 1, "online": 1}
 
 
 def test_a_plan_is_stale_once_something_that_it_touches_has_changed(people, loader):
