@@ -23,6 +23,6 @@ def load_handlers(home: Path, memory_gb: int) -> Mapping[str, Handler]:
     def undo(run: Run) -> None:
         from mdm.load_undo import undo_load  # noqa: PLC0415
 
-        undo_load(run)
+        undo_load(run, home)
 
     return {PLAN: plan, APPLY: apply, UNDO: undo}

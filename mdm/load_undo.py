@@ -5,9 +5,10 @@ record a person has decided since, or that its system has delivered again, stays
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -15,20 +16,24 @@ from sqlalchemy.orm import Session
 
 from mdm import audit, loads
 from mdm.access import Actor, Role
-from mdm.chunks import Tally, do_chunks, plan_anew
-from mdm.db import LOCKS_MAX, Row, execute, fetch, lock
+from mdm.chunks import Tally, do_chunk, follow_chunks, plan_anew
+from mdm.db import LOCKS_MAX, Row, array, execute, fetch, lock
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
+from mdm.load_pool import Craft, hands
 from mdm.overlay import supersede
 from mdm.regain import REGAINED_MAX, regain
 from mdm.running import Run
-from mdm.updates import apply_version, hold_again
+from mdm.updates import VERSIONS_MAX, apply_versions, hold_again
 from mdm.withdraw import withdraw
 
 KEPT_LISTED = 200
+LARGE_GOLDENS = 10_000
 _RECORDS_MAX = 200  # of one transaction
+_ROWS_READ = 50_000  # of one statement
+_GOLDENS_READ = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +102,42 @@ _MOVES_LEFT: LiteralString = (
 )
 
 
-def undo_load(run: Run) -> None:
+def undo_load(run: Run, home: Path) -> None:
     """The job: payload {load}. Begun again, it looks anew for what is left to take back."""
     began = time.monotonic()
     work = run.effect(lambda session: _work(session, run))
-    pieces = list(_pieces(run.effect(lambda session: _goldens(session, work))))
-    first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
-    do_chunks(run, "undoing", lambda session, no: _undo_piece(session, work, pieces[no - first]))
+    touched = _touched(run, work)
+    free = list(_pieces(each for each in touched if each.is_alone))
+    ordered = list(_pieces(each for each in touched if not each.is_alone))
+    first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in (*ordered, *free)]))
+    pieces = [Piece(no, goldens) for no, goldens in enumerate((*ordered, *free), first)]
+    with hands(run, home, Craft(_begin, _do), are_many=len(touched) > LARGE_GOLDENS) as crew:
+
+        def in_lanes(_: Sequence[int]) -> Iterator[int]:
+            done = crew.in_lanes(pieces[: len(ordered)], pieces[len(ordered) :])
+            return (piece.no for piece in done)
+
+        follow_chunks(run, "undoing", in_lanes)
     run.tell("giving back")
     _give_back(run, work)
     seconds = round(time.monotonic() - began, 2)
     run.conclude(lambda session: _conclude(session, work, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The golden records of one chunk."""
+
+    no: int
+    goldens: Sequence[UUID]
+
+
+def _begin(run: Run, _: Path) -> Work:
+    return run.effect(lambda session: _work(session, run))
+
+
+def _do(run: Run, work: Work, piece: Piece) -> None:
+    do_chunk(run, piece.no, lambda session, _: _undo_piece(session, work, piece.goldens))
 
 
 def _give_back(run: Run, work: Work) -> None:
@@ -136,33 +166,66 @@ def _work(session: Session, run: Run) -> Work:
     return Work(load_id, plan_id, ENTITY_TYPES[domain], Actor(UUID(int=0), by or "system", Role.LOADER), request_id or "")
 
 
-def _goldens(session: Session, work: Work) -> list[tuple[UUID, int, int]]:
-    """Golden records with rows or moved records of the load, and how many keys and records they have."""
-    return [
-        (row[0], int(row[1]), row[2])
-        for row in fetch(
-            session,
-            "with touched as (select l.golden_id from load_row x join link l on l.record_id = x.record_id and l.recorded_to is null where "
-            + _CHANGED
-            + " union select l.golden_id from load_move m join link l on l.record_id = m.record_id and l.recorded_to is null"
-            " where m.load_id = %(load)s and l.decision_id is null and l.golden_id <> m.left_golden)"
-            " select t.golden_id, coalesce(sum(cardinality(r.keys)), 0), count(*) from touched t join link l on l.golden_id = t.golden_id"
-            " and l.recorded_to is null join source_record r on r.id = l.record_id group by t.golden_id order by t.golden_id",
-            {"plan": work.plan_id, "load": work.load_id},
-        )
-    ]
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """A golden record with rows or moved records of the load: what it takes to lock, and how many records it has."""
+
+    id: UUID
+    locks: int
+    records: int
+    is_alone: bool  # the load stored all of its rows near nobody, so that it may be undone beside others
 
 
-def _pieces(goldens: Sequence[tuple[UUID, int, int]]) -> Iterator[list[UUID]]:
+def _touched(run: Run, work: Work) -> list[_Touched]:
+    """In order of their ids; read piece by piece: of a million rows one statement would outlast an effect."""
+    last = run.effect(lambda session: fetch(session, "select coalesce(max(no), 0) from load_row where plan_id = %s", (work.plan_id,))[0][0])
+    found: dict[UUID, tuple[bool, bool]] = {}
+    for low in range(0, last + 1, _ROWS_READ):
+        for golden, is_bulk, is_update in run.effect(partial(_rows_of, work=work, low=low)):
+            were_bulk, were_update = found.get(golden, (True, False))
+            found[golden] = (were_bulk and is_bulk, were_update or is_update)
+    moved = run.effect(lambda session: [row[2] for row in fetch(session, _MOVES_LEFT, {"load": work.load_id})])
+    found.update({golden: (False, found.get(golden, (False, False))[1]) for golden in moved})
+    goldens = sorted(found)
+    touched = []
+    for start in range(0, len(goldens), _GOLDENS_READ):
+        for golden, keys, records in run.effect(partial(_sizes, goldens=goldens[start : start + _GOLDENS_READ])):
+            is_bulk, is_update = found[golden]
+            touched.append(_Touched(golden, keys * (2 if is_update else 1), records, is_bulk))  # a former version has keys of its own
+    return touched
+
+
+def _rows_of(session: Session, work: Work, low: int) -> Sequence[Row]:
+    return fetch(
+        session,
+        "select l.golden_id, bool_and(x.way = 'bulk'), bool_or(not x.is_new) from load_row x cross join lateral (select golden_id from link"
+        " where record_id = x.record_id and recorded_to is null offset 0) l where x.no >= %(low)s and x.no < %(high)s and "
+        + _CHANGED
+        + " group by l.golden_id",
+        {"plan": work.plan_id, "low": low, "high": low + _ROWS_READ},
+    )
+
+
+def _sizes(session: Session, goldens: Sequence[UUID]) -> Sequence[Row]:
+    return fetch(
+        session,
+        "select w.id, sum(r.keys)::int, count(*) from unnest(%s::uuid[]) w(id) cross join lateral (select record_id"
+        " from link where golden_id = w.id and recorded_to is null offset 0) l cross join lateral (select cardinality(keys) as keys"
+        " from source_record where id = l.record_id offset 0) r group by w.id order by w.id",
+        (array(goldens),),
+    )
+
+
+def _pieces(goldens: Iterable[_Touched]) -> Iterator[list[UUID]]:
     """As many golden records as the locks of one transaction allow."""
     piece: list[UUID] = []
     locks = records = 0
-    for golden, keys, members in goldens:
-        if piece and (locks + keys > LOCKS_MAX // 2 or records + members > _RECORDS_MAX):
+    for golden in goldens:
+        if piece and (locks + golden.locks > LOCKS_MAX or records + golden.records > _RECORDS_MAX):
             yield piece
             piece, locks, records = [], 0, 0
-        piece.append(golden)
-        locks, records = locks + keys, records + members
+        piece.append(golden.id)
+        locks, records = locks + golden.locks, records + golden.records
     if piece:
         yield piece
 
@@ -191,33 +254,41 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
     fresh = [row[1] for row in going if row[2]]
     if fresh or places:
         withdraw(session, work.entity, fresh, places)
-    for _, record, is_new, became, before, wrote in going:
-        if not is_new:
-            _revert(session, work.entity, record, (before, wrote), was_held=became == "review")
+    _revert(session, work.entity, [_Update(*row[1:2], *row[3:]) for row in going if not row[2]])
     _write_down(session, work, rows, reasons)
     return Tally(len(goldens))
 
 
-def _revert(session: Session, entity: EntityType, record: UUID, versions: tuple[int, int | None], *, was_held: bool) -> None:
-    """The former version once more; of an update that was held back, only the question goes. What waited before the load waits again."""
-    before, wrote = versions
-    if wrote is None:  # it waited already when the load said the same
-        return
-    if was_held:
-        supersede(session, entity, [record])
-    else:
-        apply_version(session, entity, _version(session, record, before), versioned=False)
-    hold_again(session, entity, record, wrote)
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """A record that the load updated: what became of it, its version before, and the one that the load wrote."""
+
+    record_id: UUID
+    became: str
+    before: int
+    wrote: int | None
 
 
-def _version(session: Session, record: UUID, version: int) -> Row:
-    rows = fetch(
+def _revert(session: Session, entity: EntityType, updates: Sequence[_Update]) -> None:
+    """The former versions once more; of updates that were held back, only the question goes. What waited before the load waits again."""
+    mine = [each for each in updates if each.wrote is not None]  # else it waited already when the load said the same
+    held = [each.record_id for each in mine if each.became == "review"]
+    if held:
+        supersede(session, entity, held)
+    back = [each for each in mine if each.became != "review"]
+    for start in range(0, len(back), VERSIONS_MAX):
+        apply_versions(session, entity, _before(session, back[start : start + VERSIONS_MAX]), versioned=False)
+    hold_again(session, entity, [each.record_id for each in mine], [each.wrote for each in mine if each.wrote is not None])
+
+
+def _before(session: Session, updates: Sequence[_Update]) -> list[Row]:
+    return fetch(
         session,
-        "select r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from source_record r join source_record_version v"
-        " on v.record_id = r.id and v.version = %s where r.id = %s",
-        (version, record),
+        "select r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from unnest(%s::uuid[], %s::int[]) w(record, version)"
+        " join source_record r on r.id = w.record join source_record_version v on v.record_id = r.id and v.version = w.version"
+        " order by r.id",
+        (array(each.record_id for each in updates), [each.before for each in updates]),
     )
-    return rows[0]
 
 
 def _write_down(session: Session, work: Work, rows: Sequence[Sequence[Any]], reasons: Mapping[int, str | None]) -> None:

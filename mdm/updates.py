@@ -3,6 +3,7 @@
 Versions are only ever added: to take an acceptance back the former version is applied once more, and what was accepted waits again.
 """
 
+from collections.abc import Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from mdm.candidates import limits, read_blocks
 from mdm.claims import lock_source
-from mdm.db import Row, fetch, lock
+from mdm.db import Row, array, fetch, lock
 from mdm.decisions import DecisionView
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Stale
@@ -26,6 +27,7 @@ from mdm.standardise import standardise
 from mdm.systems import registry
 
 ACCEPT, REJECT = "accept", "reject"
+VERSIONS_MAX = 12  # of one statement: some forty keys each, and as many of what is stored, within the locks of a transaction
 _FROM_VERSION = "v.raw, v.status, v.valid_from, v.valid_to"
 
 
@@ -46,7 +48,7 @@ def rule(session: Session, entity: EntityType, record_id: UUID, version: int, ve
     if not rows:
         raise Stale("a newer delivery has taken the place of this one")
     if verdict == ACCEPT:
-        apply_version(session, entity, rows[0], versioned=True)
+        apply_versions(session, entity, rows, versioned=True)
     saying = Saying(verdict, [record_id], (), detail={"version": version})
     write_down(session, entity, saying, act, Settled())
     return saying.id
@@ -73,7 +75,7 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
     waiting = _version(session, record_id, "v.version = %s", version)
     if decision.kind == ACCEPT:
         former = _version(session, record_id, "v.state = 'applied' and v.version < %s", version)
-        apply_version(session, entity, (system, key, *former), versioned=False)
+        apply_versions(session, entity, [(system, key, *former)], versioned=False)
     saying = Saying("undo", [record_id], (), revokes=decision.id)
     write_down(session, entity, saying, act, Settled())  # before it is held again: what stands rejected is not asked anew
     _hold(session, entity, (system, key, *waiting))
@@ -85,43 +87,50 @@ def _version(session: Session, record_id: UUID, which: LiteralString, version: i
     return fetch(session, statement, (record_id, version))[0]
 
 
-def _incoming(session: Session, entity: EntityType, row: Row) -> Incoming:
-    """A version as if it were delivered now, its record's keys locked."""
-    system, key, *content = row
-    model = active_scorer(session, entity)
-    standard = standardise(entity, delivery_of(system, key, *content), registry(session))
-    keys = record_keys(entity, model.model, standard.columns)
-    stored = read_stored(session, entity, [standard])[system, key]
-    lock(session, f"block:{entity.name}", {*keys, *stored.keys})
-    return Incoming(stored.id, standard, stored, standard.columns, keys)
+def _incoming(session: Session, entity: EntityType, rows: Sequence[Row]) -> list[Incoming]:
+    """Versions as if they were delivered now, their records' keys locked."""
+    model, systems = active_scorer(session, entity), registry(session)
+    standards = [standardise(entity, delivery_of(*row), systems) for row in rows]
+    stored = read_stored(session, entity, standards)
+    made, keys = [], set[int]()
+    for standard in standards:
+        held = stored[standard.delivery.system, standard.delivery.key]
+        made.append(Incoming(held.id, standard, held, standard.columns, record_keys(entity, model.model, standard.columns)))
+        keys.update(made[-1].keys, held.keys)
+    lock(session, f"block:{entity.name}", keys)
+    return made
 
 
-def apply_version(session: Session, entity: EntityType, row: Row, *, versioned: bool) -> None:
-    """Make a version, given as system, key, raw, status and dates, what the record says now."""
-    model, incoming = active_scorer(session, entity), _incoming(session, entity, row)
-    blocks = read_blocks(session, incoming.keys, limits(model.model, incoming.keys))
-    settled, _ = store_and_settle(session, entity, model, Writing(blocks, [incoming], versioned=versioned))
+def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *, versioned: bool) -> None:
+    """Make versions, each given as system, key, raw, status and dates, what their records say now.
+
+    At most VERSIONS_MAX, no record twice. What becomes of one does not depend on which others there are.
+    """
+    model, incoming = active_scorer(session, entity), _incoming(session, entity, rows)
+    keys = {key: rule for i in incoming for key, rule in i.keys.items()}
+    blocks = read_blocks(session, keys, limits(model.model, keys))
+    settled, _ = store_and_settle(session, entity, model, Writing(blocks, incoming, versioned=versioned))
     publish(session, entity.name, settled.happenings)
 
 
-def hold_again(session: Session, entity: EntityType, record_id: UUID, version: int) -> None:
-    """A version that took the place of one that waited, undecided, is taken back: what waited waits again."""
-    rows = fetch(session, _SUPERSEDED, {"record": record_id, "version": version})
-    if rows:
-        _hold(session, entity, rows[0])
+def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
+    """A version of each of these records that took the place of one that waited, undecided, is taken back: what waited waits again."""
+    for row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
+        _hold(session, entity, row)
 
 
 _SUPERSEDED: LiteralString = (
-    f"select r.system, r.key, {_FROM_VERSION} from source_record_version v join source_record r on r.id = v.record_id"
-    " where v.record_id = %(record)s and v.state = 'rejected' and v.version < %(version)s and v.version > (select max(a.version)"
-    " from source_record_version a where a.record_id = v.record_id and a.state = 'applied' and a.version < %(version)s) and not exists ("
-    " select 1 from decision d where d.records @> array[v.record_id] and d.kind = 'reject' and (d.detail ->> 'version')::int = v.version"
-    " and not exists (select 1 from decision u where u.revokes = d.id)) order by v.version desc limit 1"
+    f"select r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version) join source_record r on r.id = w.record"
+    " cross join lateral (select * from source_record_version v where v.record_id = w.record and v.state = 'rejected'"
+    " and v.version < w.version and v.version > (select max(a.version) from source_record_version a"
+    " where a.record_id = w.record and a.state = 'applied' and a.version < w.version) and not exists ("
+    " select 1 from decision d where d.records @> array[w.record] and d.kind = 'reject' and (d.detail ->> 'version')::int = v.version"
+    " and not exists (select 1 from decision u where u.revokes = d.id)) order by v.version desc limit 1) v order by w.record"
 )
 
 
 def _hold(session: Session, entity: EntityType, row: Row) -> None:
     """Quarantine it once more. What the guard would let pass today is applied, as it would be if it were delivered today."""
-    applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), [_incoming(session, entity, row)])
+    applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), _incoming(session, entity, [row]))
     if applied:
-        apply_version(session, entity, row, versioned=False)
+        apply_versions(session, entity, [row], versioned=False)

@@ -26,6 +26,7 @@ from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.load_targets import read_columns
+from mdm.load_undo import preview
 from mdm.load_upload import Upload, upload
 from mdm.standardise import Delivery
 from tests.bench.fill import hospital
@@ -79,7 +80,12 @@ def _measure(asked: argparse.Namespace, url: str, home: Path) -> dict[str, Any]:
     )
     if asked.undo:
         back = loads.Undoing(10**9)
-        figures["undo"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, back, "bench")))
+        figures["undo_again"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, again.id, back, "bench")))
+        began = time.perf_counter()
+        figures["undo_preview"] = database.run(lambda s: preview(s, SYSTEM_ACTOR, view.id)).counts
+        figures["undo_preview_seconds"] = round(time.perf_counter() - began, 1)
+        figures["undo"] = run_job(database, home, database.run(lambda s: loads.ask_undo(s, SYSTEM_ACTOR, view.id, back, "bench")))
+        figures["undone"] = look(database, view.id).status
     figures["again_share"] = _share(figures, "seconds")
     figures["again_share_processor"] = _share(figures, "processor_seconds")
     database.close()

@@ -83,6 +83,8 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr("mdm.load_near._ROWS", 20)
     monkeypatch.setattr("mdm.load_near._RECORDS", 30)
     monkeypatch.setattr("mdm.load_former._PIECE_ROWS", 30)
+    monkeypatch.setattr("mdm.load_undo._ROWS_READ", 30)
+    monkeypatch.setattr("mdm.load_undo._GOLDENS_READ", 30)
 
 
 @pytest.fixture

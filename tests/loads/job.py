@@ -18,8 +18,8 @@ from mdm.running import Hand
 if __name__ == "__main__":
     url, home, job, *many = sys.argv[1:]
     if many:
-        mdm.load_stage.LARGE_BYTES = mdm.load_apply.LARGE_ROWS = 1
-        mdm.load_stage.PIECE_ROWS = mdm.load_plan.ROWS_MAX = 10
+        mdm.load_stage.LARGE_BYTES = mdm.load_apply.LARGE_ROWS = mdm.load_undo.LARGE_GOLDENS = 1
+        mdm.load_stage.PIECE_ROWS = mdm.load_plan.ROWS_MAX = mdm.load_undo._RECORDS_MAX = 10
     sys.stdout.write("begins\n")
     sys.stdout.flush()
     Hand(Database(url), "victim", lambda: False, load_handlers(Path(home), 1)).take(UUID(job))

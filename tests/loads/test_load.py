@@ -253,6 +253,19 @@ def test_undo_restores_the_state(people, loader):
     assert sound(people)
 
 
+def test_a_large_load_is_taken_back_by_further_processes(people, loader, monkeypatch, never_here):
+    before = state(people)
+    view = loader.load(as_csv(mercy()))
+    never_here()
+    monkeypatch.setattr("mdm.load_undo.LARGE_GOLDENS", 1)
+    monkeypatch.setattr("mdm.load_undo._RECORDS_MAX", 10)
+    undone = loader.undo(view)
+    assert rows(people, "select count(*) from job_chunk where job_id = %s", (undone.job_id,))[0][0] > 5
+    assert undone.status == "undone"
+    assert state(people) == before
+    assert sound(people)
+
+
 def test_undo_gives_back_values_that_the_load_made_over_shared(people, loader):
     """The phone of a clinic's front desk: evidence while few have it, nobody's once the load brings more, evidence again afterwards."""
     limit = guards(PATIENT)["phone"]
