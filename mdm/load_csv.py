@@ -2,9 +2,9 @@
 
 import csv
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, repeat
 
 from mdm.load_bytes import Stored
 from mdm.load_header import BAD_TEXT, SURROGATE, TOO_LONG, Header, Record, read_header
@@ -16,6 +16,7 @@ _SAMPLE_LINES = 200
 _QUOTED_LINES_MAX = 1_000  # a cell of more lines is a quote that nobody closed
 
 _BROKEN_QUOTES = rejected("broken_quotes", "a quotation mark opens or closes in the wrong place: double those inside a cell")
+_ENDS = "\r\n"
 _SHOWN = 1_000  # characters kept of a line that cannot be read
 
 
@@ -94,11 +95,13 @@ class _Source:
         with text_of(self._file, self._encoding) as text:
             yield islice(text, self._skipped, None)
 
-    def _plainly(self, chunk: list[str]) -> list[list[str]] | None:
+    def _plainly(self, chunk: list[str]) -> Sequence[Sequence[str]] | None:
         """Every line one row and nothing wrong with any: nearly all there is, and many times faster."""
         together = "".join(chunk)
         if "\x00" in together or (self._encoding.lenient and SURROGATE.search(together)) or max(map(len, chunk)) > CELL_LENGTH_MAX:
             return None
+        if '"' not in together and (cut := _cut(chunk, together, self._delimiter)) is not None:
+            return cut
         try:
             rows = list(csv.reader(chunk, delimiter=self._delimiter, strict=True))
         except csv.Error:
@@ -108,6 +111,17 @@ class _Source:
     def _one_by_one(self, chunk: list[str], lines: Iterator[str]) -> list[Record]:
         """The rows that begin in these lines; the last one may take further lines."""
         return list(_records(lines, self._delimiter, deque(chunk)))
+
+
+def _cut(chunk: list[str], together: str, delimiter: str) -> list[tuple[str, ...]] | None:
+    """Lines without quotation marks, cut where the delimiters stand, if all have as many; in a third of the time that the reader needs."""
+    widths = {*map(str.count, chunk, repeat(delimiter))}
+    if len(widths) > 1 or widths == {0} or delimiter in _ENDS:
+        return None
+    if "\r" in together:
+        together = together.replace("\r\n", "\n").replace("\r", "\n")
+    cells = iter(together.removesuffix("\n").replace("\n", delimiter).split(delimiter))
+    return [*zip(*repeat(cells, widths.pop() + 1), strict=True)]
 
 
 def _records(lines: Iterator[str], delimiter: str, waiting: deque[str] | None = None) -> Iterator[Record]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
-from operator import itemgetter
 from typing import LiteralString
 from uuid import UUID
 
@@ -17,17 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from mdm.db import array, execute, fetch
+from mdm.db import array, execute, fetch, without
 from mdm.errors import Conflict
 from mdm.jsonio import dumps
 from mdm.load_source import Source
-from mdm.load_table import Cells
+from mdm.load_table import Columns
 from mdm.load_targets import RELATIONSHIP
 from mdm.running import Run
 
 _BYTES = 8
 _PIECE_ROWS = 50_000
-_NONE = 0  # rows count from 1
+NOT_KNOWN = 0  # rows count from 1
+# No cell that is read holds a NUL, so each begins one of these two, and no other cells give the same text. Whoever changes how cells are
+# put together counts on _FORM: prints of before are other ones then.
+_BETWEEN, _ABSENT = "\x00,", "\x00-"
+_FORM = 2
+_NO_PRINT = bytes(_BYTES)
 
 Numbers = NDArray[np.int64]
 
@@ -37,23 +41,34 @@ class Prints:
 
     def __init__(self, source: Source, header: Sequence[str]) -> None:
         place = {name: index for index, name in enumerate(header)}
-        self._mapped = itemgetter(*(place[each.column] for each in source.columns))
+        self._places = [place[each.column] for each in source.columns]
         columns = [[each.target, each.column] for each in source.columns]
-        way = [version("concord"), source.entity.name, source.system, columns, [step.as_json() for step in source.steps]]
+        way = [_FORM, version("concord"), source.entity.name, source.system, columns, [step.as_json() for step in source.steps]]
         self._begun = blake2b(digest_size=_BYTES, key=blake2b(dumps(way)).digest())
 
-    def of(self, rows: Sequence[Cells]) -> list[int | None]:
-        """A whole number of 64 bits for each row; None for one with characters that no system writes."""
-        return [self._print(cells) for cells in map(self._mapped, rows)]
-
-    def _print(self, cells: Cells) -> int | None:
+    def of(self, columns: Columns) -> Numbers:
+        """A whole number of 64 bits for each row, 0 for one with characters that no system writes."""
+        if not columns:
+            return no_numbers()
+        mapped = [columns[place] for place in self._places]
         try:
-            text = dumps(cells)
-        except TypeError:  # half a character
-            return None
+            texts = [*map(_BETWEEN.join, zip(*mapped, strict=True))]
+        except TypeError:
+            said = [[_ABSENT if cell is None else cell for cell in column] for column in mapped]
+            texts = [*map(_BETWEEN.join, zip(*said, strict=True))]
+        return np.frombuffer(b"".join(map(self._print, texts)), dtype=">i8").astype(np.int64)
+
+    def _print(self, text: str) -> bytes:
         found = self._begun.copy()
-        found.update(text)
-        return int.from_bytes(found.digest(), "big", signed=True)
+        try:
+            found.update(text.encode())
+        except UnicodeEncodeError:  # half a character
+            return _NO_PRINT
+        return found.digest()
+
+
+def no_numbers() -> Numbers:
+    return np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +76,15 @@ class Former:
     """Rows of the last applied load whose records are as it left them: their prints, ascending, and their numbers in its file."""
 
     plan_id: UUID | None = None
-    _prints: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    _numbers: Numbers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    _prints: Numbers = field(default_factory=no_numbers)
+    _numbers: Numbers = field(default_factory=no_numbers)
 
-    def numbers(self, prints: Sequence[int | None]) -> list[int]:
+    def numbers(self, prints: Numbers) -> Numbers:
         """Per print the number of the row that had it, or 0."""
-        if not len(self._prints) or not prints:
-            return [_NONE] * len(prints)
-        asked = np.array([each or _NONE for each in prints], dtype=np.int64)
-        places = np.minimum(np.searchsorted(self._prints, asked), len(self._prints) - 1)
-        found: list[int] = np.where(self._prints[places] == asked, self._numbers[places], _NONE).tolist()
-        return found
+        if not len(self._prints):
+            return np.full(len(prints), NOT_KNOWN, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self._prints, prints), len(self._prints) - 1)
+        return np.where(self._prints[places] == prints, self._numbers[places], NOT_KNOWN)
 
 
 def read_former(run: Run, load_id: UUID, source: Source) -> Former:
@@ -100,31 +113,39 @@ _LAST: LiteralString = (
 
 
 def _rows(session: Session, *, asked: dict[str, object]) -> list[tuple[int, int]]:
-    return [(row[0], row[1]) for row in fetch(session, _AS_LEFT, asked)]
+    with without(session, "nestloop"):
+        return [(row[0], row[1]) for row in fetch(session, _AS_LEFT, asked)]
 
 
+# Records by an array of ids, which the index reads in its order: of records that came one after the other, page by page, not one by one.
+# Nobody knows before how many there are, and loops within loops over both lists would be worse than anything.
 _AS_LEFT: LiteralString = (
-    # Record by record: for each piece of a large file the planner would walk all records to find a twentieth of them
-    "select x.print, x.no from load_row x cross join lateral (select version from source_record where id = x.record_id offset 0) r"
-    " where x.plan_id = %(plan)s and x.no >= %(low)s and x.no < %(high)s and x.print is not null"
-    " and r.version = coalesce(x.wrote, x.before)"
+    "with x as materialized (select print, no, record_id, coalesce(wrote, before) as version from load_row"
+    " where plan_id = %(plan)s and no >= %(low)s and no < %(high)s and print is not null"
     # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
-    " and x.record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')"
+    " and record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')),"
+    " r as materialized (select id, version from source_record where id = any(array(select record_id from x)))"
+    " select x.print, x.no from x join r on r.id = x.record_id and r.version = x.version"
 )
 
 
-def write_same(session: Session, plan_id: UUID, former: UUID, rows: Sequence[tuple[int, int]]) -> None:
-    """Write rows down as unchanged: number, and number in the plan `former`. Raises Conflict where that plan is gone meanwhile."""
-    numbers, known = zip(*rows, strict=True)
-    asked = {"plan": plan_id, "former": former, "numbers": array(numbers), "known": array(known)}
-    if execute(session, _SAME, asked) != len(rows):
+def write_same(session: Session, plan_id: UUID, former: UUID, rows: tuple[Numbers, Numbers]) -> None:
+    """Write rows down as unchanged: numbers, and numbers in the plan `former`. Raises Conflict where that plan is gone meanwhile."""
+    numbers, known = rows
+    asked = {"plan": plan_id, "former": former, "numbers": array(numbers.tolist()), "known": array(known.tolist())}
+    with without(session, "nestloop"):
+        written = execute(session, _SAME, asked)
+    if written != len(numbers):
         raise Conflict("the load before this one was taken away meanwhile: plan again")
 
 
 _SAME: LiteralString = (
-    "insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, print)"
-    " select %(plan)s, w.no, x.key, 'unchanged', x.record_id, l.golden_id, false, coalesce(x.wrote, x.before), x.print"
-    " from unnest(%(numbers)s::int[], %(known)s::int[]) w(no, known)"
-    " cross join lateral (select * from load_row where plan_id = %(former)s and no = w.known offset 0) x"
-    " left join lateral (select golden_id from link where record_id = x.record_id and recorded_to is null offset 0) l on true"
+    "with w as materialized (select * from unnest(%(numbers)s::int[], %(known)s::int[]) w(no, known)),"
+    " x as materialized (select no, key, record_id, coalesce(wrote, before) as version, print from load_row"
+    " where plan_id = %(former)s and no = any(%(known)s::int[])),"
+    " l as materialized (select record_id, golden_id from link"
+    " where recorded_to is null and record_id = any(array(select record_id from x)))"
+    " insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, print)"
+    " select %(plan)s, w.no, x.key, 'unchanged', x.record_id, l.golden_id, false, x.version, x.print"
+    " from w join x on x.no = w.known left join l on l.record_id = x.record_id"
 )

@@ -31,9 +31,11 @@ class Header:
 
     def sound_batch(self, first: int, rows: Sequence[Sequence[str]]) -> RawBatch:
         """Rows of sound text: where all are as wide as the header and none is blank, nobody need look at them one by one."""
-        if self.skipped or {*map(len, rows)} != {len(self.names)} or not all(map(any, rows)):
-            return self.batch(first, [(row, None) for row in rows])
-        return RawBatch([*map(tuple, rows)], [*range(first, first + len(rows))], [])
+        if not self.skipped and {*map(len, rows)} == {len(self.names)}:
+            sound = RawBatch([*map(tuple, rows)], [*range(first, first + len(rows))], [])
+            if any(map(all, sound.columns)) or all(map(any, rows)):  # a column without gaps, as that of keys is, says it of all rows
+                return sound
+        return self.batch(first, [(row, None) for row in rows])
 
     def batch(self, first: int, records: Sequence[Record]) -> RawBatch:
         """The rows numbered from `first` on, good and bad ones apart; blank rows are none."""

@@ -2,15 +2,17 @@
 
     profiler = Profiler(entity, table.header, mapping)
     for batch in table.batches(2_000):
-        profiler.add(batch.rows)
+        profiler.add_columns(batch.columns)
     profiler.columns(), profiler.findings()
+
+A `Finder` has the findings alone, at a third of the cost.
 
 A finding that `must_be_chosen` stops a plan until one of its steps, or none, was chosen: 03/04/1990 means two days, and no guess is safe.
 """
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import ne
 
@@ -19,7 +21,7 @@ from rapidfuzz import process
 from mdm.entity import EntityType
 from mdm.identifier_systems import BY_CODE
 from mdm.load_steps import SCIENTIFIC, Step
-from mdm.load_table import Cells
+from mdm.load_table import Cells, Columns
 from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, STATUS, STATUSES, VALID_FROM, VALID_TO, Mapping, attribute_of, takes_many
 from mdm.standardise import read_value
 from mdm.values.code import CODE
@@ -33,6 +35,7 @@ _LISTED = 50
 _SIMILAR = 80.0
 _DATE = re.compile(r"\s*(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})(?:[T ].*)?\s*", re.ASCII)
 _SERIAL = re.compile(r"[1-9]\d{4}(?:\.\d+)?", re.ASCII)
+_EXPONENT = re.compile(r"\d[eE][+-]?\d", re.ASCII)  # part of every number in scientific notation
 _SEPARATORS = ("|", ";", "~")
 _FLOAT_DIGITS = 15
 
@@ -64,53 +67,73 @@ class Finding:
 
 @dataclass(slots=True)
 class _Seen:
-    """What went by in one column."""
+    """What went by in one column: how often each of the `telling` ones among the first DIFFERENT_MAX values.
 
+    `are_bare`: all of them are numbers without a leading zero so far, where it matters; then each one tells.
+    """
+
+    telling: Callable[[Sequence[str]], Sequence[str]]
+    are_bare: bool
     filled: int = 0
+    blanks: int = 0
     shortest: int = 0
     longest: int = 0
-    blanks: int = 0
     values: Counter[str] = field(default_factory=Counter)
+    different: set[str] = field(default_factory=set)
     overflow: bool = False
 
-    def add(self, cells: Sequence[str | None]) -> None:
-        filled = [*filter(None, cells)]
-        if not filled:
-            return
-        lengths = {*map(len, filled)}
-        self.shortest = min(self.shortest or min(lengths), *lengths)
-        self.longest = max(self.longest, *lengths)
+    def add(self, filled: Sequence[str]) -> None:
         self.filled += len(filled)
         stripped = [*map(str.strip, filled)]
         if stripped != filled:
             self.blanks += sum(map(ne, filled, stripped))
-        if self.overflow:
-            filled = [cell for cell in filled if cell in self.values]
-        self.values.update(filled)
-        self.overflow = len(self.values) > DIFFERENT_MAX
+        if not self.overflow and not self.different.issuperset(filled):
+            self._meet([value for value in dict.fromkeys(filled) if value not in self.different])
+        if self.values:
+            self.values.update([cell for cell in filled if cell in self.values])
+
+    def _meet(self, new: Sequence[str]) -> None:
+        """Values that were not there before, in their order."""
+        self.different.update(new)
+        self.overflow = len(self.different) > DIFFERENT_MAX
+        odd = next((value for value in new if not _is_bare(value)), None) if self.are_bare else None
+        if odd is not None:  # it alone says that no zeros were lost
+            self.are_bare = False
+            self.values = Counter({value: self.values[value] for value in self.telling([*self.values])})
+            self.values[odd] = 0
+        self.values.update(dict.fromkeys(new if self.are_bare else self.telling(new), 0))
+
+    def measure(self, filled: Sequence[str]) -> None:
+        lengths = {*map(len, filled)}
+        self.shortest = min(self.shortest or min(lengths), *lengths)
+        self.longest = max(self.longest, *lengths)
 
 
-class Profiler:
-    """Counts, as rows go by, what the columns hold that become something."""
+class Finder:
+    """Counts, as rows go by, what is wrong with many cells of the columns that become something."""
 
     def __init__(self, entity: EntityType, header: Sequence[str], mapping: Mapping) -> None:
         self._entity, self._rows = entity, 0
         targets = {each.column: each.target for each in mapping}
-        self._seen = [(place, name, targets[name], _Seen()) for place, name in enumerate(header) if name in targets]
+        self._seen = [(place, name, targets[name], self._begin(targets[name])) for place, name in enumerate(header) if name in targets]
+
+    def _begin(self, target: str) -> _Seen:
+        return _Seen(_telling(self._entity, target), _may_lack_zeros(target, _kind(self._entity, target)))
 
     def add(self, rows: Sequence[Cells]) -> None:
-        if not rows:
-            return
-        self._rows += len(rows)
-        columns = list(zip(*rows, strict=True))
-        for place, _, _, seen in self._seen:
-            seen.add(columns[place])
+        self.add_columns(list(zip(*rows, strict=True)))
 
-    def columns(self) -> tuple[ColumnProfile, ...]:
-        return tuple(
-            ColumnProfile(name, s.filled, len(s.values), s.shortest, s.longest, s.filled == self._rows > 0 and max(s.values.values()) == 1)
-            for _, name, _, s in self._seen
-        )
+    def add_columns(self, columns: Columns) -> None:
+        """The same of rows that are given column by column."""
+        if not columns:
+            return
+        self._rows += len(columns[0])
+        for place, _, _, seen in self._seen:
+            if filled := [*filter(None, columns[place])]:
+                self._add(seen, filled)
+
+    def _add(self, seen: _Seen, filled: Sequence[str]) -> None:
+        seen.add(filled)
 
     def findings(self) -> tuple[Finding, ...]:
         """Those that must be chosen first, then by the number of rows."""
@@ -122,12 +145,30 @@ class Profiler:
         found = [_blanks(name, seen), _scientific(name, seen)]
         if kind is DATE:
             found += [_order(name, seen), _serials(name, seen)]
-        elif target == KEY or target.startswith((IDENTIFIER, RELATIONSHIP)) or _is_code(kind):
+        elif _may_lack_zeros(target, kind):
             found.append(_zeros(name, seen, kind))
         if takes_many(self._entity, target):
             found.append(_lists(name, seen))
         found.append(_unknown(self._entity, name, target, seen))
         return [finding for finding in found if finding is not None]
+
+
+class Profiler(Finder):
+    """Counts besides what the columns hold."""
+
+    def _begin(self, _: str) -> _Seen:
+        """Each value tells whether the column is a key."""
+        return _Seen(list, are_bare=False)
+
+    def _add(self, seen: _Seen, filled: Sequence[str]) -> None:
+        seen.measure(filled)
+        seen.add(filled)
+
+    def columns(self) -> tuple[ColumnProfile, ...]:
+        return tuple(
+            ColumnProfile(name, s.filled, len(s.values), s.shortest, s.longest, s.filled == self._rows > 0 and max(s.values.values()) == 1)
+            for _, name, _, s in self._seen
+        )
 
 
 def unsettled(findings: Sequence[Finding], steps: Sequence[Step]) -> tuple[Finding, ...]:
@@ -150,6 +191,37 @@ def _kind(entity: EntityType, target: str) -> ValueType | None:
     return attribute.type if attribute else None
 
 
+def _telling(entity: EntityType, target: str) -> Callable[[Sequence[str]], Sequence[str]]:
+    """The values of some that a finding may count, but for lost zeros."""
+    if _is_closed(entity, target):
+        return list
+    if _kind(entity, target) is DATE:
+        return lambda values: [v for v in values if _is_scientific(v) or _DATE.fullmatch(v) or _SERIAL.fullmatch(v.strip())]
+    separators = _SEPARATORS if takes_many(entity, target) else ()
+
+    def telling(values: Sequence[str]) -> Sequence[str]:
+        together = "\n".join(values)
+        if not _EXPONENT.search(together) and not any(separator in together for separator in separators):
+            return ()
+        return [value for value in values if _is_scientific(value) or any(separator in value for separator in separators)]
+
+    return telling
+
+
+def _is_scientific(value: str) -> bool:
+    return SCIENTIFIC.fullmatch(value.strip()) is not None
+
+
+def _may_lack_zeros(target: str, kind: ValueType | None) -> bool:
+    return kind is not DATE and (target == KEY or target.startswith((IDENTIFIER, RELATIONSHIP)) or _is_code(kind))
+
+
+def _is_closed(entity: EntityType, target: str) -> bool:
+    """Whether the values are those of a list."""
+    attribute = attribute_of(entity, target)
+    return target == STATUS or (attribute is not None and (bool(attribute.choices) or attribute.type in {FLAG, SEX}))
+
+
 def _is_code(kind: ValueType | None) -> bool:
     """Whether leading zeros are part of the value: they are where the kind's own example is made of digits alone, or it is a code."""
     return kind is not None and (kind is CODE or (kind.example.isdigit() and kind.normalise(kind.example) == kind.example))
@@ -163,7 +235,7 @@ def _blanks(name: str, seen: _Seen) -> Finding | None:
 
 def _scientific(name: str, seen: _Seen) -> Finding | None:
     """1.23457E+11: a spreadsheet kept the first digits. Whether the others are gone, the digits tell."""
-    hit = {value: count for value, count in seen.values.items() if SCIENTIFIC.fullmatch(value.strip())}
+    hit = {value: count for value, count in seen.values.items() if _is_scientific(value)}
     if not hit:
         return None
     rows = sum(hit.values())
@@ -212,7 +284,7 @@ def _zeros(name: str, seen: _Seen, kind: ValueType | None) -> Finding | None:
     """Digits of which some are shorter than the others, and none begins with a zero: a spreadsheet took them for numbers."""
     lengths: Counter[int] = Counter()
     for value, count in seen.values.items():
-        if not (value.isascii() and value.isdigit()) or value[0] == "0":
+        if not _is_bare(value):
             return None
         lengths[len(value)] += count
     width = max(lengths, default=0)
@@ -223,6 +295,10 @@ def _zeros(name: str, seen: _Seen, kind: ValueType | None) -> Finding | None:
         return None
     message = f"{short} of {seen.filled} values have fewer than {width} digits, and none begins with a zero: were zeros lost?"
     return Finding("lost_zeros", name, short, message, (Step("pad_zeros", name, width=width),))
+
+
+def _is_bare(value: str) -> bool:
+    return value.isascii() and value.isdigit() and value[0] != "0"
 
 
 def _wants_zeros(kind: ValueType, seen: _Seen, width: int) -> bool:
@@ -243,14 +319,14 @@ def _lists(name: str, seen: _Seen) -> Finding | None:
 
 def _unknown(entity: EntityType, name: str, target: str, seen: _Seen) -> Finding | None:
     """Values that a closed list does not have, with counts, and what they may mean."""
+    if not _is_closed(entity, target):
+        return None
     attribute = attribute_of(entity, target)
     known: Sequence[str] = STATUSES if attribute is None else attribute.choices
-    if target == STATUS:
+    if attribute is None:
         unknown = {v: c for v, c in seen.values.items() if v.strip() and v.strip().lower() not in STATUSES}
-    elif attribute is not None and (attribute.choices or attribute.type in {FLAG, SEX}):
-        unknown = {v: c for v, c in seen.values.items() if v.strip() and read_value(attribute, v).value is None}
     else:
-        return None
+        unknown = {v: c for v, c in seen.values.items() if v.strip() and read_value(attribute, v).value is None}
     if not unknown:
         return None
     listed = tuple(sorted(unknown.items(), key=lambda each: (-each[1], each[0]))[:_LISTED])

@@ -4,13 +4,15 @@ A piece commits as a whole; begun again, staging goes on behind the last one. Ro
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from matching.score import Scorer
@@ -20,13 +22,13 @@ from mdm.errors import InvalidRecord, NotFound
 from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.load_files import open_table
-from mdm.load_former import Former, Prints, read_former, write_same
+from mdm.load_former import NOT_KNOWN, Former, Numbers, Prints, no_numbers, read_former, write_same
 from mdm.load_pool import Craft, hands
-from mdm.load_profile import Finding, Profiler
+from mdm.load_profile import Finder, Finding
 from mdm.load_rows import Row, line
 from mdm.load_source import Source, source_of
 from mdm.load_staged import REJECTED, REVIEW, Fact, Piece, staged_numbers, write_staged
-from mdm.load_table import Cells, RawBatch, RowProblem, RowReject
+from mdm.load_table import Cells, Columns, RawBatch, RowProblem, RowReject
 from mdm.load_values import Converter
 from mdm.models import current_scorer
 from mdm.overlay import disagreement
@@ -69,7 +71,7 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     table = open_table(source.path, name=source.name, options=source.options)
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
     done = run.effect(lambda session: staged_numbers(session, plan_id))
-    profiler = Profiler(source.entity, table.header, source.columns)
+    finder = Finder(source.entity, table.header, source.columns)
     former = read_former(run, UUID(run.mine.payload["load"]), source)
     reader = _Reader(plan_id, converter, Prints(source, table.header), former)
     rows = 0
@@ -77,15 +79,15 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     size = source.path.stat().st_size
     with hands(run, home, craft, are_many=size > LARGE_BYTES) as crew:
         for number, batch in enumerate(table.batches(PIECE_ROWS)):
-            profiler.add(batch.rows)
+            finder.add_columns(batch.columns)
             read = reader.read(number, batch)
-            rows += len(read.rows) + len(read.same)
+            rows += len(batch.numbers) + len(batch.rejected)
             if number not in done:
                 crew.give(read, is_light=size < _LIGHT_BYTES and len(read.rows) * _LIGHT < PIECE_ROWS)
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()
-    return Staged([_storable(name) for name in table.header], dict(converter.applied), profiler.findings())
+    return Staged([_storable(name) for name in table.header], dict(converter.applied), finder.findings())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +114,17 @@ _Read = tuple[int, Cells, int | None, Cells | RowReject]  # number, cells, print
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of one piece as they were read; `same`: numbers of those that say nothing new, here and in the plan `former`."""
+    """The rows of one piece as they were read.
+
+    `same`, `known`: the numbers of those that say nothing new, here and in the plan `former`.
+    """
 
     plan_id: UUID
     number: int
     rows: Sequence[_Read]
     former: UUID | None = None
-    same: Sequence[tuple[int, int]] = ()
-
-
-_Said = Cells | RowReject | int  # what is new, why it says nothing, or the row of the former load that said it
+    same: Numbers = field(default_factory=no_numbers)
+    known: Numbers = field(default_factory=no_numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,37 +138,48 @@ class _Reader:
     seen: dict[str, int] = field(default_factory=dict)  # key -> the first row that has it
 
     def read(self, number: int, batch: RawBatch) -> Read:
-        rows: list[_Read] = []
-        same: list[tuple[int, int]] = []
-        for no, cells, mark, key, said in self._in_order(batch):
-            if isinstance(said, RowReject):
-                rows.append((no, cells, None, said))
-                continue
-            first = self.seen.setdefault(key, no)
-            if first != no:
-                rows.append((no, cells, None, _twice(first)))
-            elif isinstance(said, int):
-                same.append((no, said))
-            else:
-                rows.append((no, cells, mark, said))
-        return Read(self.plan_id, number, rows, self.former.plan_id, same)
-
-    def _in_order(self, batch: RawBatch) -> Iterable[tuple[int, Cells, int | None, str, _Said]]:
-        prints, repaired = self.prints.of(batch.rows), self.converter.repair(batch.rows)
-        keys = map(self.converter.key, repaired)
-        made = zip(batch.numbers, batch.rows, prints, keys, self._said(repaired, prints), strict=True)
-        if not batch.rejected:
-            return made
-        bad = ((row.number, row.cells, None, "", row.reject) for row in batch.rejected)
-        return sorted([*made, *bad], key=lambda each: each[0])
-
-    def _said(self, rows: Sequence[Cells], prints: Sequence[int | None]) -> list[_Said]:
+        prints, columns = self.prints.of(batch.columns), self.converter.repair_columns(batch.columns)
         known = self.former.numbers(prints)
-        said: list[_Said] = [number or row for row, number in zip(rows, known, strict=True)]
-        fresh = [place for place, number in enumerate(known) if not number]
-        for index, reject in self.converter.screen([rows[place] for place in fresh]).items():
-            said[fresh[index]] = reject
-        return said
+        fresh = np.flatnonzero(known == NOT_KNOWN).tolist()
+        said = dict(zip(fresh, self._repaired(batch, columns, fresh), strict=True))
+        told: dict[int, Cells | RowReject] = {**said, **self._rejects(said)}
+        told |= self._twice(batch, self.converter.keys(columns), told)
+        known[[*told]] = NOT_KNOWN
+        same = np.flatnonzero(known)
+        numbers = np.array(batch.numbers, dtype=np.int64)
+        return Read(self.plan_id, number, self._in_order(batch, told, prints), self.former.plan_id, numbers[same], known[same])
+
+    def _repaired(self, batch: RawBatch, columns: Columns, places: Sequence[int]) -> Sequence[Cells]:
+        """The rows in these places after every step."""
+        if columns is batch.columns:
+            return [batch.rows[place] for place in places]
+        return [tuple(column[place] for column in columns) for place in places]
+
+    def _rejects(self, said: Mapping[int, Cells]) -> dict[int, RowReject]:
+        places = [*said]
+        return {places[index]: reject for index, reject in self.converter.screen([*said.values()]).items()}
+
+    def _twice(self, batch: RawBatch, keys: Sequence[str], told: Mapping[int, Cells | RowReject]) -> dict[int, RowReject]:
+        """The rows, of those that are not rejected anyway, whose key a row before them has, by their places."""
+        sound = [place for place in range(len(keys)) if not isinstance(told.get(place), RowReject)]
+        firsts = {keys[place]: batch.numbers[place] for place in reversed(sound)}
+        if len(firsts) == len(sound) and self.seen.keys().isdisjoint(firsts):
+            self.seen.update(firsts)
+            return {}
+        found = {}
+        for place in sound:
+            first = self.seen.setdefault(keys[place], batch.numbers[place])
+            if first != batch.numbers[place]:
+                found[place] = _twice(first)
+        return found
+
+    def _in_order(self, batch: RawBatch, told: Mapping[int, Cells | RowReject], prints: Numbers) -> list[_Read]:
+        """What is to be made ready or rejected."""
+        rows: list[_Read] = [(row.number, row.cells, None, row.reject) for row in batch.rejected]
+        for place, made in told.items():
+            mark = None if isinstance(made, RowReject) else int(prints[place]) or None
+            rows.append((batch.numbers[place], batch.rows[place], mark, made))
+        return sorted(rows, key=itemgetter(0))
 
 
 def _twice(first: int) -> RowReject:
@@ -182,8 +196,8 @@ class _Staging:
 
     def write(self, session: Session) -> None:
         read, piece = self.read, self._made(session)
-        if read.same and read.former is not None:
-            write_same(session, read.plan_id, read.former, read.same)
+        if len(read.same) and read.former is not None:
+            write_same(session, read.plan_id, read.former, (read.same, read.known))
         write_staged(session, read.plan_id, read.number, piece)
 
     def _made(self, session: Session) -> Piece:

@@ -4,12 +4,14 @@ What is wrong with one row rejects that row and no other. What is wrong with the
 column and remedy; a cell's content is in no message. Rows count from 1, the header included, as a spreadsheet counts them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mdm.errors import FieldProblem, UnusableFile
 
 Cells = tuple[str | None, ...]
+Columns = Sequence[Sequence[str | None]]  # the cells of rows, column by column
 
 CELL_LENGTH_MAX = 100_000
 COLUMNS_MAX = 1_000
@@ -69,13 +71,18 @@ class BadRow:
     reject: RowReject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RawBatch:
     """Rows in the order of the file: those of one cell per column, their numbers, and those that the reader rejects."""
 
     rows: list[Cells]
     numbers: list[int]
     rejected: list[BadRow]
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The rows column by column; no columns where there are no rows. Several ask for them, so they are made once."""
+        return [*zip(*self.rows, strict=True)]
 
     @property
     def first_row(self) -> int:

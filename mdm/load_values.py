@@ -19,7 +19,7 @@ from operator import ne
 
 from mdm.entity import EntityType
 from mdm.load_steps import Step, cell_of
-from mdm.load_table import Cells, RowProblem, RowReject
+from mdm.load_table import Cells, Columns, RowProblem, RowReject
 from mdm.load_targets import IDENTIFIER, KEY, RELATIONSHIP, STATUS, STATUSES, VALID_FROM, VALID_TO, Mapping, end_of, required
 from mdm.standardise import IDENTIFIERS_MAX, KEY_LENGTH_MAX, VALUES_MAX, Delivery, Raw, local_key
 from mdm.statements import RELATIONSHIPS_MAX, Assertion
@@ -28,7 +28,6 @@ from mdm.values.kind import clean_text
 
 _Place = tuple[str, int, str]  # target, place in the row, separator of values
 
-Columns = Sequence[Sequence[str | None]]
 Doubt = Callable[[Columns], Iterable[int]]
 
 _MOST = {IDENTIFIER: IDENTIFIERS_MAX, RELATIONSHIP: RELATIONSHIPS_MAX}
@@ -103,14 +102,18 @@ class Converter:
 
     def repair(self, rows: Sequence[Cells]) -> Sequence[Cells]:
         """The rows after every step; column by column, and counted."""
-        if not self._steps or not rows:
-            return rows
-        columns: list[Sequence[str | None]] = list(zip(*rows, strict=True))
+        return list(zip(*self.repair_columns(list(zip(*rows, strict=True))), strict=True)) if self._steps else rows
+
+    def repair_columns(self, columns: Columns) -> Columns:
+        """The same of whole columns, and the columns after every step."""
+        if not self._steps or not columns:
+            return columns
+        repaired = [*columns]
         for place, repair, title in self._steps:
-            before = columns[place]
-            columns[place] = after = [repair(cell) if cell else cell for cell in before]
+            before = repaired[place]
+            repaired[place] = after = [repair(cell) if cell else cell for cell in before]
             self.applied[title] += sum(map(ne, before, after))
-        return list(zip(*columns, strict=True))
+        return repaired
 
     def screen(self, rows: Sequence[Cells]) -> dict[int, RowReject]:
         """Which repaired rows `deliver` will reject, by their place: at a tenth of the cost of delivering them all."""
@@ -124,6 +127,13 @@ class Converter:
     def key(self, cells: Cells) -> str:
         """The key that a repaired row names, whether or not it is one."""
         return _key(cells[self._key] or "")
+
+    def keys(self, columns: Columns) -> list[str]:
+        """The same of all repaired rows, given column by column."""
+        said = [cell or "" for cell in columns[self._key]] if columns else []
+        together = "".join(said)
+        is_normal = together.isascii() and together.isprintable() and " " not in together
+        return said if is_normal else [*map(_key, said)]
 
     def deliver(self, cells: Cells) -> Delivery | RowReject:
         """The delivery of one repaired row."""
