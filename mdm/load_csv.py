@@ -100,8 +100,9 @@ class _Source:
         together = "".join(chunk)
         if "\x00" in together or (self._encoding.lenient and SURROGATE.search(together)) or max(map(len, chunk)) > CELL_LENGTH_MAX:
             return None
-        if '"' not in together and (cut := _cut(chunk, together, self._delimiter)) is not None:
-            return cut
+        plain = None if '"' in together else cut(chunk, together, self._delimiter)
+        if plain is not None:
+            return plain
         try:
             rows = list(csv.reader(chunk, delimiter=self._delimiter, strict=True))
         except csv.Error:
@@ -113,7 +114,7 @@ class _Source:
         return list(_records(lines, self._delimiter, deque(chunk)))
 
 
-def _cut(chunk: list[str], together: str, delimiter: str) -> list[tuple[str, ...]] | None:
+def cut(chunk: list[str], together: str, delimiter: str) -> list[tuple[str, ...]] | None:
     """Lines without quotation marks, cut where the delimiters stand, if all have as many; in a third of the time that the reader needs."""
     widths = {*map(str.count, chunk, repeat(delimiter))}
     if len(widths) > 1 or widths == {0} or delimiter in _ENDS:

@@ -4,6 +4,7 @@ A row's *print* is a hash of those of its cells that become something, and of ho
 that print, and the record is still in the version that it left, the row says what its record says: nobody need convert it, or clean it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +33,7 @@ NOT_KNOWN = 0  # rows count from 1
 _BETWEEN, _ABSENT = "\x00,", "\x00-"
 _FORM = 2
 _NO_PRINT = bytes(_BYTES)
+_HALF = re.compile("[\ud800-\udfff]")  # half a character
 
 Numbers = NDArray[np.int64]
 
@@ -56,19 +58,24 @@ class Prints:
         except TypeError:
             said = [[_ABSENT if cell is None else cell for cell in column] for column in mapped]
             texts = [*map(_BETWEEN.join, zip(*said, strict=True))]
-        return np.frombuffer(b"".join(map(self._print, texts)), dtype=">i8").astype(np.int64)
-
-    def _print(self, text: str) -> bytes:
-        found = self._begun.copy()
         try:
-            found.update(text.encode())
-        except UnicodeEncodeError:  # half a character
-            return _NO_PRINT
+            made = [*map(self._print, map(str.encode, texts))]
+        except UnicodeEncodeError:
+            made = [_NO_PRINT if _HALF.search(text) else self._print(text.encode()) for text in texts]
+        return _numbers(b"".join(made), ">i8")
+
+    def _print(self, text: bytes) -> bytes:
+        found = self._begun.copy()
+        found.update(text)
         return found.digest()
 
 
 def no_numbers() -> Numbers:
     return np.empty(0, dtype=np.int64)
+
+
+def _numbers(content: bytes, kind: str) -> Numbers:
+    return np.frombuffer(content, dtype=kind).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +102,13 @@ def read_former(run: Run, load_id: UUID, source: Source) -> Former:
     if not found:
         return Former()
     plan_id, last = found[0]
-    rows = [
-        row
+    pieces = [
+        run.effect(partial(_rows, asked={"plan": plan_id, "low": low, "high": low + _PIECE_ROWS}))
         for low in range(0, last + 1, _PIECE_ROWS)
-        for row in run.effect(partial(_rows, asked={"plan": plan_id, "low": low, "high": low + _PIECE_ROWS}))
     ]
-    prints = np.array([row[0] for row in rows], dtype=np.int64)
+    prints, numbers = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
     order = np.argsort(prints)
-    return Former(plan_id, prints[order], np.array([row[1] for row in rows], dtype=np.int64)[order])
+    return Former(plan_id, prints[order], numbers[order])
 
 
 _LAST: LiteralString = (
@@ -112,9 +118,11 @@ _LAST: LiteralString = (
 )
 
 
-def _rows(session: Session, *, asked: dict[str, object]) -> list[tuple[int, int]]:
+def _rows(session: Session, *, asked: dict[str, object]) -> tuple[Numbers, Numbers]:
+    """Prints and numbers, which come as two packets: rows that nobody looks at one by one need not be made one by one."""
     with without(session, "nestloop"):
-        return [(row[0], row[1]) for row in fetch(session, _AS_LEFT, asked)]
+        prints, numbers = fetch(session, _AS_LEFT, asked)[0]
+    return _numbers(prints, ">i8"), _numbers(numbers, ">i4")
 
 
 # Records by an array of ids, which the index reads in its order: of records that came one after the other, page by page, not one by one.
@@ -125,7 +133,8 @@ _AS_LEFT: LiteralString = (
     # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
     " and record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')),"
     " r as materialized (select id, version from source_record where id = any(array(select record_id from x)))"
-    " select x.print, x.no from x join r on r.id = x.record_id and r.version = x.version"
+    " select coalesce(string_agg(int8send(x.print), ''), ''), coalesce(string_agg(int4send(x.no), ''), '')"
+    " from x join r on r.id = x.record_id and r.version = x.version"
 )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, LiteralString
@@ -161,24 +162,21 @@ class _Reader:
 
     def _twice(self, batch: RawBatch, keys: Sequence[str], told: Mapping[int, Cells | RowReject]) -> dict[int, RowReject]:
         """The rows, of those that are not rejected anyway, whose key a row before them has, by their places."""
-        sound = [place for place in range(len(keys)) if not isinstance(told.get(place), RowReject)]
-        firsts = {keys[place]: batch.numbers[place] for place in reversed(sound)}
-        if len(firsts) == len(sound) and self.seen.keys().isdisjoint(firsts):
+        are_sound = [True] * len(keys)
+        for place, made in told.items():
+            are_sound[place] = not isinstance(made, RowReject)
+        firsts = dict(compress(zip(keys, batch.numbers, strict=True), are_sound))
+        if len(firsts) == sum(are_sound) and self.seen.keys().isdisjoint(firsts):
             self.seen.update(firsts)
             return {}
-        found = {}
-        for place in sound:
-            first = self.seen.setdefault(keys[place], batch.numbers[place])
-            if first != batch.numbers[place]:
-                found[place] = _twice(first)
-        return found
+        first = [self.seen.setdefault(key, no) if sound else no for key, no, sound in zip(keys, batch.numbers, are_sound, strict=True)]
+        return {place: _twice(first[place]) for place, no in enumerate(batch.numbers) if first[place] != no}
 
     def _in_order(self, batch: RawBatch, told: Mapping[int, Cells | RowReject], prints: Numbers) -> list[_Read]:
         """What is to be made ready or rejected."""
         rows: list[_Read] = [(row.number, row.cells, None, row.reject) for row in batch.rejected]
-        for place, made in told.items():
-            mark = None if isinstance(made, RowReject) else int(prints[place]) or None
-            rows.append((batch.numbers[place], batch.rows[place], mark, made))
+        for (place, made), mark in zip(told.items(), prints[[*told]].tolist(), strict=True):
+            rows.append((batch.numbers[place], batch.rows[place], None if isinstance(made, RowReject) else mark or None, made))
         return sorted(rows, key=itemgetter(0))
 
 

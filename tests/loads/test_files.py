@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from mdm.errors import UnusableFile
+from mdm.load_csv import cut
 from mdm.load_files import open_table
 from mdm.load_formulas import neutralise, restore
 from mdm.load_manifest import read_manifest
@@ -246,3 +247,33 @@ def test_a_manifest_that_cannot_be_followed_names_its_entry(manifest, says, tmp_
     (tmp_path / "manifest.json").write_text(manifest)
     with pytest.raises(UnusableFile, match=says):
         read_manifest(tmp_path, {"patient"})
+
+
+_PLAIN_CELL = st.text(st.characters(exclude_characters='\x00\r\n"', exclude_categories=["Cs"]), max_size=6)
+
+
+@given(
+    st.lists(st.one_of(st.lists(_PLAIN_CELL, min_size=3, max_size=3), st.lists(_PLAIN_CELL, max_size=4)), min_size=1, max_size=6),
+    st.sampled_from([",", ";", "|", " "]),
+    st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=6, max_size=6),
+    st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_lines_without_quotation_marks_are_cut_as_the_reader_cuts_them(rows, delimiter, ends, is_ended):
+    lines = [delimiter.join(row) + end for row, end in zip(rows, ends, strict=False)]
+    if not is_ended:
+        lines[-1] = lines[-1].rstrip("\r\n")
+    found = cut(lines, "".join(lines), delimiter)
+    assert found is None or [*map(list, found)] == list(csv.reader(lines, delimiter=delimiter, strict=True))
+    widths = {line.count(delimiter) for line in lines}
+    assert (found is None) == (len(widths) > 1 or widths == {0})
+
+
+@pytest.mark.parametrize("rows", [2, 100])
+def test_lines_with_and_without_quotation_marks_are_read_alike(rows, tmp_path):
+    text = 'id,name,note\r\n1,Ann,\r\n2,"Bob, Jr.","says ""no"""\r\n,,\r\n3,Cy\r\n4,Dee, x \r\n5,"two\r\nlines",\r\n6,Eve,z'
+    _, good, bad = read(tmp_path / "f", text.encode(), rows=rows)
+    assert good == [
+        ("1", "Ann", ""), ("2", "Bob, Jr.", 'says "no"'), ("4", "Dee", " x "), ("5", "two\r\nlines", ""), ("6", "Eve", "z"),
+    ]  # fmt: skip
+    assert [(row.number, row.reject.code) for row in bad] == [(5, "ragged_row")]

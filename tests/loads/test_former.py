@@ -2,9 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mdm.db import execute
+from mdm.entities import ENTITY_TYPES
+from mdm.errors import Conflict
+from mdm.ids import new_golden_id, new_id
+from mdm.load_former import Prints, write_same
+from mdm.load_source import Source
 from mdm.load_steps import Step
+from mdm.load_table import Options
+from mdm.load_targets import read_columns
 from mdm.load_values import Converter
 from tests.loads.conftest import as_csv, deliver, mercy, rows
 
@@ -80,3 +91,51 @@ def test_rows_of_a_load_that_was_undone_are_not_known(people, loader, converted)
     view = loader.plan(as_csv(list(reversed(deliveries))))
     assert view.counts["unchanged"] == 0
     assert len(converted) == 100
+
+
+def prints_of(columns, header, table):
+    source = Source(ENTITY_TYPES["payer"], "mercy", None, "f.csv", Options(), read_columns(columns), ())
+    return Prints(source, header).of([*zip(*table, strict=True)]).tolist()
+
+
+_CELL = st.one_of(
+    st.none(), st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=3), st.sampled_from(",-")
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(_CELL, _CELL, _CELL), min_size=2, max_size=8, unique=True))
+def test_rows_of_other_cells_have_other_prints(table):
+    found = prints_of("key=K,name=N,city=C", ["K", "N", "C"], table)
+    assert len({*found}) == len(table)
+    assert found == [prints_of("key=K,name=N,city=C", ["K", "N", "C"], [row])[0] for row in table]
+
+
+def test_only_cells_that_become_something_make_the_print():
+    one, two = (prints_of("key=K,name=N", header, [row]) for header, row in ((["K", "N"], ("1", "x")), (["N", "A", "K"], ("x", "7", "1"))))
+    assert one == two != prints_of("key=N,name=K", ["K", "N"], [("1", "x")])
+    assert prints_of("key=K,name=N", ["K", "N"], []) == []
+
+
+def test_half_a_character_has_no_print():
+    assert prints_of("key=K,name=N", ["K", "N"], [("1", "\ud800"), ("1", "x")]) == [0, *prints_of("key=K,name=N", ["K", "N"], [("1", "x")])]
+
+
+def test_rows_that_say_nothing_new_belong_where_their_records_do_by_now(people, loader):
+    deliveries = mercy()
+    loader.load(as_csv(deliveries))
+    moved = rows(people, "select id from source_record where system = 'ehr-mercy' and key = %s", (deliveries[0].key,))[0][0]
+    new = new_golden_id()
+    people.run(lambda s: execute(s, "insert into golden_record (id, domain, status) values (%s, 'patient', 'active')", (new,)))
+    people.run(lambda s: execute(s, "update link set golden_id = %s where record_id = %s and recorded_to is null", (new, moved)))
+    view = loader.plan(as_csv(list(reversed(deliveries))))
+    told = "select x.golden_id from load_row x join link l on l.record_id = x.record_id and l.recorded_to is null where x.plan_id = %s"
+    assert len(rows(people, told + " and x.golden_id = l.golden_id", (view.plan_id,))) == 100
+    assert rows(people, told + " and x.record_id = %s", (view.plan_id, moved)) == [(new,)]
+
+
+def test_a_former_load_that_is_gone_is_a_conflict(people, loader):
+    view = loader.load(as_csv(mercy()))
+    both = np.arange(1, 3)
+    with pytest.raises(Conflict):
+        people.run(lambda s: write_same(s, view.plan_id, new_id(), (both, both)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mdm.entities import ENTITY_TYPES
 from mdm.errors import ConcordError, UnusableInput
 from mdm.identifier_systems import BY_CODE
-from mdm.load_profile import Profiler
+from mdm.load_profile import Finder, Profiler
 from mdm.load_steps import KINDS, ORDERS, Step, cell_of, read_step
 from mdm.load_table import RowReject
 from mdm.load_targets import KEY, Binding, check_mapping, read_columns, targets
@@ -256,6 +256,34 @@ def test_a_profile_counts():
     key, name = profiler.columns()
     assert (key.filled, key.different, key.shortest, key.longest, key.is_key) == (3, 3, 1, 3, True)
     assert (name.filled, name.different, name.is_key) == (2, 1, False)
+
+
+_PROFILED = "key=K,name=N,phone=P,kind=T,status=S,valid_from=F,identifier:gs1-gln=G,relationship:part_of=U"
+_SAID = st.sampled_from(
+    [None, "", " x", "x ", "x", "12", "123", "0123", "456", "1E+05", "1.2e11", "29292", "1|2", "1;2", "03/04/1990", "25/12/90", "active",
+     "actve", "building", "é\u00a0", "\t1"]
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.lists(st.tuples(*[_SAID] * 8), max_size=12), max_size=4), st.integers(1, 8))
+def test_whoever_only_looks_for_findings_finds_what_a_profile_has(batches, different_max):
+    mapping = read_columns(_PROFILED)
+    header = [each.column for each in mapping]
+    finder, profiler = Finder(LOCATION, header, mapping), Profiler(LOCATION, header, mapping)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mdm.load_profile.DIFFERENT_MAX", different_max)
+        for rows in batches:
+            finder.add_columns([*zip(*rows, strict=True)])
+            profiler.add(rows)
+    assert finder.findings() == profiler.findings()
+
+
+@given(st.lists(st.tuples(_WORD), max_size=6), st.booleans())
+def test_the_keys_of_many_rows_are_those_of_each(rows, are_plain):
+    one = converter(LOCATION, "key=K")
+    keys = [("1",), ("A-7",)] if are_plain else rows
+    assert one.keys([*zip(*keys, strict=True)]) == [one.key(row) for row in keys]
 
 
 def test_every_domain_can_be_loaded_by_every_name_that_it_has():
