@@ -263,7 +263,7 @@ def test_lines_without_quotation_marks_are_cut_as_the_reader_cuts_them(rows, del
     lines = [delimiter.join(row) + end for row, end in zip(rows, ends, strict=False)]
     if not is_ended:
         lines[-1] = lines[-1].rstrip("\r\n")
-    found = cut(lines, "".join(lines), delimiter)
+    found = cut(lines, delimiter)
     assert found is None or [*map(list, found)] == list(csv.reader(lines, delimiter=delimiter, strict=True))
     widths = {line.count(delimiter) for line in lines}
     assert (found is None) == (len(widths) > 1 or widths == {0})
@@ -271,9 +271,22 @@ def test_lines_without_quotation_marks_are_cut_as_the_reader_cuts_them(rows, del
 
 @pytest.mark.parametrize("rows", [2, 100])
 def test_lines_with_and_without_quotation_marks_are_read_alike(rows, tmp_path):
-    text = 'id,name,note\r\n1,Ann,\r\n2,"Bob, Jr.","says ""no"""\r\n,,\r\n3,Cy\r\n4,Dee, x \r\n5,"two\r\nlines",\r\n6,Eve,z'
+    text = 'id,name,note\r\n1,Ann,\r\n2,"Bob, Jr.","says ""no"""\r\n0,Al,\r\n,,\r\n3,Cy\r\n4,Dee, x \r\n5,"two\r\nlines",\r\n6,Eve,z'
     _, good, bad = read(tmp_path / "f", text.encode(), rows=rows)
     assert good == [
-        ("1", "Ann", ""), ("2", "Bob, Jr.", 'says "no"'), ("4", "Dee", " x "), ("5", "two\r\nlines", ""), ("6", "Eve", "z"),
+        ("1", "Ann", ""), ("2", "Bob, Jr.", 'says "no"'), ("0", "Al", ""), ("4", "Dee", " x "),
+        ("5", "two\r\nlines", ""), ("6", "Eve", "z"),
     ]  # fmt: skip
-    assert [(row.number, row.reject.code) for row in bad] == [(5, "ragged_row")]
+    assert [(row.number, row.reject.code) for row in bad] == [(6, "ragged_row")]
+
+
+@given(st.lists(st.tuples(_CELL, _CELL, _CELL).filter(any), min_size=3, max_size=12), st.lists(st.booleans(), min_size=12, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_a_line_is_read_alike_whatever_stands_in_others(tmp_path_factory, rows, are_quoted):
+    text = StringIO()
+    for row, is_quoted in zip([_HEADER, *rows], [False, *are_quoted], strict=False):
+        csv.writer(text, quoting=csv.QUOTE_ALL if is_quoted else csv.QUOTE_MINIMAL).writerow(row)
+    path = tmp_path_factory.getbasetemp() / "mixed.csv"
+    _, together, _ = read(path, text.getvalue().encode(), rows=100, encoding="utf-8", delimiter=",", header_row=1)
+    _, alone, _ = read(path, text.getvalue().encode(), rows=1, encoding="utf-8", delimiter=",", header_row=1)
+    assert together == alone == rows
