@@ -53,7 +53,7 @@ class Score(Total):
 
 
 @dataclass(frozen=True, slots=True)
-class _Level:
+class WeighedLevel:
     """A level made ready: its weight, and what the value's frequency adds."""
 
     label: str
@@ -76,20 +76,23 @@ class _Level:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
+    """A comparison made ready."""
+
     place: int
     name: str
     group: str
     needs: frozenset[str]
-    levels: tuple[_Level, ...]  # the last one holds where no other does
-    tests: tuple[tuple[int, float, _Level], ...]  # slot of the measure, value to reach, the level that then holds; in order
+    levels: tuple[WeighedLevel, ...]  # the last one holds where no other does
+    tests: tuple[tuple[int, float, WeighedLevel], ...]  # slot of the measure, value to reach, the level that then holds; in order
+    asked: tuple[Test, ...]  # by slot
     measures: tuple[Take, ...]
     best: float
     takes: float  # from the best, on average of pairs that are no match
     unless: tuple[str, str] | None
     along_with: frozenset[tuple[str, str]]
 
-    def met(self, left: Columns, right: Columns) -> _Level:
+    def met(self, left: Columns, right: Columns) -> WeighedLevel:
         """The first level that holds."""
         taken: list[float | None] = [None] * len(self.measures)
         for slot, at_least, level in self.tests:
@@ -100,7 +103,7 @@ class _Step:
                 return level
         return self.levels[-1]
 
-    def evidence(self, level: _Level, left: Columns, right: Columns) -> Evidence:
+    def evidence(self, level: WeighedLevel, left: Columns, right: Columns) -> Evidence:
         """What this level counts for these two."""
         adjustment = level.adjustment(left, right)
         return Evidence(self.name, level.label, level.weight + adjustment, self.group, adjustment)
@@ -109,14 +112,14 @@ class _Step:
         return self.unless is not None and self.unless in met and not (self.along_with and self.along_with.isdisjoint(met))
 
 
-_Reached = tuple[_Step, _Level, float]  # what a step met, and its bits
+_Reached = tuple[Step, WeighedLevel, float]  # what a step met, and its bits
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What can be asked of two records: the steps, the most that these can come to, and the vetoes."""
 
-    steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
     reach: float
     vetoes: tuple[Veto, ...]
 
@@ -127,7 +130,7 @@ class Scorer:
     def __init__(self, model: Model) -> None:
         self.model = model
         steps = [_step(place, comparison, model.frequencies) for place, comparison in enumerate(model.comparisons)]
-        self._steps = tuple(sorted(steps, key=_turn))
+        self.steps = tuple(sorted(steps, key=_turn))
         self._plans: dict[frozenset[str], _Plan] = {}
 
     def score(self, left: Columns, right: Columns) -> Score:
@@ -161,7 +164,7 @@ class Scorer:
         if known is None:
             if len(self._plans) >= _PLANS_MAX:
                 self._plans.clear()
-            steps = tuple(step for step in self._steps if step.needs <= both)
+            steps = tuple(step for step in self.steps if step.needs <= both)
             vetoes = tuple(veto for veto in self.model.vetoes if both.issuperset((*veto.conflict, *veto.agree)))
             known = self._plans[both] = _Plan(steps, self.model.prior + sum(step.best for step in steps) + _ROUNDING, vetoes)
         return known
@@ -187,17 +190,17 @@ class Scorer:
     def said(self, left: Columns, right: Columns) -> dict[str, Evidence]:
         """What each comparison that both sides can speak to says by itself; what `unless` leaves out is left to `weigh`."""
         both = left.keys() & right.keys()
-        return {step.name: step.evidence(step.met(left, right), left, right) for step in self._steps if step.needs <= both}
+        return {step.name: step.evidence(step.met(left, right), left, right) for step in self.steps if step.needs <= both}
 
     def worth(self, left: Columns, right: Columns) -> dict[str, tuple[Evidence, ...]]:
         """What each level of each comparison would count for these two, whether it is met or not, in the model's order."""
-        in_order = sorted(self._steps, key=attrgetter("place"))
+        in_order = sorted(self.steps, key=attrgetter("place"))
         return {step.name: tuple(step.evidence(level, left, right) for level in step.levels) for step in in_order}
 
     def weigh(self, left: Columns, right: Columns, said: Mapping[str, Evidence]) -> Score:
         """The score if the comparisons said this: `score`, where it is what they did say."""
         found: list[tuple[int, Evidence]] = []
-        for step in self._steps:
+        for step in self.steps:
             if step.name in said and not step.is_silenced([(e.comparison, e.level) for _, e in found]):
                 found.append((step.place, said[step.name]))
         return self._explained(left, right, tuple(evidence for _, evidence in sorted(found, key=itemgetter(0))))
@@ -264,7 +267,7 @@ def _as_list(value: Value) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value
 
 
-def _turn(step: _Step) -> tuple[bool, float]:
+def _turn(step: Step) -> tuple[bool, float]:
     """Questions that take most from two strangers' reach for their cost come first, so that most pairs are soon out of it.
 
     Who waits for another's level comes last, in the model's order.
@@ -272,29 +275,30 @@ def _turn(step: _Step) -> tuple[bool, float]:
     return (False, -step.takes / (1 + len(step.measures))) if step.unless is None else (True, step.place)
 
 
-def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequency]) -> _Step:
+def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequency]) -> Step:
     """A measure that several levels ask about is taken once per pair."""
     slots: dict[tuple[str, tuple[str, ...], bool], int] = {}
-    measures: list[Take] = []
+    asked: list[Test] = []
     levels = [_level(level, frequencies) for level in comparison.levels]
     tests = []
     for level, ready in zip(comparison.levels, levels, strict=True):
         for test in level.any_of:
-            slot = slots.setdefault((test.measure, test.columns, test.both), len(measures))
-            if slot == len(measures):
-                measures.append(take(test, frequencies))
+            slot = slots.setdefault((test.measure, test.columns, test.both), len(asked))
+            if slot == len(asked):
+                asked.append(test)
             tests.append((slot, test.at_least, ready))
     best = max(0.0, *(level.best for level in levels))
     takes = sum(level.u * (best - level.weight) for level in comparison.levels)
     needs = frozenset(comparison.needs)
-    return _Step(
+    return Step(
         place,
         comparison.name,
         comparison.group,
         needs,
         tuple(levels),
         tuple(tests),
-        tuple(measures),
+        tuple(asked),
+        tuple([take(test, frequencies) for test in asked]),
         best,
         takes,
         comparison.unless,
@@ -302,14 +306,14 @@ def _step(place: int, comparison: Comparison, frequencies: Mapping[str, Frequenc
     )
 
 
-def _level(level: Level, frequencies: Mapping[str, Frequency]) -> _Level:
+def _level(level: Level, frequencies: Mapping[str, Frequency]) -> WeighedLevel:
     counted = frequencies.get(level.frequency) if level.frequency else None
-    return _Level(level.label, level.weight, level.frequency, counted, log2(level.u))
+    return WeighedLevel(level.label, level.weight, level.frequency, counted, log2(level.u))
 
 
 def take(test: Test, frequencies: Mapping[str, Frequency]) -> Take:
     """The measure of one test for a pair; minus infinity where a side is absent."""
-    of = _best_pair(test, frequencies)
+    of = of_values(test, frequencies)
     if len(test.columns) == 1:
         return _of_one(test.columns[0], of, MEASURES[test.measure])
     first, second = test.columns
@@ -338,7 +342,8 @@ def _of_one(column: str, of: Callable[[Value, Value], float], measure: Measure) 
     return alike
 
 
-def _best_pair(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Value, Value], float]:
+def of_values(test: Test, frequencies: Mapping[str, Frequency]) -> Callable[[Value, Value], float]:
+    """The measure of one test for two values, of which it may see several (two lists) or ask how rare they are."""
     measure = MEASURES[test.measure]
     of: Callable[..., float] = measure.of
     if measure.by_rarity:

@@ -44,13 +44,18 @@ class Blocks:
 
     def candidates(self, keys: Sequence[int]) -> tuple[list[UUID], bool]:
         """The records that share most keys first, and whether some had to be left out."""
+        ranked, was_cut = self.ranked(keys)
+        return [UUID(bytes=record) for record in ranked], was_cut
+
+    def ranked(self, keys: Sequence[int]) -> tuple[list[bytes], bool]:
+        """The same as the bytes of their ids."""
         shared = Counter(record for key in keys if key not in self.crowded for record in self.holders.get(key, ()))
         for one, other in combinations([key for key in keys if key in self.crowded], 2):
             both = self.holders[one] & self.holders[other]
             if len(both) <= min(self.crowded[one], self.crowded[other]):
                 shared.update(both)
         ranked = sorted(shared, key=lambda record: (-shared[record], record))
-        return [UUID(bytes=record) for record in ranked[:CANDIDATES_MAX]], len(ranked) > CANDIDATES_MAX
+        return ranked[:CANDIDATES_MAX], len(ranked) > CANDIDATES_MAX
 
     def held_by(self, key: int) -> set[UUID]:
         """The records that hold a key, as far as they are known."""

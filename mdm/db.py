@@ -349,8 +349,8 @@ def without(session: Session, *ways: LiteralString) -> Iterator[None]:
 _SET: LiteralString = "select set_config('enable_' || way, %s, true) from unnest(%s::text[]) way"
 
 
-def array(values: Iterable[int | UUID]) -> str:
-    """Numbers or ids as PostgreSQL reads an array: psycopg would look at each of them several times."""
+def array(values: Iterable[int | UUID | str]) -> str:
+    """Numbers or ids (hexadecimal ones too) as PostgreSQL reads an array: psycopg would look at each of them several times."""
     return "{" + ",".join(map(str, values)) + "}"
 
 

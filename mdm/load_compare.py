@@ -1,21 +1,21 @@
 """The staged rows of a plan brought to matching: few of them with what stands near each, many together with all that is stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from uuid import UUID
 
 import numpy as np
 
-from matching.model import Columns, Model
+from matching.model import Model
 from matching.score import Scorer
 from mdm.entity import EntityType
 from mdm.guard import by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
-from mdm.load_pile import Pile, overshared
+from mdm.load_pile import Pile, overshared, overshared_with
 from mdm.load_rows import read_compared
 from mdm.load_source import Source
 from mdm.load_staged import REVIEW, StagedPiece, staged_pieces, staged_rows
@@ -95,7 +95,7 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
     for piece in stock_pieces(run.database, entity):
         stock.add(piece.ids, piece.columns, piece.golden_ids, piece.names)
     heavy = heavy_keys(run, entity)
-    over = _over(run, entity, stock, rows.pile, heavy)
+    over = by_column(overshared(entity, stock, rows.pile, heavy) | _ruled_out(run, entity))
     stock.strip(over)
     return match(
         model, Others(stock, judged_pairs(run.database, entity)), rows.without(over, entity), partial(_in_bulk, model, memory_gb, stock)
@@ -109,25 +109,20 @@ def _in_bulk(model: Model, memory_gb: int, stock: Pile, world: World) -> Abstrac
 
 
 def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Matched:
-    few = rows.few
-    near = read_near(run, entity, scorer.model, few)
-    least = min(guards(entity).values(), default=0)
-    heavy = key_counts(run, few, least) if least else {}
-    stock = Pile(_columns(entity, scorer.model))
+    ruled_out = _ruled_out(run, entity)
+    over = by_column(overshared_with(entity, rows.pile, key_counts(run, rows.few)) | ruled_out)
+    few = [replace(each, columns=without(each.columns, over)[0]) for each in rows.few] if over else rows.few
+    near = read_near(run, entity, scorer, few, over)
+    stock = Pile(())
     stock.add(near.stock.ids, near.stock.columns, near.stock.golden_ids, near.stock.names)
-    over = _over(run, entity, stock, rows.pile, heavy)
 
     def compare(world: World) -> nullcontext[Few]:
-        columns = world.columns(_without(near.stock.columns, over), _without([each.columns for each in few], over))
+        stored = [without(columns, over)[0] for columns in near.stock.columns]
+        columns = world.columns(stored, [each.columns for each in few])
         return nullcontext(Few.of(scorer, columns, world.places.tolist(), few, near))
 
     return match(scorer.model, Others(stock, near.judged), rows.without(over, entity), compare)
 
 
-def _over(run: Run, entity: EntityType, stock: Pile, fresh: Pile, heavy: Mapping[int, int]) -> Over:
-    ruled_out = run.effect(lambda session: placeholders(session, entity, registry(session)))
-    return by_column(overshared(entity, stock, fresh, heavy) | ruled_out)
-
-
-def _without(records: Sequence[Columns], over: Over) -> list[Columns]:
-    return [without(columns, over)[0] for columns in records] if over else list(records)
+def _ruled_out(run: Run, entity: EntityType) -> set[tuple[str, str]]:
+    return run.effect(lambda session: placeholders(session, entity, registry(session)))

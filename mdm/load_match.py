@@ -178,7 +178,13 @@ def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped) -> 
     verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, weights, alone)
     shared = {column: _shared(held, mine) for column, held in world.entries.exclusive.items()}
     neighbours, false_links = Neighbours.of(world, weighed), _false_links(world, weighed, units)
-    return Matched(verdicts, _merges(world, units), len(weighed.left), ~known, false_links, shared, neighbours)
+    return Matched(verdicts, _merges(world, units), _pairs_of_rows(world, weighed), ~known, false_links, shared, neighbours)
+
+
+def _pairs_of_rows(world: World, weighed: Weighed) -> int:
+    is_row = np.zeros(world.size, dtype=np.bool_)
+    is_row[world.places] = True
+    return int(np.count_nonzero(is_row[weighed.left] | is_row[weighed.right]))
 
 
 def _founders(units: Rows, chosen: Flags) -> Rows:

@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from matching.arrays import Rows, Weighed
 from matching.model import Columns, Model
 from matching.score import Scorer
+from matching.sieve import Sieve
 from mdm.candidates import limits, read_blocks
 from mdm.db import array, fetch
 from mdm.entity import EntityType
-from mdm.guard import counted
+from mdm.guard import Shared, counted, without
 from mdm.running import Run
 from mdm.stock import Stock, StoredPair
 
@@ -46,7 +47,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """`candidates`: of each row, by its number, the stored records that share a key with it. `pairs`: stored ones, judged or not."""
+    """`candidates`: of each row, by its number, the stored records that may be one with it. `pairs`: stored ones, judged or not."""
 
     stock: Stock
     pairs: Sequence[StoredPair]
@@ -63,13 +64,14 @@ def few_max(session: Session, entity: EntityType) -> int:
     return min(FEW_MAX, int(stored) // STOCK_PER_ROW)
 
 
-def read_near(run: Run, entity: EntityType, model: Model, rows: Sequence[Entry]) -> Surroundings:
-    """Everything that may have a say about these rows, piece by piece: of ten thousand rows one transaction would outlast an effect."""
-    candidates: dict[int, Sequence[UUID]] = {}
-    for some in _pieces(rows, _ROWS):
-        candidates.update(run.effect(partial(_candidates, model=model, rows=some)))
+def read_near(run: Run, entity: EntityType, scorer: Scorer, rows: Sequence[Entry], over: Shared) -> Surroundings:
+    """Everything that may have a say about these rows, piece by piece: of ten thousand rows one transaction would outlast an effect.
+
+    `over`: values that are nobody's evidence. The columns of the rows are without them.
+    """
+    candidates = _likely(run, entity, scorer, rows, over)
     standing = {row.stands_for for row in rows if row.stands_for is not None}
-    found = _joined(run, {record for near in candidates.values() for record in near} | standing, model.thresholds.link)
+    found = _joined(run, {record for near in candidates.values() for record in near} | standing, scorer.model.thresholds.link)
     parts = [run.effect(partial(_stock, entity=entity, records=some)) for some in _pieces(sorted(found), _RECORDS)]
     stock = Stock(*([value for part in parts for value in part[place]] for place in range(4)))
     known = set(stock.ids)
@@ -81,10 +83,51 @@ def _pieces(all_of_them: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (all_of_them[start : start + size] for start in range(0, len(all_of_them), size))
 
 
-def _candidates(session: Session, *, model: Model, rows: Sequence[Entry]) -> dict[int, Sequence[UUID]]:
+def _likely(run: Run, entity: EntityType, scorer: Scorer, rows: Sequence[Entry], over: Shared) -> dict[int, list[UUID]]:
+    """Of the stored records that share a key with a row those that can be one with it, some in a hundred. Each is read once.
+
+    A record for which a row stands is what that row says.
+    """
+    sharing = _sharing(run, scorer.model, rows)
+    sieve, mine = Sieve(scorer), [row.columns for row in rows]
+    anew = {row.stands_for.bytes: row.columns for row in rows if row.stands_for is not None}
+    found: dict[int, list[UUID]] = {}
+    for some in _pieces(sorted(sharing), _RECORDS):
+        read = run.effect(partial(_columns, entity=entity, records=some))
+        stored = [anew[some[place]] if some[place] in anew else without(each, over)[0] for place, each in read]
+        pairs = [(row, len(mine) + number) for number, (place, _) in enumerate(read) for row in sharing[some[place]]]
+        left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        near = sieve.within_reach([*mine, *stored], left, right, scorer.model.thresholds.review)
+        for row, number in zip(left[near].tolist(), right[near].tolist(), strict=True):
+            found.setdefault(rows[row].no, []).append(UUID(bytes=some[read[number - len(mine)][0]]))
+    return found
+
+
+def _sharing(run: Run, model: Model, rows: Sequence[Entry]) -> dict[bytes, list[int]]:
+    """The ids of stored records, as bytes, with the places of the rows that share a key with each."""
+    found: dict[bytes, list[int]] = {}
+    for start in range(0, len(rows), _ROWS):
+        met = run.effect(partial(_candidates, model=model, rows=rows[start : start + _ROWS]))
+        for row, records in enumerate(met, start):
+            for record in records:
+                found.setdefault(record, []).append(row)
+    return found
+
+
+def _candidates(session: Session, *, model: Model, rows: Sequence[Entry]) -> list[list[bytes]]:
     keys = {key: rule for row in rows for key, rule in row.keys.items()}
     blocks = read_blocks(session, keys, limits(model, keys))
-    return {row.no: blocks.candidates(tuple(row.keys))[0] for row in rows}
+    return [blocks.ranked(tuple(row.keys))[0] for row in rows]
+
+
+def _columns(session: Session, *, entity: EntityType, records: Sequence[bytes]) -> list[tuple[int, Columns]]:
+    """The columns of those records that are active, with the places of these among all."""
+    return fetch(
+        session,
+        "select (w.n - 1)::int, r.columns from unnest(%s::uuid[]) with ordinality w(id, n) cross join lateral"
+        " (select columns from source_record where id = w.id and domain = %s and status = 'active' offset 0) r",
+        (array(each.hex() for each in records), entity.name),
+    )
 
 
 def _joined(run: Run, start: Collection[UUID], link: float) -> set[UUID]:
@@ -136,18 +179,18 @@ def _edges(session: Session, *, records: Sequence[UUID]) -> list[StoredPair]:
     return [StoredPair(*row) for row in rows]
 
 
-def key_counts(run: Run, rows: Sequence[Entry], least: int) -> dict[int, int]:
-    """Of the keys by which guarded values of these rows are counted, those that more than `least` stored records hold, and how many do."""
+def key_counts(run: Run, rows: Sequence[Entry]) -> dict[int, int]:
+    """Of the keys by which guarded values of these rows are counted, those that stored records hold, and how many do."""
     keys = sorted({key for row in rows for key in counted(row.keys)})
-    return {key: holders for some in _pieces(keys, _RECORDS) for key, holders in run.effect(partial(_counts, keys=some, least=least))}
+    return {key: holders for some in _pieces(keys, _RECORDS) for key, holders in run.effect(partial(_counts, keys=some))}
 
 
-def _counts(session: Session, *, keys: Sequence[int], least: int) -> list[tuple[int, int]]:
+def _counts(session: Session, *, keys: Sequence[int]) -> list[tuple[int, int]]:
     rows = fetch(
         session,
         "select k.key, m.holders from unnest(%s::bigint[]) k(key)"
-        " cross join lateral (select count(*) as holders from match_key where key = k.key) m where m.holders > %s",
-        (array(keys), least),
+        " cross join lateral (select count(*) as holders from match_key where key = k.key) m where m.holders > 0",
+        (array(keys),),
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -167,7 +210,7 @@ class Few:
         pairs = {(low, high) for low, high in pairs if low not in mine and high not in mine}
         holders: dict[int, list[int]] = {}
         for row, place in zip(rows, places, strict=True):
-            pairs |= {(place, stored[other]) for other in near.candidates[row.no] if other in stored}
+            pairs |= {(place, stored[other]) for other in near.candidates.get(row.no, ()) if other in stored}
             for key in row.keys:
                 holders.setdefault(key, []).append(place)
         pairs |= {pair for some in holders.values() for pair in combinations(some, 2)}
@@ -176,7 +219,8 @@ class Few:
 
     def weigh(self, _model: Model, floor: float) -> Weighed:
         """The pairs at or above `floor` bits."""
-        found = [(a, b, self._scorer.total_from(*self._both(a, b), floor)) for a, b in self._each(self._left, self._right)]
+        near = Sieve(self._scorer).within_reach(self._columns, self._left, self._right, floor)
+        found = [(a, b, self._scorer.total_from(*self._both(a, b), floor)) for a, b in self._each(self._left[near], self._right[near])]
         told = [(a, b, score.weight, bool(score.vetoes)) for a, b, score in found if score is not None]
         left, right, weights, vetoed = zip(*told, strict=True) if told else ((), (), (), ())
         return Weighed(

@@ -126,6 +126,16 @@ def overshared(entity: EntityType, stock: Pile, fresh: Pile, heavy: Mapping[int,
     return over
 
 
+def overshared_with(entity: EntityType, fresh: Pile, holders: Mapping[int, int]) -> set[tuple[str, str]]:
+    """Values that too many would hold, where it is known how many stored records hold the key of each (absent: nobody does)."""
+    over: set[tuple[str, str]] = set()
+    for column, limit in guards(entity).items():
+        key = guard_key(entity, column)
+        counts = fresh.held(column).values.value_counts().to_pylist()
+        over |= {(column, each["values"]) for each in counts if each["counts"] + holders.get(key(each["values"]), 0) > limit}
+    return over
+
+
 def _one_by_one(values: Any) -> Iterator[str]:
     """A million texts of Python at once would take the room that the comparison needs."""
     for start in range(0, len(values), _TEXTS):

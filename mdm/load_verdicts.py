@@ -113,8 +113,9 @@ class Neighbours:
 class Matched:
     """What becomes of the rows.
 
-    `merges`: stored golden records that rows bring together. `fresh`: which verdicts are of rows that no golden record knew. `shared`: per
-    column, rows of different entities that claim one exclusive identifier.
+    `merges`: stored golden records that rows bring together. `pairs`: how many of `review` bits and more rows of the file have. `fresh`:
+    which verdicts are of rows that no golden record knew. `shared`: per column, rows of different entities that claim one exclusive
+    identifier.
     """
 
     verdicts: Verdicts

@@ -307,8 +307,20 @@ def test_what_other_thresholds_would_do_begins_with_what_the_plan_does(people, l
 
 
 def test_few_rows_are_planned_as_all_would_be(people, loader, monkeypatch):
+    _assert_planned_alike(loader, monkeypatch, as_csv(mercy(again=range(60))))
+
+
+def test_few_rows_that_say_something_else_are_planned_as_all_would_be(people, loader, monkeypatch):
+    """Some of them become like others of the file, or of the store, and some of those are new versions themselves."""
+    deliveries = mercy(again=range(60))
+    loader.load(as_csv(deliveries))
+    changed = [replace(row, attributes=dict(deliveries[n + 5].attributes)) for n, row in enumerate(deliveries[:20])]
+    changed += [replace(row, attributes={**row.attributes, "phone": "617-555-0100"}) for row in deliveries[20:90]]
+    _assert_planned_alike(loader, monkeypatch, as_csv([*changed, *mercy(new=range(2_000, 2_010), again=range(100, 110))]))
+
+
+def _assert_planned_alike(loader, monkeypatch, content):
     monkeypatch.setattr("mdm.load_compare.few_max", lambda *_: 0)
-    content = as_csv(mercy(again=range(60)))
     in_bulk = loader.plan(content)
     monkeypatch.setattr("mdm.load_compare.few_max", lambda *_: 1_000)
     near = loader.plan_again(in_bulk.id)

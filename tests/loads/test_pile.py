@@ -7,7 +7,7 @@ from matching.table import chunk_of, lay_out, put_together
 from mdm.entities import ENTITY_TYPES
 from mdm.guard import guard_key, record_keys
 from mdm.ids import new_golden_id, new_record_id
-from mdm.load_pile import Pile, overshared
+from mdm.load_pile import Pile, overshared, overshared_with
 
 PATIENT = ENTITY_TYPES["patient"]
 RECORDS = (
@@ -72,3 +72,11 @@ def test_the_chosen_records_are_handed_over_once():
     chunks = pile.hand_over(np.array([True, False, False, True]))
     assert [chunk.arrays["given_name"].to_pylist() for chunk in chunks] == [["ann"], ["eve"]]
     assert pile.hand_over() == []
+
+
+def test_a_value_is_over_shared_by_its_holders_in_the_file_and_those_of_its_key():
+    limit = dict(PATIENT.guarded)["email"]
+    fresh = piled(({"email": "many@example.org"},) * 2 + ({"email": "one@example.org"},) + ({"email": "file@example.org"},) * (limit + 1))
+    key = guard_key(PATIENT, "email")
+    holders = {key("many@example.org"): limit - 1, key("one@example.org"): limit - 1}
+    assert overshared_with(PATIENT, fresh, holders) == {("email", "many@example.org"), ("email", "file@example.org")}
