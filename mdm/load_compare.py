@@ -119,7 +119,7 @@ def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Mat
     def compare(world: World) -> nullcontext[Few]:
         stored = [without(columns, over)[0] for columns in near.stock.columns]
         columns = world.columns(stored, [each.columns for each in few])
-        return nullcontext(Few.of(scorer, columns, world.places.tolist(), few, near))
+        return nullcontext(Few.of(scorer, columns, world.places, few, near))
 
     return match(scorer.model, Others(stock, near.judged), rows.without(over, entity), compare)
 

@@ -7,7 +7,6 @@ among its rows: their candidates, whoever shares a golden record with these or i
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID
 
@@ -96,7 +95,7 @@ def _likely(run: Run, entity: EntityType, scorer: Scorer, rows: Sequence[Entry],
         read = run.effect(partial(_columns, entity=entity, records=some))
         stored = [anew[some[place]] if some[place] in anew else without(each, over)[0] for place, each in read]
         pairs = [(row, len(mine) + number) for number, (place, _) in enumerate(read) for row in sharing[some[place]]]
-        left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        left, right = _as_pairs(pairs).T
         near = sieve.within_reach([*mine, *stored], left, right, scorer.model.thresholds.review)
         for row, number in zip(left[near].tolist(), right[near].tolist(), strict=True):
             found.setdefault(rows[row].no, []).append(UUID(bytes=some[read[number - len(mine)][0]]))
@@ -202,20 +201,17 @@ class Few:
         self._scorer, self._columns, self._left, self._right = scorer, columns, left, right
 
     @classmethod
-    def of(cls, scorer: Scorer, columns: Sequence[Columns], places: Sequence[int], rows: Sequence[Entry], near: Surroundings) -> "Few":
+    def of(cls, scorer: Scorer, columns: Sequence[Columns], places: Rows, rows: Sequence[Entry], near: Surroundings) -> "Few":
         """Which pairs there are: each row with its candidates and with the other rows that share a key, and stored ones."""
-        stored = near.stock.rows()
-        mine = set(places)
-        pairs = {(stored[p.low], stored[p.high]) for p in near.pairs if p.low in stored and p.high in stored}
-        pairs = {(low, high) for low, high in pairs if low not in mine and high not in mine}
-        holders: dict[int, list[int]] = {}
-        for row, place in zip(rows, places, strict=True):
-            pairs |= {(place, stored[other]) for other in near.candidates.get(row.no, ()) if other in stored}
-            for key in row.keys:
-                holders.setdefault(key, []).append(place)
-        pairs |= {pair for some in holders.values() for pair in combinations(some, 2)}
-        ordered = sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
-        return cls(scorer, columns, np.array([a for a, _ in ordered], dtype=np.int64), np.array([b for _, b in ordered], dtype=np.int64))
+        stored, is_row = near.stock.rows(), np.zeros(len(columns), dtype=np.bool_)
+        is_row[places] = True
+        known = _as_pairs([(stored[p.low], stored[p.high]) for p in near.pairs if p.low in stored and p.high in stored])
+        met = ((place, near.candidates.get(row.no, ())) for row, place in zip(rows, places.tolist(), strict=True))
+        candidates = _as_pairs([(place, stored[other]) for place, others in met for other in others if other in stored])
+        pairs = np.concatenate([known[~is_row[known].any(axis=1)], candidates, _sharing_a_key(rows, places)])
+        low, high = pairs.min(axis=1), pairs.max(axis=1)
+        distinct = np.unique((low * len(columns) + high)[low != high])
+        return cls(scorer, columns, *np.divmod(distinct, max(1, len(columns))))
 
     def weigh(self, _model: Model, floor: float) -> Weighed:
         """The pairs at or above `floor` bits."""
@@ -242,3 +238,23 @@ class Few:
     @staticmethod
     def _each(left: Rows, right: Rows) -> Sequence[tuple[int, int]]:
         return list(zip(left.tolist(), right.tolist(), strict=True))
+
+
+def _as_pairs(found: Sequence[tuple[int, int]]) -> Rows:
+    """An array [pairs, 2]."""
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _sharing_a_key(rows: Sequence[Entry], places: Rows) -> Rows:
+    """[pairs, 2]: the places of rows two of which share a key, once for each that they share."""
+    keys = np.array([key for row in rows for key in row.keys], dtype=np.int64)
+    holders = np.repeat(places, [len(row.keys) for row in rows])
+    order = np.argsort(keys, kind="stable")
+    keys, holders = keys[order], holders[order]
+    found, first, apart = [np.zeros((0, 2), dtype=np.int64)], np.arange(len(keys)), 1
+    while len(first):  # each with the next one that holds its key, the next but one ...
+        first = first[first + apart < len(keys)]
+        first = first[keys[first] == keys[first + apart]]
+        found.append(np.stack((holders[first], holders[first + apart]), axis=1))
+        apart += 1
+    return np.concatenate(found)
