@@ -1,7 +1,8 @@
 """What stands near a few rows of a file, read from the database: with it alone they are matched as if everything were at hand.
 
-A file of which little is new asks for candidates as a delivery does, and compares with the scorer of deliveries. What can change who is who
-among its rows: their candidates, whoever shares a golden record with these or is joined to them by a pair of `link` and more, and so on.
+A file of which little is new asks for candidates as a delivery does, and compares those that can come to `review` with the scorer of
+deliveries. What can change who is who among its rows: these candidates, whoever shares a golden record with them or is joined to them by a
+pair of `link` and more, and so on.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
