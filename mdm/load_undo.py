@@ -254,7 +254,9 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
     fresh = [row[1] for row in going if row[2]]
     if fresh or places:
         withdraw(session, work.entity, fresh, places)
-    _revert(session, work.entity, [_Update(*row[1:2], *row[3:]) for row in going if not row[2]])
+    updates = [_Update(record, became, before, wrote) for _, record, is_new, became, before, wrote in going if not is_new]
+    if updates:
+        _revert(session, work.entity, updates)
     _write_down(session, work, rows, reasons)
     return Tally(len(goldens))
 
