@@ -64,13 +64,22 @@ class Work:
 
 
 _CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'review', 'updated') and undone is null"
+# Of a record with later versions: whether anybody has said anything else but loads that were taken back since, and their undoing, which
+# says once more what stood before them.
+_SAYS_OTHERWISE: LiteralString = (
+    "r.hash is distinct from (select w.hash from source_record_version w where w.record_id = x.record_id and w.version = x.wrote)"
+    " or exists (select 1 from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'applied'"
+    " and v.hash <> r.hash and not exists (select 1 from load_row y join source_record_version b on b.record_id = y.record_id"
+    " and b.version = y.before where y.record_id = x.record_id and y.undone and (y.wrote = v.version or y.wrote < v.version and"
+    " b.hash = v.hash)))"
+)
 # Why a row stays: somebody has decided about its record since, or its system has spoken again.
 _REASONS: LiteralString = (
     "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
     " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
     " then 'decided' when not x.is_new and x.became = 'review' then case when r.version = x.wrote then 'decided' when exists (select 1"
     " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote) then 'delivered again' end"
-    " when r.version is distinct from x.wrote or exists (select 1"
+    " when r.version is distinct from x.wrote and (" + _SAYS_OTHERWISE + ") or exists (select 1"
     " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'quarantined')"
     " then 'delivered again' end"
     " from load_row x join load_plan p on p.id = x.plan_id"

@@ -20,6 +20,8 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import psycopg
+
 from mdm import loads, tasks
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, DatabaseError, fetch
@@ -74,6 +76,8 @@ def _measure(asked: argparse.Namespace, at: Beside) -> dict[str, Any]:
     view = uploaded(at.database, at.home, file)
     questions = _questions(at.database, asked, seconds=asked.idle + asked.rows / 1_000)
     requests = _lookups(asked.stored, at.key)
+    with psycopg.connect(at.database.url, autocommit=True) as connection:
+        connection.execute("vacuum (analyze)")  # else the server tidies up what was just filled while it is called idle
     clients.open_loop(at.port, requests, 2.0, asked.lookups)
     idle = _during(at, asked, (requests, questions), lambda since: time.monotonic() - since < asked.idle)
     planned = run_job(at.database, at.home, at.database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, view.id, "bench")))

@@ -385,6 +385,20 @@ def test_undo_keeps_what_was_delivered_since(people, loader):
     assert rows(people, "select key from source_record where system = 'ehr-mercy' and status = 'active'") == [(deliveries[5].key,)]
 
 
+def test_loads_are_taken_back_one_after_the_other_the_last_one_first(people, loader):
+    """What a load wrote that is gone again is no reason to keep what the load before it brought."""
+    before, deliveries = state(people), mercy()
+    views = [loader.load(as_csv(deliveries))]
+    for area in ("617", "508"):
+        changed = [replace(row, attributes={**row.attributes, "phone": f"{area}-555-{n:04d}"}) for n, row in enumerate(deliveries[:20])]
+        views.append(loader.apply(loader.plan(as_csv([*changed, *deliveries[20:]])), despite=("volume_off",)))
+    for view in reversed(views):
+        assert people.run(lambda session, view=view: preview(session, SYSTEM_ACTOR, view.id)).counts["kept"] == 0
+        loader.undo(view)
+    assert state(people) == before
+    assert sound(people)
+
+
 def test_golden_records_that_an_undo_emptied_refuse_acts_in_words(people, loader):
     loader.undo(loader.load(as_csv(mercy(again=()))))
     statement = "select id from golden_record g where status = 'retired' and not exists (select 1 from link l where l.golden_id = g.id"
