@@ -52,7 +52,7 @@ class Hands:
 
         A light one is the database's work more than Python's: a thread of this process waits for that, and no other process need begin.
         """
-        while self._waiting and len(self._waiting) >= (1 if self._steps_back() else _WAITING_MAX):
+        while self._waiting and len(self._waiting) >= (1 if self._is_asked() else _WAITING_MAX):
             self._waiting.popleft().result()
         self._waiting.append((self._start_light if is_light else self._start)(piece))
 
@@ -67,7 +67,7 @@ class Hands:
         away: dict[Future[None], P] = {}
         last: Future[None] | None = None
         while line or rest or away:
-            most = 1 if self._steps_back() else self.at_once
+            most = 1 if self._is_asked() else self.at_once
             if line and last not in away and len(away) < most:
                 piece = line.popleft()
                 last = self._start(piece)
@@ -79,9 +79,6 @@ class Hands:
             for each in wait(away, return_when=FIRST_COMPLETED).done:
                 each.result()
                 yield away.pop(each)
-
-    def _steps_back(self) -> bool:
-        return self.at_once > 1 and self._is_asked()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from mdm.load_pool import Craft, hands
 from mdm.overlay import supersede
 from mdm.regain import REGAINED_MAX, regain
 from mdm.running import Run
-from mdm.updates import VERSIONS_MAX, apply_versions, hold_again
+from mdm.updates import hold_again, restore
 from mdm.withdraw import withdraw
 
 KEPT_LISTED = 200
@@ -287,19 +287,8 @@ def _revert(session: Session, entity: EntityType, updates: Sequence[_Update]) ->
     if held:
         supersede(session, entity, held)
     back = [each for each in mine if each.became != "review"]
-    for start in range(0, len(back), VERSIONS_MAX):
-        apply_versions(session, entity, _before(session, back[start : start + VERSIONS_MAX]), versioned=False)
+    restore(session, entity, [each.record_id for each in back], [each.before for each in back])
     hold_again(session, entity, [each.record_id for each in mine], [each.wrote for each in mine if each.wrote is not None])
-
-
-def _before(session: Session, updates: Sequence[_Update]) -> list[Row]:
-    return fetch(
-        session,
-        "select r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from unnest(%s::uuid[], %s::int[]) w(record, version)"
-        " join source_record r on r.id = w.record join source_record_version v on v.record_id = r.id and v.version = w.version"
-        " order by r.id",
-        (array(each.record_id for each in updates), [each.before for each in updates]),
-    )
 
 
 def _write_down(session: Session, work: Work, rows: Sequence[Sequence[Any]], reasons: Mapping[int, str | None]) -> None:

@@ -27,7 +27,7 @@ from mdm.standardise import standardise
 from mdm.systems import registry
 
 ACCEPT, REJECT = "accept", "reject"
-VERSIONS_MAX = 12  # of one statement: some forty keys each, and as many of what is stored, within the locks of a transaction
+_VERSIONS_MAX = 12  # of one statement: some forty keys each, and as many of what is stored, within the locks of a transaction
 _FROM_VERSION = "v.raw, v.status, v.valid_from, v.valid_to"
 
 
@@ -104,13 +104,26 @@ def _incoming(session: Session, entity: EntityType, rows: Sequence[Row]) -> list
 def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *, versioned: bool) -> None:
     """Make versions, each given as system, key, raw, status and dates, what their records say now.
 
-    At most VERSIONS_MAX, no record twice. What becomes of one does not depend on which others there are.
+    At most _VERSIONS_MAX, no record twice. What becomes of one does not depend on which others there are.
     """
     model, incoming = active_scorer(session, entity), _incoming(session, entity, rows)
     keys = {key: rule for i in incoming for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, limits(model.model, keys))
     settled, _ = store_and_settle(session, entity, model, Writing(blocks, incoming, versioned=versioned))
     publish(session, entity.name, settled.happenings)
+
+
+def restore(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
+    """Former versions, one of each record, are what these say once more."""
+    for start in range(0, len(records), _VERSIONS_MAX):
+        some = slice(start, start + _VERSIONS_MAX)
+        apply_versions(session, entity, fetch(session, _FORMER, (array(records[some]), list(versions[some]))), versioned=False)
+
+
+_FORMER: LiteralString = (
+    f"select r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version) join source_record r on r.id = w.record"
+    " join source_record_version v on v.record_id = r.id and v.version = w.version order by r.id"
+)
 
 
 def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
