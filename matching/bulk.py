@@ -2,7 +2,8 @@
 
 Records -> blocking keys -> distinct pairs, chunk by chunk -> the level every comparison meets -> weights. Compared once, the pairs can be
 weighed again and again (training changes weights, never levels). Memory is bounded: pairs are compared in chunks, tables spill to disk.
-Who names a floor when blocking has only those pairs compared that may reach it (`matching.reach`), and no others are kept.
+Who names a floor when blocking has only those pairs compared that may reach it (`matching.reach`), and no others are kept. Who knows what
+is to be known of most records already says so (`Settled`): a file among many stored ones costs what its own pairs cost.
 """
 
 import logging
@@ -20,7 +21,8 @@ import pyarrow as pa
 from duckdb.func import ARROW
 from splink import DuckDBAPI, Linker
 
-from matching.arrays import Levels, Rows, Weighed
+from matching.arrays import Flags, Levels, Rows, Weighed
+from matching.drawn import random_pairs
 from matching.frequency import Frequency
 from matching.keys import keys_sql
 from matching.model import HOLDERS_MAX, Columns, Model, Test
@@ -35,7 +37,6 @@ QUICK_FROM = 100_000  # keys held; below, all tests take less time than a second
 RANDOM_PAIRS = 1_000_000
 RANDOM_PAIRS_SLOW = 100_000  # where a measure runs in Python
 _MEMO_MAX = 65_536  # pairs: DuckDB asks for all levels of some thousand pairs before it goes on
-_SEED = 1
 _ROUNDING = 1e-9  # bits; sums in another order differ by far less
 
 
@@ -56,8 +57,17 @@ class Blocked:
     left_out: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Records among which nothing is to be found any more, and the pairs of them that count: distinct, the smaller row left."""
+
+    records: Flags
+    left: Rows
+    right: Rows
+
+
 @contextmanager
-def bulk(model: Model, records: Records, *, second: int | None = None, room: Room) -> Iterator["Bulk"]:
+def bulk(model: Model, records: Records, *, second: int | None = None, settled: Settled | None = None, room: Room) -> Iterator["Bulk"]:
     """Records made ready to compare, by row number.
 
     With `second` the records from that row on are another set, and only pairs across the two count. Raises Full.
@@ -68,6 +78,8 @@ def bulk(model: Model, records: Records, *, second: int | None = None, room: Roo
         connection.execute(f"set temp_directory = '{spill}'")
         connection.execute("set preserve_insertion_order = false")
         made = Bulk(connection, model, records, second)
+        if settled is not None:
+            made.settle(settled)
         del records  # their table is in the database now; of a million it takes a third of a gigabyte
         pa.default_memory_pool().release_unused()
         yield made
@@ -103,6 +115,7 @@ class Bulk:
         self._register_measures(records.columns)
         self._levels_of = self._comparer(levels_settings(model, self._layout))
         self._floor = -inf  # whoever cannot reach it was left out
+        self._is_settled = False
         self._make("pair")
 
     @property
@@ -145,6 +158,15 @@ class Bulk:
             self._db.create_function(name, measure, ["BIGINT", "BIGINT"], "DOUBLE", type=ARROW)
         self._is_native = not tests
 
+    def settle(self, settled: Settled) -> None:
+        """Have only those pairs found that have a record which is not among these; called before `block`."""
+        self._is_settled = True
+        self._db.register("said", pa.table({"n": np.flatnonzero(~settled.records)}))
+        self._db.execute("create table fresh as select n from said")
+        self._db.register("said", pa.table({"join_key_l": settled.left, "join_key_r": settled.right}))
+        self._db.execute("create table settled as select * from said")
+        self._db.unregister("said")
+
     def block(self, floor: float = -inf) -> Blocked:
         """Find the pairs to compare and compare them; called once.
 
@@ -160,8 +182,9 @@ class Bulk:
         over = self._counts("select [rule], count(*) from block where holders > most group by all")
         left_out = self._counts("select [rule, other], count(*) from block_narrow where holders > most group by all")
         self._db.execute(
-            "create table follow as select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
-            " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most"
+            f"create table follow as select key, n, {'n in (select n from fresh)' if self._is_settled else 'true'} as fresh from ("
+            "select h.key, h.n from held h join block b using (key) where b.holders <= b.most"
+            " union all select h.key, h.n from held_narrow h join block_narrow b using (key) where b.holders between 2 and b.most)"
         )
         for done in ("held", "block", "crowd", "held_narrow", "block_narrow"):
             self._db.execute(f"drop table {done}")  # nobody asks for it again, and the pairs need the room
@@ -171,6 +194,8 @@ class Bulk:
             found = self._compare_within_reach(chunks)
         else:
             found = sum(self._compare(self._pairs_between(low, high)) for low, high in chunks)
+            if self._is_settled:
+                self._compare("from settled")
         return Blocked(found, over, left_out)
 
     def _narrow(self) -> None:
@@ -191,8 +216,8 @@ class Bulk:
     def _chunks(self) -> list[tuple[int, int]]:
         """Ranges of row numbers whose pairs are about CHUNK_PAIRS, repetitions counted."""
         work = self._db.execute(
-            "select n, sum(others) as others from (select n, count(*) over (partition by key) - 1 as others from follow)"
-            " group by n order by n"
+            "select n, sum(others) as others from (select n, if(fresh, count(*) over (partition by key) - 1,"
+            " count_if(fresh) over (partition by key)) as others from follow) group by n order by n"
         ).fetchnumpy()
         rows, sums = work["n"], np.cumsum(np.asarray(work["others"], dtype=np.float64) / 2)
         if len(rows) == 0:
@@ -204,7 +229,8 @@ class Bulk:
     def _pairs_between(self, low: int, high: int) -> str:
         across = "" if self._second is None else f" and a.n < {self._second} and b.n >= {self._second}"
         return (
-            f"select distinct a.n as join_key_l, b.n as join_key_r from follow a join follow b on a.key = b.key and a.n < b.n{across}"
+            "select distinct a.n as join_key_l, b.n as join_key_r from follow a join follow b"
+            f" on a.key = b.key and a.n < b.n and (a.fresh or b.fresh){across}"
             f" where a.n >= {low} and a.n < {high}"
         )
 
@@ -220,6 +246,8 @@ class Bulk:
                 f"insert into likely select n_l, n_r from {quick.told} {_shares_of(self.model, 'n_l', 'n_r')}"
                 f" where {reach_sql(self.model)} >= {self._floor - _ROUNDING!r}"
             )
+        if self._is_settled:
+            self._db.execute("insert into likely from settled")
         self._compare("from likely")  # all at once: each time, every record is made ready to be looked up
         return found
 
@@ -336,30 +364,6 @@ def rarity_columns(model: Model) -> set[str]:
 def _shares_of(model: Model, left: str, right: str) -> str:
     """SQL: the shares of both sides, where a weight asks for them."""
     return f"join share l on l.n = {left} join share r on r.n = {right}" if rarity_columns(model) else ""
-
-
-def random_pairs(size: int, second: int | None, pairs: int) -> tuple[Rows, Rows]:
-    """Distinct pairs of rows, left < right; every pair where there are not more than asked for."""
-    first = size if second is None else second
-    others = size if second is None else size - second
-    everything = size * (size - 1) // 2 if second is None else first * others
-    if everything <= pairs:
-        return _every_pair(size, second)
-    draw = np.random.default_rng(_SEED)
-    left = draw.integers(0, first, pairs * 2)
-    right = draw.integers(0, others, pairs * 2) + (0 if second is None else second)
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    codes = np.unique((low * size + high)[low != high])
-    chosen = draw.permutation(codes)[:pairs]
-    return chosen // size, chosen % size
-
-
-def _every_pair(size: int, second: int | None) -> tuple[Rows, Rows]:
-    if second is None:
-        left, right = np.triu_indices(size, k=1)
-        return left.astype(np.int64), right.astype(np.int64)
-    grid = np.indices((second, size - second)).reshape(2, -1)
-    return grid[0].astype(np.int64), (grid[1] + second).astype(np.int64)
 
 
 def _counts(counted: Frequency) -> pa.Table:

@@ -87,6 +87,11 @@ def _listed(values: Sequence[Value | None]) -> Texts:
     return pa.array([each and each[0] for each in lists], pa.string())
 
 
+def compact(array: Texts) -> Texts:
+    """The texts themselves, where no list has two."""
+    return array if _has_lists(array) else _texts(array)
+
+
 def _as_list(value: Value | None) -> Sequence[str] | None:
     return [value] if isinstance(value, str) else value
 

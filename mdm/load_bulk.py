@@ -1,23 +1,28 @@
-"""All rows of a file compared with all that is stored, in bulk. What that needs takes seconds to load: small plans do without."""
+"""All rows of a file compared with each other and with all that is stored, in bulk. What that needs takes seconds to load.
 
-from collections.abc import Iterator
+Stored records have been compared with each other, and their edges tell: of a small file for a large store nearly all pairs are theirs.
+"""
+
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
-from matching.bulk import Bulk, Full, Room, bulk
+from matching.bulk import Bulk, Full, Room, Settled, bulk
 from matching.model import Model
 from matching.table import Records, put_together
 from mdm.errors import NoRoom
 from mdm.load_pile import Pile
-from mdm.load_world import World
+from mdm.load_world import NOBODY, World
+from mdm.stock import Ends
 
 
 @contextmanager
-def compared(model: Model, memory_gb: int, stock: Pile, world: World) -> Iterator[Bulk]:
+def compared(model: Model, memory_gb: int, stock: Pile, edges: Iterable[Ends], world: World) -> Iterator[Bulk]:
     """The pairs of a whole world. Raises NoRoom where the disk is too full for what memory cannot hold."""
+    settled = _settled(world, edges)
     try:
-        with bulk(model, _laid_out(model, stock, world), room=Room(f"{memory_gb}GB")) as executor:
+        with bulk(model, _laid_out(model, stock, world), settled=settled, room=Room(f"{memory_gb}GB")) as executor:
             executor.block(model.thresholds.review)
             yield executor
     except Full as error:
@@ -31,3 +36,16 @@ def _laid_out(model: Model, stock: Pile, world: World) -> Records:
     numbers = np.concatenate([np.flatnonzero(stays), world.places])
     chunks = [*stock.hand_over(stays[: stock.size]), *world.entries.rows.hand_over()]
     return put_together(model, chunks, numbers)
+
+
+def _settled(world: World, edges: Iterable[Ends]) -> Settled:
+    """The stored records for which no row stands, and the edges between two of them."""
+    stays = np.ones(world.size, dtype=np.bool_)
+    stays[world.places] = False
+    found = [np.zeros((2, 0), dtype=np.int64)]
+    for low, high in edges:
+        ends = np.stack((world.places_of(low), world.places_of(high)))
+        ends = ends[:, (ends != NOBODY).all(axis=0)]
+        found.append(ends[:, stays[ends].all(axis=0)])
+    ends = np.concatenate(found, axis=1)
+    return Settled(stays, ends.min(axis=0), ends.max(axis=0))

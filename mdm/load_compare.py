@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -23,7 +22,7 @@ from mdm.load_verdicts import Matched
 from mdm.load_world import Entries, Others, World
 from mdm.models import current_scorer
 from mdm.running import Run
-from mdm.stock import judged_pairs, stock_pieces
+from mdm.stock import edge_ends, judged_pairs, written_stock
 from mdm.systems import registry
 
 Over = Mapping[str, set[str]]  # column -> values that too many hold, or that somebody ruled to be nobody's
@@ -91,21 +90,22 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_gb: int) -> Matched:
-    stock = Pile(_columns(entity, model))
-    for piece in stock_pieces(run.database, entity):
-        stock.add(piece.ids, piece.columns, piece.golden_ids, piece.names)
+    from matching.parsed import Parser  # noqa: PLC0415  (DuckDB, as below)
+
+    columns = _columns(entity, model)
+    stock, parser = Pile(columns), Parser(columns)
+    for piece in written_stock(run.database, entity):
+        stock.add_chunk(piece.ids, parser.chunk(piece.columns), piece.golden_ids, piece.names)
     heavy = heavy_keys(run, entity)
     over = by_column(overshared(entity, stock, rows.pile, heavy) | _ruled_out(run, entity))
     stock.strip(over)
-    return match(
-        model, Others(stock, judged_pairs(run.database, entity)), rows.without(over, entity), partial(_in_bulk, model, memory_gb, stock)
-    )
 
+    def compare(world: World) -> AbstractContextManager[Pairs]:
+        from mdm.load_bulk import compared  # noqa: PLC0415  (Splink and DuckDB: seconds that small plans do without)
 
-def _in_bulk(model: Model, memory_gb: int, stock: Pile, world: World) -> AbstractContextManager[Pairs]:
-    from mdm.load_bulk import compared  # noqa: PLC0415  (Splink and DuckDB: seconds that small plans do without)
+        return compared(model, memory_gb, stock, edge_ends(run.database, entity), world)
 
-    return compared(model, memory_gb, stock, world)
+    return match(model, Others(stock, judged_pairs(run.database, entity)), rows.without(over, entity), compare)
 
 
 def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Matched:

@@ -43,7 +43,7 @@ class Pile:
         self._names: list[Any] = []
 
     def add(self, ids: Iterable[UUID | None], columns: Sequence[Columns], golden_ids: Iterable[UUID | None], names: Sequence[str]) -> None:
-        self._add(ids, chunk_of(self._columns, columns), golden_ids, names)
+        self.add_chunk(ids, chunk_of(self._columns, columns), golden_ids, names)
 
     def add_columns(
         self,
@@ -54,9 +54,10 @@ class Pile:
     ) -> None:
         """The same of records that lie column by column."""
         mine = {name: columns[name] for name in self._columns if name in columns}
-        self._add(ids, chunk_of_columns(len(names), mine), golden_ids, names)
+        self.add_chunk(ids, chunk_of_columns(len(names), mine), golden_ids, names)
 
-    def _add(self, ids: Iterable[UUID | None], chunk: Chunk, golden_ids: Iterable[UUID | None], names: Sequence[str]) -> None:
+    def add_chunk(self, ids: Iterable[UUID | None], chunk: Chunk, golden_ids: Iterable[UUID | None], names: Sequence[str]) -> None:
+        """The same of records that are arrays already."""
         self.size += chunk.size
         self._chunks.append(chunk)
         self._ids.append(ids_of(ids))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
@@ -13,6 +13,8 @@ from mdm.db import Database, connection, fetch, translated
 from mdm.entity import EntityType
 
 _BATCH = 5_000
+
+Ends = tuple[bytes, bytes]  # the lower and the higher ends of edges, 16 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +47,56 @@ class StoredPair:
 
 def read_stock(database: Database, entity: EntityType) -> Stock:
     """Read a domain's active records in one snapshot."""
-    ids: list[UUID] = []
-    columns: list[Columns] = []
-    goldens: list[UUID] = []
-    names: list[str] = []
-    for piece in stock_pieces(database, entity):
-        ids += piece.ids
-        columns += piece.columns
-        goldens += piece.golden_ids
-        names += piece.names
-    return Stock(ids, columns, goldens, names)
+    found: tuple[list[Any], ...] = ([], [], [], [])
+    for rows in _read(database, entity, "r.columns"):
+        for all_of_them, some in zip(found, zip(*rows, strict=True), strict=True):
+            all_of_them.extend(some)
+    return Stock(*found)
 
 
-def stock_pieces(database: Database, entity: EntityType) -> Iterator[Stock]:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Some records of a stock, their columns as JSON."""
+
+    ids: Sequence[UUID]
+    columns: Sequence[str]
+    golden_ids: Sequence[UUID]
+    names: Sequence[str]
+
+
+def written_stock(database: Database, entity: EntityType) -> Iterator[Written]:
     """A domain's active records in one snapshot, some thousand at a time: for whoever has no room for all of them as they stand."""
+    for rows in _read(database, entity, "r.columns::text"):
+        yield Written(*zip(*rows, strict=True))
+
+
+def _read(database: Database, entity: EntityType, columns: LiteralString) -> Iterator[list[tuple[Any, ...]]]:
     with database.unit_of_work() as session, translated(), connection(session).cursor(name="stock") as cursor:
         cursor.execute(
-            "select r.id, r.columns, l.golden_id, r.system || '/' || r.key from source_record r join link l on l.record_id = r.id"
+            "select r.id, " + columns + ", l.golden_id, r.system || '/' || r.key from source_record r join link l on l.record_id = r.id"
             " and l.recorded_to is null where r.domain = %s and r.status = 'active' order by r.id",
             (entity.name,),
         )
         while rows := cursor.fetchmany(_BATCH):
-            yield Stock(*([row[place] for row in rows] for place in range(4)))
+            yield rows
 
 
 def read_pairs(database: Database, entity: EntityType) -> list[StoredPair]:
     """Every edge of a domain."""
     return _pairs(database, _PAIRS, entity)
+
+
+def edge_ends(database: Database, entity: EntityType) -> Iterator[Ends]:
+    """Whom the edges of a domain join, some thousand at a time."""
+    with database.unit_of_work() as session, connection(session).cursor(name="edges", binary=True) as cursor:
+        cursor.execute(_ENDS, (_BATCH, entity.name))
+        yield from cursor
+
+
+_ENDS: LiteralString = (
+    "select string_agg(uuid_send(low), ''), string_agg(uuid_send(high), '') from (select e.low, e.high, row_number() over () / %s as part"
+    " from edge e join source_record r on r.id = e.low where r.domain = %s) numbered group by part"
+)
 
 
 def judged_pairs(database: Database, entity: EntityType) -> list[StoredPair]:

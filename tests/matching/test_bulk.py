@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from matching.bulk import Room, bulk
+import numpy as np
+
+from matching.bulk import Room, Settled, bulk
 from matching.counting import with_frequencies
 from matching.levels import part, same
 from matching.model import BlockingRule, Comparison, Level, Model, Thresholds
@@ -59,3 +61,12 @@ def test_a_model_with_frequencies_weighs_right_after_blocking():
     with bulk(model, lay_out(model, records), room=Room("200MB", 1)) as executor:
         executor.block()
         assert executor.weigh(model).left.tolist() == [0]
+
+
+def test_of_settled_records_only_those_pairs_count_that_are_said():
+    records = [{"name": "ann"}] * 3 + [{"name": "bob"}] + [{"name": "ann"}] * 2
+    settled = Settled(np.array([True, True, True, True, False, True]), np.array([0, 1]), np.array([2, 3]))
+    with bulk(MODEL, lay_out(MODEL, records), settled=settled, room=Room("200MB", 1)) as executor:
+        assert executor.block().pairs == 4
+        weighed = executor.weigh(MODEL)
+    assert {*zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)} == {(0, 2), (1, 3), (0, 4), (1, 4), (2, 4), (4, 5)}

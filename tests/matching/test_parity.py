@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matching.arrays import Rows
-from matching.bulk import Room, bulk, random_pairs
+from matching.bulk import Room, bulk
 from matching.counting import with_frequencies
+from matching.drawn import random_pairs
 from matching.model import Columns, Model
 from matching.score import Scorer
 from matching.table import lay_out

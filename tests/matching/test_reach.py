@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from matching import bulk as bulk_module
-from matching.bulk import Room, bulk
+from matching.bulk import Room, Settled, bulk
 from matching.counting import with_frequencies
 from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
@@ -54,3 +54,20 @@ def test_what_was_left_out_is_not_asked_for():
         ):
             with pytest.raises(ValueError, match="left out"):
                 ask()
+
+
+@domains
+def test_the_pairs_of_some_among_settled_ones_are_those_of_all(entity):
+    model = entity.model
+    floor = model.thresholds.review
+    for records in real_sets(entity.name, most=400):
+        _, everything = weighed(model, records, floor, floor)
+        stays = np.arange(len(records)) % 3 > 0
+        among = everything.where(stays[everything.left] & stays[everything.right])
+        half = among.where(np.arange(len(among.left)) % 2 == 0)
+        with bulk(model, lay_out(model, records), settled=Settled(stays, half.left, half.right), room=ROOM) as executor:
+            executor.block(floor)
+            found = executor.weigh(model, floor)
+        wanted = everything.where(~(stays[everything.left] & stays[everything.right]))
+        codes = np.concatenate([each.left * len(records) + each.right for each in (wanted, half)])
+        assert np.array_equal(found.left * len(records) + found.right, np.sort(codes))

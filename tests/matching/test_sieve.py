@@ -5,8 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matching.bulk import random_pairs
 from matching.counting import with_frequencies
+from matching.drawn import random_pairs
 from matching.levels import same
 from matching.model import Comparison, Level, Model, Thresholds
 from matching.score import Scorer

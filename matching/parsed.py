@@ -1,0 +1,53 @@
+"""Columns written as JSON -> arrays. DuckDB reads them without an object for each value, in a third of the time that Python takes."""
+
+import json
+from collections.abc import Collection, Sequence
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from matching.table import Chunk, compact
+
+
+class Parser:
+    """Reads JSON objects (column -> text, or list of texts) piece by piece; only columns called `names` are kept."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = sorted(names)
+        self._lists: set[str] = set()  # columns in which some record has a list
+        self._db = duckdb.connect(config={"threads": 1})
+
+    def chunk(self, records: Sequence[str]) -> Chunk:
+        """What `chunk_of` makes of the same records."""
+        if not self._names:
+            return Chunk(len(records), {})
+        self._db.register("written", pa.table({"record": pa.array(records, pa.string())}))
+        found = self._columns()
+        while more := [name for name in self._names if name not in self._lists and _may_be_list(found[name])]:
+            self._lists |= {*more}
+            found = self._columns()
+        columns = ((name, found[name].combine_chunks()) for name in self._names)
+        return Chunk(len(records), {name: compact(array) for name, array in columns if array.null_count < len(array)})
+
+    def _columns(self) -> pa.Table:
+        kinds = json.dumps({name: "JSON" if name in self._lists else "VARCHAR" for name in self._names})
+        chosen = ", ".join(f"{_listed(name)} as {_quoted(name)}" if name in self._lists else _quoted(name) for name in self._names)
+        return self._db.sql(
+            f"select {chosen} from (select unnest(json_transform(record::json, $kinds)) from written)", params={"kinds": kinds}
+        ).to_arrow_table()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _listed(name: str) -> str:
+    """A list of texts, whether it was one or is a single text."""
+    value = _quoted(name)
+    return f"case when {value} like '[%' then json_transform({value}, '[\"VARCHAR\"]') when {value} is not null then [{value} ->> '$'] end"
+
+
+def _may_be_list(column: pa.ChunkedArray) -> bool:
+    """A list that was asked for as a text comes as it was written. A text that begins like one is a list of one text then, as good."""
+    return bool(pc.any(pc.starts_with(column, "[")).as_py())
