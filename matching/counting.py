@@ -1,9 +1,9 @@
 """The frequencies that a model asks for, counted over a set of records and frozen into it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from matching.compare import MEASURES
+from matching.compare import MEASURES, Value
 from matching.frequency import Frequency, count_values
 from matching.model import Columns, Model
 
@@ -11,13 +11,18 @@ _SMALLEST_SET = 2
 
 
 def with_frequencies(model: Model, records: Sequence[Columns]) -> Model:
-    """The model with frequencies counted over these records, for every column whose rarity it asks for.
+    """The model with frequencies counted over these records, for every column whose rarity it asks for."""
+    return with_counted(model, lambda column: [value for record in records if (value := record.get(column)) is not None])
+
+
+def with_counted(model: Model, values_of: Callable[[str], Sequence[Value]]) -> Model:
+    """The same where the values that records have are told column by column.
 
     Words are counted over distinct lists of words: ten copies of one name must not make its rare word look common.
     """
     counted: dict[str, Frequency] = {}
     for column in sorted(_counted_columns(model)):
-        found = [value for record in records if (value := record.get(column)) is not None]
+        found = values_of(column)
         values = found if any(isinstance(value, str) for value in found) else sorted({tuple(value) for value in found})
         if len(values) >= _SMALLEST_SET:
             counted[column] = count_values(values)

@@ -28,7 +28,9 @@ class Parser:
             self._lists |= {*more}
             found = self._columns()
         columns = ((name, found[name].combine_chunks()) for name in self._names)
-        return Chunk(len(records), {name: compact(array) for name, array in columns if array.null_count < len(array)})
+        arrays = {name: array for name, array in columns if array.null_count < len(array)}
+        listed = frozenset(name for name, array in arrays.items() if pa.types.is_list(array.type))
+        return Chunk(len(records), {name: compact(array) for name, array in arrays.items()}, listed)
 
     def _columns(self) -> pa.Table:
         kinds = json.dumps({name: "JSON" if name in self._lists else "VARCHAR" for name in self._names})

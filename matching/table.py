@@ -21,11 +21,15 @@ Texts = Any  # an Arrow array of texts, or of lists of texts, null where a recor
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Which columns the table has (one that no record fills is absent), and which of them hold lists, which ones also as a packed text."""
+    """Which columns the table has (one that no record fills is absent), and which of them hold lists, which ones also as a packed text.
+
+    `listed`: those whose values came as lists, though perhaps none of two.
+    """
 
     columns: frozenset[str]
     lists: frozenset[str]
     packed: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,21 @@ class Records:
     layout: Layout
     columns: Sequence[Columns]
 
+    def values(self, column: str) -> Sequence[Value]:
+        """The values that records have in a column, as they came."""
+        if column not in self.layout.columns:
+            return ()
+        found = self.table[field(column)].drop_null().to_pylist()
+        return [(value,) if isinstance(value, str) else tuple(value) for value in found] if column in self.layout.listed else found
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some records by column; one that none of them fills is absent."""
+    """Some records by column; one that none of them fills is absent. `listed`: columns whose values came as lists."""
 
     size: int
     arrays: Mapping[str, Texts]
+    listed: frozenset[str] = frozenset()
 
 
 def field(column: str) -> str:
@@ -72,12 +84,14 @@ def chunk_of_columns(size: int, columns: Mapping[str, Sequence[Value | None]]) -
 
     A column of lists none of which has two values is laid out as texts: they compare many times faster.
     """
-    arrays = {}
+    arrays, listed = {}, set()
     for name, values in columns.items():
         kinds = {*map(type, values)} - {NoneType}
         if kinds:
             arrays[name] = pa.array(values, pa.string()) if kinds == {str} else _listed(values)
-    return Chunk(size, arrays)
+        if kinds - {str}:
+            listed.add(name)
+    return Chunk(size, arrays, frozenset(listed))
 
 
 def _listed(values: Sequence[Value | None]) -> Texts:
@@ -109,7 +123,8 @@ def _table(model: Model, chunks: Sequence[Chunk], numbers: Rows) -> tuple[pa.Tab
         kind, cast = (pa.list_(pa.string()), _lists) if column in lists else (pa.string(), _texts)
         parts = [pa.nulls(chunk.size, kind) if array is None else cast(array) for chunk, array in zip(chunks, found, strict=True)]
         arrays[field(column)] = pa.chunked_array(parts, kind)
-    return pa.table(arrays), Layout(frozenset(columns), frozenset(lists))
+    listed = frozenset[str]().union(*(chunk.listed for chunk in chunks))
+    return pa.table(arrays), Layout(frozenset(columns), frozenset(lists), listed=listed)
 
 
 def _has_lists(array: Texts | None) -> bool:

@@ -13,11 +13,10 @@ from matching.arrays import Rows, Weighed
 from matching.bulk import Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all
-from matching.counting import with_frequencies
+from matching.counting import with_counted
 from matching.model import Model, to_json
 from matching.patterns import Patterns
 from matching.pipeline import train_on
-from matching.table import lay_out
 from matching.train import Trained, reestimate_from_labels
 from mdm import audit
 from mdm.access import Actor
@@ -26,8 +25,9 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.model_versions import active_version, find_model, lock_activation
+from mdm.pile import Ids, Pile
 from mdm.running import Run
-from mdm.stock import Stock, StoredPair, judged_pairs, read_pairs, read_stock
+from mdm.stock import StoredPair, Told, judged_pairs, read_stock, told_among
 
 SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
 ENOUGH_LABELS = 20  # pairs that a person called the same
@@ -70,27 +70,28 @@ class Effect:
 
 def learn(database: Database, entity: EntityType, actor: Actor, room: Room) -> Learned:
     """Train a new version on the stored records and keep it, not in use. The domain's declared model is the start."""
-    stock = read_stock(database, entity)
-    if len(stock.ids) < SMALLEST_STOCK:
-        return Learned(entity.name, None, f"{len(stock.ids)} records are too few; {SMALLEST_STOCK} are needed", len(stock.ids), 0, 0, {})
+    stock = read_stock(database, entity, entity.model.columns)
+    if stock.size < SMALLEST_STOCK:
+        return Learned(entity.name, None, f"{stock.size} records are too few; {SMALLEST_STOCK} are needed", stock.size, 0, 0, {})
     judged = judged_pairs(database, entity)
     trained, pairs = _train(entity, stock, judged, room)
-    metrics = {"records": len(stock.ids), "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
+    metrics = {"records": stock.size, "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
     reason = trained.diagnostics.refused
     version = None
     if reason is None:
         fingerprint = _fingerprint(stock)
         version = database.run(lambda session: _keep(session, entity, actor, trained.model, {**metrics, "data": fingerprint}))
-    return Learned(entity.name, version, reason, len(stock.ids), pairs, len(judged), metrics)
+    return Learned(entity.name, version, reason, stock.size, pairs, len(judged), metrics)
 
 
-def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], room: Room) -> tuple[Trained, int]:
-    model = with_frequencies(entity.model, stock.columns)
+def _train(entity: EntityType, stock: Pile, judged: Sequence[StoredPair], room: Room) -> tuple[Trained, int]:
+    ids, records = stock.ids, stock.records(entity.model)
+    model = with_counted(entity.model, records.values)
     version = f"{entity.model.version}-t"  # until it is kept, and named
-    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+    with bulk(model, records, room=room) as executor:
         blocked = executor.block()
         trained = train_on(executor, version)
-        labels = _labels(executor, stock, judged)
+        labels = _labels(executor, ids, judged)
     if trained.diagnostics.refused is None and labels is not None:
         refined = reestimate_from_labels(trained.model, *labels, version=version)
         if refined.diagnostics.refused is None:
@@ -98,28 +99,18 @@ def _train(entity: EntityType, stock: Stock, judged: Sequence[StoredPair], room:
     return trained, blocked.pairs
 
 
-def _labels(executor: Bulk, stock: Stock, judged: Sequence[StoredPair]) -> tuple[Patterns, Patterns] | None:
+def _labels(executor: Bulk, ids: Ids, judged: Sequence[StoredPair]) -> tuple[Patterns, Patterns] | None:
     """The level vectors of pairs that people have judged: same, different. None while there are too few of the first."""
-    rows = stock.rows()
-    places = {
-        verdict: [(rows[p.low], rows[p.high]) for p in judged if p.verdict == verdict and p.low in rows and p.high in rows]
-        for verdict in ("same", "different")
-    }
-    if len(places["same"]) < ENOUGH_LABELS:
+    told = told_among(ids, judged)
+    same = told.same
+    if np.count_nonzero(same) < ENOUGH_LABELS:
         return None
-    same, different = (
-        executor.patterns_of(*(np.array(side, dtype=np.int64) for side in (zip(*pairs, strict=True) if pairs else ((), ()))))
-        for pairs in (places["same"], places["different"])
-    )
-    return same, different
+    return executor.patterns_of(told.left[same], told.right[same]), executor.patterns_of(told.left[~same], told.right[~same])
 
 
-def _fingerprint(stock: Stock) -> str:
+def _fingerprint(stock: Pile) -> str:
     """Which records a model has learnt from, as a short text; it says nothing about them."""
-    digest = blake2b(digest_size=8)
-    for record in stock.ids:
-        digest.update(record.bytes)
-    return digest.hexdigest()
+    return blake2b(b"".join(stock.ids.to_pylist()), digest_size=8).hexdigest()
 
 
 def _next_version(session: Session, entity: EntityType) -> str:
@@ -144,42 +135,47 @@ def _keep(session: Session, entity: EntityType, actor: Actor, model: Model, metr
 
 def effect_of(database: Database, entity: EntityType, model: Model, room: Room) -> Effect:
     """Compare what stands with what the model would make of all stored records. Changes nothing."""
-    stock = read_stock(database, entity)
-    stored = read_pairs(database, entity)
-    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+    stock = read_stock(database, entity, model.columns)
+    told = told_among(stock.ids, judged_pairs(database, entity))
+    with bulk(model, stock.records(model), room=room) as executor:
         executor.block(model.thresholds.review)
         weighed = executor.weigh(model, model.thresholds.review)
-        after = _clusters(executor, model, weighed, _verdicts(stock, stored))
-    before = stock.golden_numbers()
-    replaces = database.run(lambda session: active_version(session, entity))
+        after = _clusters(executor, model, weighed, told)
+    before = np.asarray(stock.golden_ids.dictionary_encode().indices.to_numpy(), dtype=np.int64)
     link = model.thresholds.link
+    replaces, reviews = database.run(lambda session: (active_version(session, entity), _reviews(session, entity, link)))
     inside = after[weighed.left] == after[weighed.right]
     return Effect(
         domain=entity.name,
         version=model.version,
         replaces=replaces,
-        records=len(stock.ids),
+        records=stock.size,
         pairs_gained=_pairs(after) - _common(before, after),
         pairs_lost=_pairs(before) - _common(before, after),
         golden_records_before=len(np.unique(before)),
         golden_records_after=len(np.unique(after)),
         clusters_changed=_changed(before, after),
-        reviews_before=sum(p.weight < link and p.verdict is None for p in stored),
+        reviews_before=reviews,
         reviews_after=int(((weighed.weights < link) & ~inside).sum()),
         estimated_false_links=round(float((1 / (1 + np.exp2(weighed.weights[inside]))).sum()), 2),
     )
 
 
-def _verdicts(stock: Stock, stored: Sequence[StoredPair]) -> Mapping[tuple[int, int], str]:
-    rows = stock.rows()
-    return {(rows[p.low], rows[p.high]): p.verdict for p in stored if p.verdict is not None and p.low in rows and p.high in rows}
+def _reviews(session: Session, entity: EntityType, link: float) -> int:
+    """Stored pairs below `link` that nobody has judged."""
+    rows = fetch(
+        session,
+        "select count(*) from edge e join source_record r on r.id = e.low where r.domain = %s and e.weight < %s and e.verdict is null",
+        (entity.name, link),
+    )
+    return int(rows[0][0])
 
 
-def _clusters(executor: Bulk, model: Model, weighed: Weighed, verdicts: Mapping[tuple[int, int], str]) -> Rows:
+def _clusters(executor: Bulk, model: Model, weighed: Weighed, told: Told) -> Rows:
     """The partition that the model makes, people's verdicts standing: the same is as heavy as can be, different is vetoed."""
-    told = np.array([verdicts.get(pair, "") for pair in zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)])
-    weights = np.where(told == "same", model.clip, weighed.weights)
-    vetoed = (weighed.vetoed & (told != "same")) | (told == "different")
+    same, different = told.of(weighed, executor.size)
+    weights = np.where(same, model.clip, weighed.weights)
+    vetoed = (weighed.vetoed & ~same) | different
     pairs = replace(weighed, weights=weights, vetoed=vetoed)
     return cluster_all(executor.size, pairs, limits_of(model), partial(executor.score, model)).groups
 

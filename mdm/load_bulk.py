@@ -12,8 +12,8 @@ from matching.bulk import Bulk, Full, Room, Settled, bulk
 from matching.model import Model
 from matching.table import Records, put_together
 from mdm.errors import NoRoom
-from mdm.load_pile import Pile
-from mdm.load_world import NOBODY, World
+from mdm.load_world import World
+from mdm.pile import NOBODY, Pile, ids_from
 from mdm.stock import Ends
 
 
@@ -44,7 +44,7 @@ def _settled(world: World, edges: Iterable[Ends]) -> Settled:
     stays[world.places] = False
     found = [np.zeros((2, 0), dtype=np.int64)]
     for low, high in edges:
-        ends = np.stack((world.places_of(low), world.places_of(high)))
+        ends = np.stack([world.rows_of(ids_from(side)) for side in (low, high)])
         ends = ends[:, (ends != NOBODY).all(axis=0)]
         found.append(ends[:, stays[ends].all(axis=0)])
     ends = np.concatenate(found, axis=1)

@@ -14,15 +14,16 @@ from mdm.guard import by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
-from mdm.load_pile import Pile, overshared, overshared_with
 from mdm.load_rows import read_compared
+from mdm.load_shared import overshared, overshared_with
 from mdm.load_source import Source
 from mdm.load_staged import REVIEW, StagedPiece, staged_pieces, staged_rows
 from mdm.load_verdicts import Matched
 from mdm.load_world import Entries, Others, World
 from mdm.models import current_scorer
+from mdm.pile import Pile
 from mdm.running import Run
-from mdm.stock import edge_ends, judged_pairs, written_stock
+from mdm.stock import edge_ends, judged_pairs, read_stock
 from mdm.systems import registry
 
 Over = Mapping[str, set[str]]  # column -> values that too many hold, or that somebody ruled to be nobody's
@@ -90,12 +91,7 @@ def _uuid(text: str | None) -> UUID | None:
 
 
 def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_gb: int) -> Matched:
-    from matching.parsed import Parser  # noqa: PLC0415  (DuckDB, as below)
-
-    columns = _columns(entity, model)
-    stock, parser = Pile(columns), Parser(columns)
-    for piece in written_stock(run.database, entity):
-        stock.add_chunk(piece.ids, parser.chunk(piece.columns), piece.golden_ids, piece.names)
+    stock = read_stock(run.database, entity, _columns(entity, model))
     heavy = heavy_keys(run, entity)
     over = by_column(overshared(entity, stock, rows.pile, heavy) | _ruled_out(run, entity))
     stock.strip(over)

@@ -5,7 +5,7 @@ Pairs come from who compares them: the bulk executor all of them (`mdm/load_bulk
 It decides as a delivery does: the machine joins, it never parts what is published, and what people have said of pairs counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,10 +20,10 @@ from matching.arrays import Bits, Flags, Rows, Weighed
 from matching.cluster import limits_of
 from matching.components import cluster_all, components
 from matching.model import Model
-from mdm.load_pile import Held
 from mdm.load_verdicts import LINKED, NEW, REVIEW, UPDATED, Matched, Neighbours, Verdicts
-from mdm.load_world import NOBODY, Entries, Others, World
-from mdm.stock import StoredPair
+from mdm.load_world import Entries, Others, World
+from mdm.pile import NOBODY, Held
+from mdm.stock import Told, told_among
 
 
 class Pairs(Protocol):
@@ -44,7 +44,7 @@ def match(model: Model, others: Others, entries: Entries, compare: Compare) -> M
     world = World.of(others.stock, entries)
     with compare(world) as pairs:
         weighed = pairs.weigh(model, model.thresholds.review)
-        told = _told(world, others.judged)
+        told = told_among(world.ids, others.judged)
         parts = _parts(world, weighed, told, model)
         units = _units(pairs, model, world, _near(world, weighed, parts), told)
     return _matched(world, weighed, told, _Grouped(units, parts))
@@ -58,30 +58,7 @@ class _Grouped:
     parts: Rows
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Pairs that people have judged, of which both records are here."""
-
-    left: Rows
-    right: Rows
-    same: Flags
-
-    def of(self, weighed: Weighed, size: int) -> tuple[Flags, Flags]:
-        """Which of these pairs people called the same, which different."""
-        codes = weighed.left * size + weighed.right
-        mine = self.left * size + self.right
-        return np.isin(codes, mine[self.same]), np.isin(codes, mine[~self.same])
-
-
-def _told(world: World, judged: Sequence[StoredPair]) -> _Told:
-    said = [pair for pair in judged if pair.verdict is not None]
-    one, other = world.rows_of([pair.low for pair in said]), world.rows_of([pair.high for pair in said])
-    same = np.array([pair.verdict == "same" for pair in said], dtype=np.bool_)
-    here = (one != NOBODY) & (other != NOBODY)
-    return _Told(np.minimum(one, other)[here], np.maximum(one, other)[here], same[here])
-
-
-def _parts(world: World, weighed: Weighed, told: _Told, model: Model) -> Rows:
+def _parts(world: World, weighed: Weighed, told: Told, model: Model) -> Rows:
     """One number per row, the same for rows that a pair of `link` and more, a person's *same* or a golden record joins, by any steps."""
     link = weighed.weights >= model.thresholds.link
     first_of_golden = np.full(len(world.golden_ids) + 1, NOBODY, dtype=np.int64)
@@ -99,7 +76,7 @@ def _near(world: World, weighed: Weighed, parts: Rows) -> Weighed:
     return weighed.where(mine[parts[weighed.left]] & mine[parts[weighed.right]])
 
 
-def _units(compared: Pairs, model: Model, world: World, near: Weighed, told: _Told) -> Rows:
+def _units(compared: Pairs, model: Model, world: World, near: Weighed, told: Told) -> Rows:
     """One number per row, the same for rows that share a golden record in the end."""
     same, different = told.of(near, world.size)
     weights = np.where(same, model.clip, near.weights)
@@ -130,7 +107,7 @@ def _score_named(compared: Pairs, model: Model, named: Rows, left: Rows, right: 
     return Weighed(left, right, found.weights[back], found.vetoed[back])
 
 
-def _with_said(pairs: Weighed, told: _Told, world: World, clip: float) -> Weighed:
+def _with_said(pairs: Weighed, told: Told, world: World, clip: float) -> Weighed:
     """With the pairs that people called the same and that the evidence never met."""
     codes = pairs.left * world.size + pairs.right
     unmet = told.same & ~np.isin(told.left * world.size + told.right, codes)
@@ -145,7 +122,7 @@ def _with_said(pairs: Weighed, told: _Told, world: World, clip: float) -> Weighe
     )
 
 
-def _published(world: World, groups: Rows, told: _Told) -> Rows:
+def _published(world: World, groups: Rows, told: Told) -> Rows:
     """Golden records that the clusters would part stay whole, by themselves; a person is asked about the cut."""
     held = np.flatnonzero(world.goldens >= 0)
     both = np.unique(np.stack((world.goldens[held], groups[held])), axis=1)
@@ -161,7 +138,7 @@ def _published(world: World, groups: Rows, told: _Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(world: World, weighed: Weighed, told: _Told, grouped: _Grouped) -> Matched:
+def _matched(world: World, weighed: Weighed, told: Told, grouped: _Grouped) -> Matched:
     units = grouped.units
     count = int(units.max(initial=-1)) + 1
     rows = world.entries.rows
@@ -207,7 +184,7 @@ def _keeps(world: World, units: Rows, count: int) -> Rows:
     return keeps
 
 
-def _open(weighed: Weighed, told: _Told, units: Rows, count: int) -> Flags:
+def _open(weighed: Weighed, told: Told, units: Rows, count: int) -> Flags:
     """Units about which a person will be asked: a pair of theirs leads to another unit, and nobody has judged between the two."""
     one, other = units[weighed.left], units[weighed.right]
     between = one != other

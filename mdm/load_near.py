@@ -23,7 +23,7 @@ from mdm.db import array, fetch
 from mdm.entity import EntityType
 from mdm.guard import Shared, counted, without
 from mdm.running import Run
-from mdm.stock import Stock, StoredPair
+from mdm.stock import StoredPair
 
 FEW_MAX = 20_000
 STOCK_PER_ROW = 20  # fewer stored records for each row, and comparing all of them in bulk is the quicker way
@@ -43,6 +43,19 @@ class Entry:
     keys: Mapping[int, str]
     stands_for: UUID | None
     golden_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Active records, by row number: their ids, comparison columns, golden records, and names (system/key)."""
+
+    ids: Sequence[UUID]
+    columns: Sequence[Columns]
+    golden_ids: Sequence[UUID]
+    names: Sequence[str]
+
+    def rows(self) -> Mapping[UUID, int]:
+        return {record: row for row, record in enumerate(self.ids)}
 
 
 @dataclass(frozen=True, slots=True)

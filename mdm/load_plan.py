@@ -34,9 +34,9 @@ from mdm.load_source import source_of
 from mdm.load_stage import stage
 from mdm.load_staged import Facts, StagedPiece, staged_pieces, write_piece
 from mdm.load_verdicts import DECIDED, Neighbours, Verdicts
-from mdm.load_world import NOBODY
 from mdm.loads import same_load
 from mdm.models import current_scorer
+from mdm.pile import NOBODY
 from mdm.running import Run
 
 _SLOW_ROWS = 8

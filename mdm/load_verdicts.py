@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from matching.arrays import Bits, Flags, Rows, Weighed
 from mdm.load_rows import Near
-from mdm.load_world import NOBODY, World
+from mdm.load_world import World
+from mdm.pile import NOBODY
 
 DECIDED = ("new", "linked", "review", "updated")
 NEW, LINKED, REVIEW, UPDATED = range(len(DECIDED))

@@ -11,10 +11,8 @@ import pyarrow.compute as pc
 
 from matching.arrays import Flags, Rows
 from matching.model import Columns
-from mdm.load_pile import Held, Ids, Pile, ids_of
+from mdm.pile import NOBODY, Held, Ids, Pile, places_among
 from mdm.stock import StoredPair
-
-NOBODY = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,12 @@ class World:
     def of(cls, stock: Pile, entries: Entries) -> "World":
         """The rows that stand for a stored record in its place, the others behind."""
         ids, rows = stock.ids, entries.rows
-        places = _places(rows.ids, ids)
+        places = places_among(rows.ids, ids)
         own = places == NOBODY
         places[own] = stock.size + np.arange(np.count_nonzero(own))
         golden_ids = pa.concat_arrays([stock.golden_ids, rows.golden_ids]).unique().drop_null()
         golden_ids = golden_ids.take(pc.sort_indices(golden_ids))
-        goldens = np.concatenate([_places(stock.golden_ids, golden_ids), _places(rows.golden_ids, golden_ids)[own]])
+        goldens = np.concatenate([places_among(stock.golden_ids, golden_ids), places_among(rows.golden_ids, golden_ids)[own]])
         names = pa.chunked_array([*stock.names.chunks, *rows.names.filter(pa.array(own)).chunks], pa.string())
         return cls(entries, places, goldens, golden_ids, names, ids)
 
@@ -71,13 +69,9 @@ class World:
         """Records and rows together."""
         return len(self.goldens)
 
-    def rows_of(self, ids: Sequence[UUID]) -> Rows:
+    def rows_of(self, ids: Ids) -> Rows:
         """Where these stored records stand; NOBODY for one that is not here."""
-        return _places(ids_of(ids), self.ids)
-
-    def places_of(self, ids: bytes) -> Rows:
-        """Where these stored records stand, 16 bytes each; NOBODY for one that is not here."""
-        return _places(pa.Array.from_buffers(pa.binary(16), len(ids) // 16, [None, pa.py_buffer(ids)]), self.ids)
+        return places_among(ids, self.ids)
 
     def goldens_of(self, numbers: Rows) -> list[UUID | None]:
         """Golden records by their numbers; None for NOBODY."""
@@ -90,8 +84,3 @@ class World:
         for place, columns in zip(self.places.tolist(), rows, strict=True):
             found[place] = columns
         return found
-
-
-def _places(ids: Ids, among: Ids) -> Rows:
-    """Where each id stands among others; NOBODY for one that does not, and for none."""
-    return np.array(pc.index_in(ids, value_set=among).fill_null(NOBODY).to_numpy(), dtype=np.int64)

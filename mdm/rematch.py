@@ -10,13 +10,14 @@ from functools import partial
 from uuid import UUID
 
 import numpy as np
+import pyarrow as pa
 from sqlalchemy.orm import Session
 
+from matching.arrays import Rows, Weighed
 from matching.bulk import Room, bulk
 from matching.components import components
 from matching.model import Columns, Model
 from matching.score import Scorer, Total
-from matching.table import lay_out
 from mdm.chunks import Tally, do_chunks, plan_anew
 from mdm.db import execute, fetch, lock
 from mdm.entities import ENTITY_TYPES
@@ -25,10 +26,11 @@ from mdm.errors import NotFound
 from mdm.feed import publish
 from mdm.model_versions import lock_activation
 from mdm.models import current_scorer
+from mdm.pile import Pile, as_uuid
 from mdm.records import read_columns, write_edges
 from mdm.resolve import Change, settle
 from mdm.running import Run
-from mdm.stock import Stock, StoredPair, read_pairs, read_stock
+from mdm.stock import Edges, read_edges, read_stock
 from mdm.systems import registry
 
 PIECE_RECORDS = 20  # with some forty keys each within the lock budget of one transaction, and soon done
@@ -70,58 +72,58 @@ def _match(run: Run, entity: EntityType, match_memory_gb: int) -> str:
     """Once; the version of the model by which everything was matched."""
     scorer = run.effect(partial(current_scorer, entity=entity))
     run.tell("reading")
-    stock = read_stock(run.database, entity)
+    stock = read_stock(run.database, entity, scorer.model.columns)
     run.tell("comparing")
+    ids = stock.ids
     found = found_pairs(scorer.model, stock, Room(f"{match_memory_gb}GB"))
-    pieces = list(_pieces(changed_pairs(found, read_pairs(run.database, entity), stock, scorer.model.version), stock))
+    left, right = changed_pairs(found, read_edges(run.database, entity, scorer.model.version, ids), len(ids))
+    pieces = list(_pieces(left, right, len(ids)))
     first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in pieces]))
-    do_chunks(run, "settling", lambda session, no: settle_pairs(session, entity, pieces[no - first]))
+
+    def settle_piece(session: Session, no: int) -> Tally:
+        piece = pieces[no - first]
+        sides = (map(as_uuid, ids.take(pa.array(side[piece])).to_pylist()) for side in (left, right))
+        return settle_pairs(session, entity, list(zip(*sides, strict=True)))
+
+    do_chunks(run, "settling", settle_piece)
     return scorer.model.version
 
 
-def found_pairs(model: Model, stock: Stock, room: Room) -> dict[Pair, float]:
-    """Every pair at or above `review`, with its weight."""
-    with bulk(model, lay_out(model, stock.columns), room=room) as executor:
+def found_pairs(model: Model, stock: Pile, room: Room) -> Weighed:
+    """Every pair at or above `review`, with its weight. The columns of the stock are gone afterwards."""
+    with bulk(model, stock.records(model), room=room) as executor:
         executor.block(model.thresholds.review)
-        weighed = executor.weigh(model, model.thresholds.review)
-    ids = stock.ids
-    return {
-        (min(ids[left], ids[right]), max(ids[left], ids[right])): weight
-        for left, right, weight in zip(weighed.left.tolist(), weighed.right.tolist(), weighed.weights.tolist(), strict=True)
-    }
+        return executor.weigh(model, model.thresholds.review)
 
 
-def changed_pairs(found: dict[Pair, float], stored: Sequence[StoredPair], stock: Stock, version: str) -> list[Pair]:
+def changed_pairs(found: Weighed, stored: Edges, size: int) -> tuple[Rows, Rows]:
     """New pairs, pairs of another weight or model, and stored ones that are no longer met and that no person has judged."""
-    rows = stock.rows()
-    known = {(p.low, p.high): p for p in stored}
-    changed = [
-        pair
-        for pair, weight in found.items()
-        if (p := known.get(pair)) is None or abs(p.weight - weight) > _SAME_WEIGHT or p.model_version != version
-    ]
-    gone = [pair for pair, p in known.items() if pair not in found and p.verdict is None and pair[0] in rows and pair[1] in rows]
-    return changed + gone
+    met, known = found.left * size + found.right, stored.left * size + stored.right
+    gone = known[~np.isin(known, met) & ~stored.judged]
+    order = np.argsort(known)
+    known, weights, current = known[order], stored.weights[order], stored.current[order]
+    place = np.minimum(np.searchsorted(known, met), max(0, len(known) - 1))
+    stands = np.zeros(len(met), dtype=np.bool_)
+    if len(known):
+        stands = (known[place] == met) & (np.abs(weights[place] - found.weights) <= _SAME_WEIGHT) & current[place]
+    left, right = np.divmod(np.concatenate([met[~stands], gone]), max(1, size))
+    return left, right
 
 
-def _pieces(changed: Sequence[Pair], stock: Stock) -> Iterator[list[Pair]]:
-    """The pairs of one component one after the other, at most PIECE_RECORDS records at a time."""
-    if not changed:
-        return
-    rows = stock.rows()
-    left = np.array([rows[low] for low, _ in changed], dtype=np.int64)
-    right = np.array([rows[high] for _, high in changed], dtype=np.int64)
-    part = components(left, right, len(stock.ids))[left]
-    piece: list[Pair] = []
-    records: set[UUID] = set()
-    for place in np.lexsort((right, left, part)).tolist():
-        pair = changed[place]
-        if piece and len(records | set(pair)) > PIECE_RECORDS:
-            yield piece
+def _pieces(left: Rows, right: Rows, size: int) -> Iterator[Rows]:
+    """Which pairs are settled together: those of one component one after the other, of at most PIECE_RECORDS records."""
+    part = components(left, right, size)[left]
+    piece: list[int] = []
+    records: set[int] = set()
+    order = np.lexsort((right, left, part))
+    for place, pair in zip(order.tolist(), zip(left[order].tolist(), right[order].tolist(), strict=True), strict=True):
+        if piece and len(records | {*pair}) > PIECE_RECORDS:
+            yield np.array(piece)
             piece, records = [], set()
-        piece.append(pair)
-        records |= set(pair)
-    yield piece
+        piece.append(place)
+        records |= {*pair}
+    if piece:
+        yield np.array(piece)
 
 
 def settle_pairs(session: Session, entity: EntityType, pairs: Sequence[Pair]) -> Tally:

@@ -9,8 +9,8 @@ from matching.arrays import Weighed
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_golden_id, new_record_id
 from mdm.load_match import match
-from mdm.load_pile import Pile
 from mdm.load_world import Entries, Others
+from mdm.pile import Pile
 
 MODEL = ENTITY_TYPES["patient"].model
 

@@ -12,8 +12,8 @@ from mdm.db import execute, fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.identity import Act, link_only, merge, move, split
 from mdm.pins import NewPin, pin
-from mdm.stock import read_stock
 from mdm.tasks import Ruling
+from tests.mdm.everybody import everybody
 from tests.mdm.test_models import check, deliver_people, keep, match_again, partition
 
 PATIENT = ENTITY_TYPES["patient"]
@@ -51,7 +51,7 @@ def there(number):
 
 def weights(database):
     """How alike the two records of each person are by the declared model, where no veto stands."""
-    stock, scorer = read_stock(database, PATIENT), Scorer(PATIENT.model)
+    stock, scorer = everybody(database, PATIENT), Scorer(PATIENT.model)
     columns = dict(zip(stock.names, stock.columns, strict=True))
     scores = {number: scorer.score(columns[here(number)], columns[there(number)]) for number in range(0, 120, 2)}
     return {number: score.weight for number, score in scores.items() if not score.vetoes}

@@ -24,11 +24,11 @@ from mdm.access import SYSTEM_ACTOR
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
 from mdm.ingest import deliver_all
-from mdm.stock import read_stock
 from mdm.systems import forget_registry, put_system
 from tests.bench.people import KNOWN_SHARE, delivered, known
 from tests.loads.conftest import Loader, as_csv
 from tests.matching.real_records import real_deliveries, world_deliveries
+from tests.mdm.everybody import everybody
 from tests.mdm.test_laws import accept_proposals
 from tests.mdm.test_models import match_again
 
@@ -115,9 +115,9 @@ def test_one_after_the_other_and_in_bulk_the_same_records_are_linked(clean_datab
     register_all(clean_database)
     model = clean_database.run(lambda s: models.current_scorer(s, entity)).model
     deliver_one_by_one(clean_database, entity, rows())
-    before = stored_groups(read_stock(clean_database, entity))
+    before = stored_groups(everybody(clean_database, entity))
     match_again(clean_database, domain)
-    stock = read_stock(clean_database, entity)
+    stock = everybody(clean_database, entity)
     online, wanted, cuts = stored_groups(stock), groups_in_bulk(model, stock), open_cuts(clean_database)
     assert online == before
     only, missing, common = pairs(online) - pairs(wanted), pairs(wanted) - pairs(online), len(pairs(online) & pairs(wanted))
@@ -128,7 +128,7 @@ def test_one_after_the_other_and_in_bulk_the_same_records_are_linked(clean_datab
     torn = {member for golden in cuts for member in online[golden]}
     assert sum(torn.isdisjoint(pair) for pair in only | missing) <= DIFFERENT_MAX * common
     accept_proposals(clean_database)
-    left = pairs(stored_groups(read_stock(clean_database, entity))) ^ pairs(wanted)
+    left = pairs(stored_groups(everybody(clean_database, entity))) ^ pairs(wanted)
     assert len(left) <= DIFFERENT_MAX * common
 
 
@@ -138,8 +138,8 @@ def test_loaded_from_a_file_the_same_records_are_linked_as_in_bulk(clean_databas
     rows = [replace(row, system="ehr-mercy") for row in shuffled(PATIENTS[name]())]
     loader = Loader(clean_database, tmp_path)
     loader.apply(loader.plan(as_csv(rows)), despite=("many_rows_to_one",))
-    stock = read_stock(clean_database, PATIENT)
-    assert len(stock.ids) == len(rows)
+    stock = everybody(clean_database, PATIENT)
+    assert len(stock.names) == len(rows)
     loaded, wanted = pairs(stored_groups(stock)), pairs(groups_in_bulk(model, stock))
     assert len(loaded ^ wanted) <= DIFFERENT_MAX * len(wanted)
     assert open_cuts(clean_database) == set()

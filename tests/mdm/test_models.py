@@ -133,8 +133,8 @@ def test_a_version_that_is_activated_while_everything_is_matched_is_matched_too(
     keep(people, STRICT)
     read, begun = rematch.read_stock, []
 
-    def read_and_activate(database, entity):
-        begun.append(read(database, entity))
+    def read_and_activate(database, entity, columns):
+        begun.append(read(database, entity, columns))
         if len(begun) == 1:
             job = people.run(lambda s: model_versions.activate(s, entity, STRICT, SYSTEM_ACTOR))
             states = people.run(lambda s: fetch(s, "select state from job where id = %s", (job,)))

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from matching.counting import with_counted, with_frequencies
 from matching.table import chunk_of, lay_out, put_together
 from mdm.entities import ENTITY_TYPES
 from mdm.guard import guard_key, record_keys
 from mdm.ids import new_golden_id, new_record_id
-from mdm.load_pile import Pile, overshared, overshared_with
+from mdm.load_shared import overshared, overshared_with
+from mdm.pile import Pile
+from tests.matching.real_records import real_sets
 
 PATIENT = ENTITY_TYPES["patient"]
 RECORDS = (
@@ -80,3 +83,21 @@ def test_a_value_is_over_shared_by_its_holders_in_the_file_and_those_of_its_key(
     key = guard_key(PATIENT, "email")
     holders = {key("many@example.org"): limit - 1, key("one@example.org"): limit - 1}
     assert overshared_with(PATIENT, fresh, holders) == {("email", "many@example.org"), ("email", "file@example.org")}
+
+
+@pytest.mark.parametrize("entity", ENTITY_TYPES.values(), ids=ENTITY_TYPES)
+def test_frequencies_counted_by_column_are_those_of_the_records(entity):
+    for records in real_sets(entity.name, most=400):
+        pile = Pile(entity.model.columns)
+        for start in range(0, len(records), 30):
+            some = records[start : start + 30]
+            pile.add([new_record_id() for _ in some], some, [new_golden_id() for _ in some], [str(start + n) for n in range(len(some))])
+        assert with_counted(entity.model, pile.records(entity.model).values) == with_frequencies(entity.model, records)
+
+
+def test_words_are_counted_as_lists_where_nobody_has_two():
+    supplier = ENTITY_TYPES["supplier"].model
+    records = [{"name.tokens": ("acme",)}, {"name.tokens": ("acme",)}, {"name.tokens": ("apex",)}]
+    counted = with_counted(supplier, put_together(supplier, [chunk_of(supplier.columns, records)], np.arange(3)).values)
+    assert counted == with_frequencies(supplier, records)
+    assert counted.frequencies["name.tokens"].total == 2

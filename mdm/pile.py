@@ -1,9 +1,6 @@
-"""Very many records as arrays, piece by piece as they come: an object for each would take four times the memory.
+"""Very many records as arrays, piece by piece as they come: an object for each would take four times the memory."""
 
-What a plan asks of all of them at once is asked here: which values do too many hold, and who holds what.
-"""
-
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,12 +11,10 @@ import pyarrow.compute as pc
 
 from matching.arrays import Flags, Rows
 from matching.compare import Value
-from matching.model import Columns
-from matching.table import Chunk, Texts, chunk_of, chunk_of_columns
-from mdm.entity import EntityType
-from mdm.guard import guard_key, guards
+from matching.model import Columns, Model
+from matching.table import Chunk, Records, Texts, chunk_of, chunk_of_columns, put_together
 
-_TEXTS = 10_000
+NOBODY = -1
 Ids = Any  # an Arrow array of ids, 16 bytes each
 
 
@@ -95,9 +90,13 @@ class Pile:
             for column in over.keys() & arrays.keys():
                 arrays[column], mine = _without(arrays[column], over[column])
                 lost |= mine
-            self._chunks[place] = Chunk(chunk.size, arrays)
+            self._chunks[place] = Chunk(chunk.size, arrays, chunk.listed)
             stripped.append(lost)
         return np.concatenate(stripped)
+
+    def records(self, model: Model) -> Records:
+        """All of them for a model, by row number. The columns are gone from here."""
+        return put_together(model, self.hand_over(), np.arange(self.size, dtype=np.int64))
 
     def hand_over(self, chosen: Flags | None = None) -> list[Chunk]:
         """The columns, of the chosen records where not of all. They are gone from here: whoever compares them holds them too."""
@@ -112,40 +111,23 @@ def ids_of(ids: Iterable[UUID | None]) -> Ids:
     return pa.array([None if each is None else each.bytes for each in ids], pa.binary(16))
 
 
-def overshared(entity: EntityType, stock: Pile, fresh: Pile, heavy: Mapping[int, int]) -> set[tuple[str, str]]:
-    """Values of `fresh` records that too many would hold: counted with those of `stock`, or under a key that is too heavy already."""
-    over: set[tuple[str, str]] = set()
-    for column, limit in guards(entity).items():
-        values, before = fresh.held(column).values, stock.held(column).values
-        distinct = values.unique()
-        counts = pa.chunked_array([*values.chunks, *before.chunks], pa.string()).value_counts()
-        many = counts.field(0).filter(pc.greater(counts.field(1), limit))
-        over |= {(column, value) for value in many.filter(pc.is_in(many, value_set=distinct)).to_pylist()}
-        if heavy:
-            key = guard_key(entity, column)
-            over |= {(column, value) for value in _one_by_one(distinct) if heavy.get(key(value), 0) > limit}
-    return over
+def as_uuid(id_: bytes) -> UUID:
+    return UUID(bytes=id_)
 
 
-def overshared_with(entity: EntityType, fresh: Pile, holders: Mapping[int, int]) -> set[tuple[str, str]]:
-    """Values that too many would hold, where it is known how many stored records hold the key of each (absent: nobody does)."""
-    over: set[tuple[str, str]] = set()
-    for column, limit in guards(entity).items():
-        key = guard_key(entity, column)
-        counts = fresh.held(column).values.value_counts().to_pylist()
-        over |= {(column, each["values"]) for each in counts if each["counts"] + holders.get(key(each["values"]), 0) > limit}
-    return over
+def ids_from(packed: bytes) -> Ids:
+    """The same of ids that lie one behind the other."""
+    return pa.Array.from_buffers(pa.binary(16), len(packed) // 16, [None, pa.py_buffer(packed)])
 
 
-def _one_by_one(values: Any) -> Iterator[str]:
-    """A million texts of Python at once would take the room that the comparison needs."""
-    for start in range(0, len(values), _TEXTS):
-        yield from values[start : start + _TEXTS].to_pylist()
+def places_among(ids: Ids, among: Ids) -> Rows:
+    """Where each id stands among others; NOBODY for one that does not, and for none."""
+    return np.array(pc.index_in(ids, value_set=among).fill_null(NOBODY).to_numpy(), dtype=np.int64)
 
 
 def _chosen(chunk: Chunk, mine: Flags) -> Chunk:
     mask = pa.array(mine)
-    return Chunk(int(np.count_nonzero(mine)), {name: array.filter(mask) for name, array in chunk.arrays.items()})
+    return Chunk(int(np.count_nonzero(mine)), {name: array.filter(mask) for name, array in chunk.arrays.items()}, chunk.listed)
 
 
 def _holders(array: Texts) -> Rows:
