@@ -30,6 +30,7 @@ from mdm.load_findings import write_counts
 from mdm.load_newcomers import newcomers, settle_newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
+from mdm.load_same import ALL_ROWS
 from mdm.load_source import source_of
 from mdm.load_stage import PIECE_ROWS, storable_cells
 from mdm.models import current_scorer
@@ -361,8 +362,9 @@ _OUTCOMES: LiteralString = (
 def _conclude(session: Session, work: Work, seconds: float) -> None:
     counted = fetch(
         session,
-        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from load_row"
-        " where plan_id = %s group by 1",
+        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from "
+        + ALL_ROWS
+        + " where plan_id = %s group by 1",
         (work.plan_id,),
     )
     absent = fetch(session, "select absent from load_count where plan_id = %s and stage = 'plan'", (work.plan_id,))[0][0]

@@ -15,6 +15,7 @@ from mdm.db import execute, fetch
 from mdm.jsonio import dumps
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
+from mdm.load_same import ALL_ROWS
 from mdm.load_source import Source
 from mdm.load_stage import Staged
 from mdm.load_staged import Fact
@@ -119,7 +120,8 @@ _NOTES: LiteralString = (
 
 
 def _count(session: Session, making: Making) -> dict[str, int]:
-    found: dict[str, int] = dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,)))
+    planned = "select planned, count(*) from " + ALL_ROWS + " where plan_id = %s group by 1"
+    found: dict[str, int] = dict(fetch(session, planned, (making.plan_id,)))
     absent = fetch(session, _ABSENT, (making.source.entity.name, making.source.system, making.plan_id))[0][0]
     counts = {**{name: int(found.get(name, 0)) for name in OUTCOMES}, "absent": int(absent)}
     write_counts(session, making.plan_id, "plan", counts)
@@ -129,14 +131,14 @@ def _count(session: Session, making: Making) -> dict[str, int]:
 # As sets: whatever the planner believes of the rows, it sorts or hashes them once.
 _ABSENT: LiteralString = (
     "select count(*) from (select id from source_record where domain = %s and system = %s and status = 'active'"
-    " except select record_id from load_row where plan_id = %s) gone"
+    " except select record_id from " + ALL_ROWS + " where plan_id = %s) gone"
 )
 
 
 def write_counts(session: Session, plan_id: UUID, stage: str, counts: Mapping[str, int]) -> None:
     """The outcomes of all rows; the database refuses them unless they make up the rows."""
     given = {name: counts.get(name, 0) for name in (*COUNTS, "waiting")}
-    rows = fetch(session, "select count(*) from load_row where plan_id = %s", (plan_id,))[0][0]
+    rows = fetch(session, "select count(*) from " + ALL_ROWS + " where plan_id = %s", (plan_id,))[0][0]
     execute(
         session,
         "insert into load_count (plan_id, stage, rows, new, linked, review, updated, unchanged, rejected, absent, waiting) values"
@@ -222,7 +224,8 @@ def _samples(session: Session, samples: Mapping[str, Sequence[Sample]]) -> dict[
 def _unchanged(session: Session, plan_id: UUID) -> dict[str, list[dict[str, Any]]]:
     rows = fetch(
         session,
-        "select no, key, golden_id from load_row where plan_id = %s and planned = 'unchanged' order by no limit %s",
+        "select w.no, w.key, l.golden_id from (select no, key, record_id from " + ALL_ROWS + " where plan_id = %s and planned = 'unchanged'"
+        " order by no limit %s) w left join link l on l.record_id = w.record_id and l.recorded_to is null order by w.no",
         (plan_id, SAMPLES_MAX),
     )
     told = [{"row": no, "key": key, "golden_id": golden and str(golden), "weight": None} for no, key, golden in rows]
@@ -265,8 +268,9 @@ def _difference(session: Session, making: Making) -> dict[str, Any] | None:
         return None
     rows = fetch(
         session,
-        "select coalesce(a.planned, '-'), coalesce(b.planned, '-'), count(*) from (select * from load_row where plan_id = %s) a"
-        " full join (select * from load_row where plan_id = %s) b on b.no = a.no where a.planned is distinct from b.planned group by 1, 2",
+        "select coalesce(a.planned, '-'), coalesce(b.planned, '-'), count(*) from (select * from " + ALL_ROWS + " where plan_id = %s) a"
+        " full join (select * from " + ALL_ROWS + " where plan_id = %s) b on b.no = a.no where a.planned is distinct from b.planned"
+        " group by 1, 2",
         (former, making.plan_id),
     )
     return {"replaces": str(former), "rows": [{"was": was, "is": now, "rows": count} for was, now, count in rows]}

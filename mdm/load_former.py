@@ -10,29 +10,30 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from mdm.db import array, execute, fetch, without
-from mdm.errors import Conflict
+from mdm.db import fetch, without
 from mdm.jsonio import dumps
+from mdm.load_same import NO_PRINT, Same
 from mdm.load_source import Source
 from mdm.load_table import Columns
 from mdm.load_targets import RELATIONSHIP
 from mdm.running import Run
 
 _BYTES = 8
-_PIECE_ROWS = 50_000
-NOT_KNOWN = 0  # rows count from 1
+_PIECE_ROWS, _PIECES = 50_000, 50
+NOT_KNOWN = -1
 # No cell that is read holds a NUL, so each begins one of these two, and no other cells give the same text. Whoever changes how cells are
 # put together counts on _FORM: prints of before are other ones then.
 _BETWEEN, _ABSENT = "\x00,", "\x00-"
 _FORM = 2
-_NO_PRINT = bytes(_BYTES)
+_NO_PRINT = NO_PRINT.to_bytes(_BYTES)
+_ID = "V16"
 _HALF = re.compile("[\ud800-\udfff]")  # half a character
 
 Numbers = NDArray[np.int64]
@@ -80,18 +81,28 @@ def _numbers(content: bytes, kind: str) -> Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """Rows of the last applied load whose records are as it left them: their prints, ascending, and their numbers in its file."""
+    """Rows of the last applied load whose records are as it left them, in the order of their prints.
 
-    plan_id: UUID | None = None
+    Each with the record, its version and the key.
+    """
+
     _prints: Numbers = field(default_factory=no_numbers)
-    _numbers: Numbers = field(default_factory=no_numbers)
+    _records: NDArray[np.void] = field(default_factory=lambda: np.empty(0, dtype=_ID))
+    _versions: Numbers = field(default_factory=no_numbers)
+    _keys: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
 
-    def numbers(self, prints: Numbers) -> Numbers:
-        """Per print the number of the row that had it, or 0."""
+    def places(self, prints: Numbers) -> Numbers:
+        """Per print the place of the row that had it, or NOT_KNOWN."""
         if not len(self._prints):
             return np.full(len(prints), NOT_KNOWN, dtype=np.int64)
         places = np.minimum(np.searchsorted(self._prints, prints), len(self._prints) - 1)
-        return np.where(self._prints[places] == prints, self._numbers[places], NOT_KNOWN)
+        return np.where(self._prints[places] == prints, places, NOT_KNOWN)
+
+    def same(self, numbers: Numbers, places: Numbers) -> Same:
+        """Rows of a new file that are those in these places."""
+        records = [record.hex() for record in self._records[places].tolist()]
+        keys, versions, prints = (each[places].tolist() for each in (self._keys, self._versions, self._prints))
+        return Same(numbers.tolist(), keys, records, versions, prints)
 
 
 def read_former(run: Run, load_id: UUID, source: Source) -> Former:
@@ -101,60 +112,51 @@ def read_former(run: Run, load_id: UUID, source: Source) -> Former:
     found = run.effect(lambda session: fetch(session, _LAST, (load_id,)))
     if not found:
         return Former()
-    plan_id, last = found[0]
-    pieces = [
-        run.effect(partial(_rows, asked={"plan": plan_id, "low": low, "high": low + _PIECE_ROWS}))
-        for low in range(0, last + 1, _PIECE_ROWS)
+    plan_id, rows, pieces = found[0]
+    windows = [(_ROWS_LEFT, low, _PIECE_ROWS) for low in range(0, rows, _PIECE_ROWS)]
+    windows += [(_SAME_LEFT, low, _PIECES) for low in range(0, pieces, _PIECES)]
+    read = [
+        run.effect(partial(_read, statement=statement, asked={"plan": plan_id, "low": low, "high": low + size}))
+        for statement, low, size in windows
     ]
-    prints, numbers = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    if not read:
+        return Former()
+    prints, records, versions, keys = (np.concatenate(parts) for parts in zip(*read, strict=True))
     order = np.argsort(prints)
-    return Former(plan_id, prints[order], numbers[order])
+    return Former(prints[order], records[order], versions[order], keys[order])
 
 
 _LAST: LiteralString = (
-    "select o.plan_id, (select coalesce(max(no), 0) from load_row where plan_id = o.plan_id) from load l join load o"
+    "select o.plan_id, (select coalesce(max(no) + 1, 0) from load_row where plan_id = o.plan_id),"
+    " (select coalesce(max(no) + 1, 0) from load_same where plan_id = o.plan_id) from load l join load o"
     " on o.domain = l.domain and o.system = l.system and o.options = l.options and o.id <> l.id and o.status = 'applied'"
     " and o.same_as is null where l.id = %s order by o.applied_at desc limit 1"
 )
 
 
-def _rows(session: Session, *, asked: dict[str, object]) -> tuple[Numbers, Numbers]:
-    """Prints and numbers, which come as two packets: rows that nobody looks at one by one need not be made one by one."""
+def _read(session: Session, *, statement: LiteralString, asked: dict[str, object]) -> tuple[Any, ...]:
+    """Prints, records, versions and keys; as packets where they can be: rows that nobody looks at need not be made one by one."""
     with without(session, "nestloop"):
-        prints, numbers = fetch(session, _AS_LEFT, asked)[0]
-    return _numbers(prints, ">i8"), _numbers(numbers, ">i4")
+        prints, records, versions, keys = fetch(session, statement, asked)[0]
+    return _numbers(prints, ">i8"), np.frombuffer(records, dtype=_ID), _numbers(versions, ">i4"), np.array(keys, dtype=object)
 
 
 # Records by an array of ids, which the index reads in its order: of records that came one after the other, page by page, not one by one.
 # Nobody knows before how many there are, and loops within loops over both lists would be worse than anything.
 _AS_LEFT: LiteralString = (
-    "with x as materialized (select print, no, record_id, coalesce(wrote, before) as version from load_row"
-    " where plan_id = %(plan)s and no >= %(low)s and no < %(high)s and print is not null"
-    # While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
-    " and record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')),"
-    " r as materialized (select id, version from source_record where id = any(array(select record_id from x)))"
-    " select coalesce(string_agg(int8send(x.print), ''), ''), coalesce(string_agg(int4send(x.no), ''), '')"
+    "), r as materialized (select id, version from source_record where id = any(array(select record_id from x)))"
+    " select coalesce(string_agg(int8send(x.print), ''), ''), coalesce(string_agg(uuid_send(x.record_id), ''), ''),"
+    " coalesce(string_agg(int4send(x.version), ''), ''), coalesce(array_agg(x.key), '{}')"
     " from x join r on r.id = x.record_id and r.version = x.version"
 )
-
-
-def write_same(session: Session, plan_id: UUID, former: UUID, rows: tuple[Numbers, Numbers]) -> None:
-    """Write rows down as unchanged: numbers, and numbers in the plan `former`. Raises Conflict where that plan is gone meanwhile."""
-    numbers, known = rows
-    asked = {"plan": plan_id, "former": former, "numbers": array(numbers.tolist()), "known": array(known.tolist())}
-    with without(session, "nestloop"):
-        written = execute(session, _SAME, asked)
-    if written != len(numbers):
-        raise Conflict("the load before this one was taken away meanwhile: plan again")
-
-
-_SAME: LiteralString = (
-    "with w as materialized (select * from unnest(%(numbers)s::int[], %(known)s::int[]) w(no, known)),"
-    " x as materialized (select no, key, record_id, coalesce(wrote, before) as version, print from load_row"
-    " where plan_id = %(former)s and no = any(%(known)s::int[])),"
-    " l as materialized (select record_id, golden_id from link"
-    " where recorded_to is null and record_id = any(array(select record_id from x)))"
-    " insert into load_row (plan_id, no, key, planned, record_id, golden_id, is_new, before, print)"
-    " select %(plan)s, w.no, x.key, 'unchanged', x.record_id, l.golden_id, false, x.version, x.print"
-    " from w join x on x.no = w.known left join l on l.record_id = x.record_id"
+# While another version of the record waits, whoever says again what is true takes its place, as a delivery does.
+_NOT_WAITING: LiteralString = " and record_id not in (select records[1] from task where kind = 'overlay' and status = 'open')"
+_ROWS_LEFT: LiteralString = (
+    "with x as materialized (select print, record_id, coalesce(wrote, before) as version, key from load_row"
+    " where plan_id = %(plan)s and no >= %(low)s and no < %(high)s and print is not null" + _NOT_WAITING + _AS_LEFT
+)
+_SAME_LEFT: LiteralString = (
+    "with x as materialized (select u.* from load_same s"
+    " cross join lateral unnest(s.prints, s.records, s.versions, s.keys) u(print, record_id, version, key)"
+    f" where s.plan_id = %(plan)s and s.no >= %(low)s and s.no < %(high)s and u.print <> {NO_PRINT}" + _NOT_WAITING + _AS_LEFT
 )

@@ -105,8 +105,8 @@ def _begin(session: Session, plan_id: UUID, domain: str) -> None:
 
 
 def _forget(session: Session, plan_id: UUID) -> None:
-    """What an attempt that died had arranged; rows that say nothing new were written down when they were staged."""
-    execute(session, "delete from load_row where plan_id = %s and planned <> 'unchanged'", (plan_id,))
+    """What an attempt that died had arranged."""
+    execute(session, "delete from load_row where plan_id = %s", (plan_id,))
     execute(session, "delete from load_piece where plan_id = %s and way <> 'staged'", (plan_id,))
 
 

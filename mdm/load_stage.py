@@ -17,16 +17,16 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from matching.score import Scorer
-from mdm.copied import NULL, copied_text
-from mdm.db import array, copy, fetch
+from mdm.db import array, fetch
 from mdm.errors import InvalidRecord, NotFound
 from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.load_files import open_table
-from mdm.load_former import NOT_KNOWN, Former, Numbers, Prints, no_numbers, read_former, write_same
+from mdm.load_former import NOT_KNOWN, Former, Numbers, Prints, read_former
 from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finder, Finding
 from mdm.load_rows import Row, line
+from mdm.load_same import Same, write_same
 from mdm.load_source import Source, source_of
 from mdm.load_staged import REJECTED, REVIEW, Fact, Piece, staged_numbers, write_staged
 from mdm.load_table import Cells, Columns, RawBatch, RowProblem, RowReject
@@ -115,17 +115,12 @@ _Read = tuple[int, Cells, int | None, Cells | RowReject]  # number, cells, print
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of one piece as they were read.
-
-    `same`, `known`: the numbers of those that say nothing new, here and in the plan `former`.
-    """
+    """The rows of one piece as they were read; `same`: those of which it is known already that they say nothing new."""
 
     plan_id: UUID
     number: int
     rows: Sequence[_Read]
-    former: UUID | None = None
-    same: Numbers = field(default_factory=no_numbers)
-    known: Numbers = field(default_factory=no_numbers)
+    same: Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,15 +135,15 @@ class _Reader:
 
     def read(self, number: int, batch: RawBatch) -> Read:
         prints, columns = self.prints.of(batch.columns), self.converter.repair_columns(batch.columns)
-        known = self.former.numbers(prints)
+        known = self.former.places(prints)
         fresh = np.flatnonzero(known == NOT_KNOWN).tolist()
         said = dict(zip(fresh, self._repaired(batch, columns, fresh), strict=True))
         told: dict[int, Cells | RowReject] = {**said, **self._rejects(said)}
         told |= self._twice(batch, self.converter.keys(columns), told)
         known[[*told]] = NOT_KNOWN
-        same = np.flatnonzero(known)
+        same = np.flatnonzero(known != NOT_KNOWN)
         numbers = np.array(batch.numbers, dtype=np.int64)
-        return Read(self.plan_id, number, self._in_order(batch, told, prints), self.former.plan_id, numbers[same], known[same])
+        return Read(self.plan_id, number, self._in_order(batch, told, prints), self.former.same(numbers[same], known[same]))
 
     def _repaired(self, batch: RawBatch, columns: Columns, places: Sequence[int]) -> Sequence[Cells]:
         """The rows in these places after every step."""
@@ -193,16 +188,17 @@ class _Staging:
     read: Read
 
     def write(self, session: Session) -> None:
-        read, piece = self.read, self._made(session)
-        if len(read.same) and read.former is not None:
-            write_same(session, read.plan_id, read.former, (read.same, read.known))
+        read, same = self.read, Same()
+        piece = self._made(session, same)
+        write_same(session, read.plan_id, read.number, (read.same, same))
         write_staged(session, read.plan_id, read.number, piece)
 
-    def _made(self, session: Session) -> Piece:
+    def _made(self, session: Session, same: Same) -> Piece:
+        """What is to be looked at further; `same` takes those that say what is stored."""
         rows, piece = self.read.rows, Piece()
         systems, scorer = registry(session), current_scorer(session, self.source.entity)
         known = _known(session, self.source, [self.converter.key(row) for *_, row in rows if not isinstance(row, RowReject)])
-        changes = self._changes(session, systems, known)
+        changes = self._changes(systems, known, same)
         stored = _stored(session, [known[row.key] for row in changes.values() if row is not None])
         for no, cells, mark, row in rows:
             if isinstance(row, RowReject):
@@ -221,22 +217,16 @@ class _Staging:
             piece.add(self._fact(session, scorer, made, held, mark, stored), standard.columns, line(made))
         return piece
 
-    def _changes(self, session: Session, systems: SystemRegistry, known: Mapping[str, Known]) -> dict[int, Delivery | None]:
-        """The rows of known records, by number, None in place of those that say what is stored.
-
-        These are written down as unchanged at once, and cost nothing more.
-        """
-        found, lines = dict[int, Delivery | None](), list[str]()
+    def _changes(self, systems: SystemRegistry, known: Mapping[str, Known], same: Same) -> dict[int, Delivery | None]:
+        """The rows of known records, by number, None in place of those that say what is stored."""
+        found = dict[int, Delivery | None]()
         for no, _, mark, row in self.read.rows if known else ():
             if isinstance(row, RowReject) or (held := known.get(self.converter.key(row))) is None:
                 continue
             said = self.converter.deliver_sound(row)
             found[no] = said if self._is_change(said, held, systems) else None
             if found[no] is None:
-                golden, kept = held.golden_id or NULL, NULL if mark is None else mark
-                told = f"unchanged\t{held.id}\t{golden}\tf\t{held.version}\t{kept}"
-                lines.append(f"{self.read.plan_id}\t{no}\t{copied_text(said.key)}\t{told}")
-        copy(session, "load_row", "plan_id, no, key, planned, record_id, golden_id, is_new, before, print", lines)
+                same.add(no, said.key, held.id, held.version, mark)
         return found
 
     def _is_change(self, row: Delivery, held: Known, systems: SystemRegistry) -> bool:

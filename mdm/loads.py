@@ -23,6 +23,7 @@ from mdm.ids import new_id
 from mdm.jobs import enqueue
 from mdm.jsonio import dumps
 from mdm.load_checks import check_rails, check_reason, check_wave, takes_two
+from mdm.load_same import ALL_ROWS
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
 from mdm.load_targets import required
@@ -327,7 +328,7 @@ _CHANGED_SINCE: LiteralString = (
     " join source_record r on r.id = l.record_id where r.domain = %(domain)s and r.system = %(system)s and r.updated_at >="
     " (select created_at from load_plan where id = %(plan)s))"
     " select (select count(distinct x.golden_id) from load_row x join recent on recent.golden_id = x.golden_id where x.plan_id = %(plan)s),"
-    " (select count(*) from load_row x join keys on keys.key = x.key where x.plan_id = %(plan)s)"
+    " (select count(*) from " + ALL_ROWS + " join keys on keys.key = r.key where r.plan_id = %(plan)s)"
 )
 
 

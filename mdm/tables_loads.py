@@ -6,8 +6,8 @@ A row of a plan has one outcome, and the outcomes make up the rows: the database
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from mdm.tables import KEY_TEXT, NOW, Base, Json
@@ -133,6 +133,29 @@ class LoadRow(Base):
         Index("ix_load_row_record", "record_id", postgresql_where=text("record_id is not null")),
         Index("ix_load_row_golden", "plan_id", "golden_id", postgresql_where=text("golden_id is not null")),
         {"postgresql_with": {"fillfactor": "50"}},  # what became of it is written beside it: at 65, half of the rows found no room there
+    )
+
+
+class LoadSame(Base):
+    """Rows of the file that say nothing new, those of one piece side by side: see `mdm.load_same`.
+
+    Row number, key, the record that says the same in which version, and the row's print (0: none), each in the same place.
+    """
+
+    __tablename__ = "load_same"
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("load_plan.id"), primary_key=True)
+    no: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    numbers: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    keys: Mapped[list[str]] = mapped_column(ARRAY(KEY_TEXT))
+    records: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    versions: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    prints: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    __table_args__ = (
+        CheckConstraint(
+            "cardinality(numbers) > 0 and cardinality(numbers) = all (array[cardinality(keys), cardinality(records), cardinality(versions),"
+            " cardinality(prints)])",
+            "side_by_side",
+        ),
     )
 
 

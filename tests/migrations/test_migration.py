@@ -155,6 +155,19 @@ def test_slim_rows_say_what_the_former_ones_said(new_database):
     assert shown_provenance(as_json(survivors)[1]) == former
 
 
+def test_rows_that_say_nothing_new_stand_among_the_others_again(new_database):
+    old = new_database()
+    with old.engine.begin() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        command.upgrade(made, "0024")
+        for statement in SAME_ROWS:
+            connection.execute(text(statement), {"one": UUID(int=1), "other": UUID(int=2)})
+        command.downgrade(made, "0023")
+        told = connection.execute(text("select no, key, planned, record_id, is_new, before, print from load_row order by no")).all()
+    assert told == [(2, "a", "unchanged", UUID(int=1), False, 1, 77), (5, 'b"', "unchanged", UUID(int=2), False, 3, None)]
+
+
 def _survivor(rule, record_id, losing):
     return Survivor("x", UUID(record_id), rule, tuple((UUID(lost["record_id"]), _value(lost["value"])) for lost in losing))
 
@@ -177,4 +190,12 @@ FORMER_ROWS = (
     """insert into golden_record (id, domain, status) values (:one, 'patient', 'active')""",
     """insert into golden_version (golden_id, version, "values", provenance, recorded_to) values
     (:one, 1, '{}', cast(:why as jsonb), now()), (:one, 2, '{}', '{}', null)""",
+)
+SAME_ROWS = (
+    *FORMER_ROWS[:2],
+    """insert into load (id, domain, system, name, place, sha256, bytes, options, created_by)
+    values (:one, 'patient', 'ehr', 'f.csv', '', '', 1, '{}', 'test')""",
+    """insert into load_plan (id, load_id) values (:one, :one)""",
+    """insert into load_same (plan_id, no, numbers, keys, records, versions, prints)
+    values (:one, 0, '{2, 5}', array['a', 'b"'], array[cast(:one as uuid), :other], '{1, 3}', '{77, 0}')""",
 )
