@@ -3,7 +3,7 @@
 Stored records have been compared with each other, and their edges tell: of a small file for a large store nearly all pairs are theirs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,12 +13,12 @@ from matching.model import Model
 from matching.table import Records, put_together
 from mdm.errors import NoRoom
 from mdm.load_world import World
-from mdm.pile import NOBODY, Pile, ids_from
+from mdm.pile import NOBODY, Pile
 from mdm.stock import Ends
 
 
 @contextmanager
-def compared(model: Model, memory_gb: int, stock: Pile, edges: Iterable[Ends], world: World) -> Iterator[Bulk]:
+def compared(model: Model, memory_gb: int, stock: Pile, edges: Ends, world: World) -> Iterator[Bulk]:
     """The pairs of a whole world. Raises NoRoom where the disk is too full for what memory cannot hold."""
     settled = _settled(world, edges)
     try:
@@ -38,14 +38,11 @@ def _laid_out(model: Model, stock: Pile, world: World) -> Records:
     return put_together(model, chunks, numbers)
 
 
-def _settled(world: World, edges: Iterable[Ends]) -> Settled:
+def _settled(world: World, edges: Ends) -> Settled:
     """The stored records for which no row stands, and the edges between two of them."""
     stays = np.ones(world.size, dtype=np.bool_)
     stays[world.places] = False
-    found = [np.zeros((2, 0), dtype=np.int64)]
-    for low, high in edges:
-        ends = np.stack([world.rows_of(ids_from(side)) for side in (low, high)])
-        ends = ends[:, (ends != NOBODY).all(axis=0)]
-        found.append(ends[:, stays[ends].all(axis=0)])
-    ends = np.concatenate(found, axis=1)
+    ends = np.stack([world.rows_of(side) for side in edges])
+    ends = ends[:, (ends != NOBODY).all(axis=0)]
+    ends = ends[:, stays[ends].all(axis=0)]
     return Settled(stays, ends.min(axis=0), ends.max(axis=0))
