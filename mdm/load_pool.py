@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mdm.db import Database
 from mdm.jobs import Claim
 from mdm.running import Run
-from mdm.stepping_back import collect_rarely, is_asked
+from mdm.stepping_back import Watch, collect_rarely
 
 PROCESSES_MAX = 2
 _WAITING_MAX = 6  # pieces in memory
@@ -119,7 +119,7 @@ def hands(run: Run, home: Path, craft: Craft[C], *, are_many: bool) -> Iterator[
                 cores + 1,
                 lambda piece: pool.submit(_do, piece),
                 lambda piece: thread.submit(lambda: craft.do(run, begin(), piece)),
-                partial(is_asked, run.database),
+                Watch(run.database),
             )
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

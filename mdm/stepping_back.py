@@ -10,10 +10,12 @@ asks whether anybody `is_asked` at the moment, and does with one of them until n
 import gc
 import os
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextvars import copy_context
+from dataclasses import dataclass
 from typing import LiteralString, TypeVar
 
 from mdm.db import Database, fetch
@@ -22,6 +24,7 @@ T = TypeVar("T")
 WEB = "concord-web"  # the name of the sessions in which requests are answered
 NICE = 10  # a tenth of the share of others while these want the core, all of it while they do not
 _RARELY = (200_000, 20, 100)
+_LATELY = 0.25  # seconds
 
 
 def stepping_back(url: str, work: Callable[[Database], T]) -> T:
@@ -52,8 +55,23 @@ def is_asked(database: Database) -> bool:
     return bool(database.run(lambda session: fetch(session, _IS_ASKED, (WEB,))[0][0]))
 
 
+@dataclass(slots=True)
+class Watch:
+    """Whether anybody `is_asked`, for who wants to know it a hundred times a second."""
+
+    database: Database
+    _said: bool = False
+    _until: float = 0.0
+
+    def __call__(self) -> bool:
+        if time.monotonic() >= self._until:
+            self._said = is_asked(self.database)
+            self._until = time.monotonic() + _LATELY
+        return self._said
+
+
 # Without the server's leave to see what sessions of another role do: no
 _IS_ASKED: LiteralString = (
     "select exists (select 1 from pg_stat_activity where datname = current_database() and application_name = %s"
-    " and state_change > clock_timestamp() - interval '250 milliseconds')"
+    f" and state_change > clock_timestamp() - interval '{_LATELY} seconds')"
 )

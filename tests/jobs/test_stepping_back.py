@@ -9,7 +9,7 @@ import pytest
 
 from mdm import jobs
 from mdm.db import Database, connection
-from mdm.stepping_back import NICE, WEB, is_asked
+from mdm.stepping_back import NICE, WEB, Watch, is_asked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives every thread a priority of its own")
 
@@ -52,3 +52,13 @@ def test_whoever_answers_requests_is_seen_while_they_do_and_nobody_else_is(datab
         assert is_asked(other)
         time.sleep(0.3)
         assert not is_asked(other)
+
+
+def test_who_watches_asks_the_database_four_times_a_second(database_url, monkeypatch):
+    with closing(Database(database_url, name=WEB)) as web, closing(Database(database_url)) as other:
+        watch, asked, run = Watch(other), [], Database.run
+        monkeypatch.setattr(Database, "run", lambda database, work: asked.append(1) or run(database, work))
+        web.check()
+        assert [watch(), watch(), len(asked)] == [True, True, 1]
+        time.sleep(0.3)
+        assert [watch(), watch(), len(asked)] == [False, False, 2]
