@@ -188,6 +188,8 @@ class Bulk:
         )
         for done in ("held", "block", "crowd", "held_narrow", "block_narrow"):
             self._db.execute(f"drop table {done}")  # nobody asks for it again, and the pairs need the room
+        if self._is_settled:
+            self._db.execute("create or replace table follow as select * from follow where key in (select key from follow where fresh)")
         chunks = self._chunks()
         if floor > -inf and (len(chunks) > 1 or self._one("select count(*) from follow") >= QUICK_FROM):
             self._floor = floor
@@ -214,12 +216,12 @@ class Bulk:
         )
 
     def _chunks(self) -> list[tuple[int, int]]:
-        """Ranges of row numbers whose pairs are about CHUNK_PAIRS, repetitions counted."""
+        """Ranges of row numbers whose pairs are about CHUNK_PAIRS, repetitions counted: with rows before them, or settled ones."""
         work = self._db.execute(
-            "select n, sum(others) as others from (select n, if(fresh, count(*) over (partition by key) - 1,"
-            " count_if(fresh) over (partition by key)) as others from follow) group by n order by n"
+            "select n, sum(others) as others from (select n, fresh, count(*) over (partition by key)"
+            " - (count_if(fresh) over (partition by key) + 1) / 2 as others from follow) where fresh group by n order by n"
         ).fetchnumpy()
-        rows, sums = work["n"], np.cumsum(np.asarray(work["others"], dtype=np.float64) / 2)
+        rows, sums = work["n"], np.cumsum(np.asarray(work["others"], dtype=np.float64))
         if len(rows) == 0:
             return []
         edges = np.searchsorted(sums, np.arange(CHUNK_PAIRS, sums[-1], CHUNK_PAIRS))
@@ -229,9 +231,8 @@ class Bulk:
     def _pairs_between(self, low: int, high: int) -> str:
         across = "" if self._second is None else f" and a.n < {self._second} and b.n >= {self._second}"
         return (
-            "select distinct a.n as join_key_l, b.n as join_key_r from follow a join follow b"
-            f" on a.key = b.key and a.n < b.n and (a.fresh or b.fresh){across}"
-            f" where a.n >= {low} and a.n < {high}"
+            "select distinct least(a.n, b.n) as join_key_l, greatest(a.n, b.n) as join_key_r from follow a join follow b"
+            f" on a.key = b.key and a.n <> b.n and (a.n < b.n or not a.fresh){across} where b.fresh and b.n >= {low} and b.n < {high}"
         )
 
     def _compare_within_reach(self, chunks: Sequence[tuple[int, int]]) -> int:

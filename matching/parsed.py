@@ -24,13 +24,20 @@ class Parser:
             return Chunk(len(records), {})
         self._db.register("written", pa.table({"record": pa.array(records, pa.string())}))
         found = self._columns()
-        while more := [name for name in self._names if name not in self._lists and _may_be_list(found[name])]:
-            self._lists |= {*more}
+        more = self._arrays([name for name in self._names if name not in self._lists and _may_be_list(found[name])])
+        if more:
+            self._lists |= more
             found = self._columns()
         columns = ((name, found[name].combine_chunks()) for name in self._names)
         arrays = {name: array for name, array in columns if array.null_count < len(array)}
         listed = frozenset(name for name, array in arrays.items() if pa.types.is_list(array.type))
         return Chunk(len(records), {name: compact(array) for name, array in arrays.items()}, listed)
+
+    def _arrays(self, names: Sequence[str]) -> set[str]:
+        """In which of these columns a record has a list, and no text that looks like one."""
+        asked = [f"bool_or(json_type(record::json, '{_pointer(name)}') = 'ARRAY')" for name in names]
+        found = self._db.sql(f"select {', '.join(asked)} from written").fetchall()[0] if names else ()
+        return {name for name, is_list in zip(names, found, strict=True) if is_list}
 
     def _columns(self) -> pa.Table:
         kinds = json.dumps({name: "JSON" if name in self._lists else "VARCHAR" for name in self._names})
@@ -44,6 +51,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _pointer(name: str) -> str:
+    """RFC 6901, as a text of SQL."""
+    return "/" + name.replace("~", "~0").replace("/", "~1").replace("'", "''")
+
+
 def _listed(name: str) -> str:
     """A list of texts, whether it was one or is a single text."""
     value = _quoted(name)
@@ -51,5 +63,5 @@ def _listed(name: str) -> str:
 
 
 def _may_be_list(column: pa.ChunkedArray) -> bool:
-    """A list that was asked for as a text comes as it was written. A text that begins like one is a list of one text then, as good."""
+    """A list that was asked for as a text comes as it was written."""
     return bool(pc.any(pc.starts_with(column, "[")).as_py())

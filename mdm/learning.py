@@ -89,6 +89,7 @@ def _train(entity: EntityType, stock: Pile, judged: Sequence[StoredPair], room: 
     model = with_counted(entity.model, records.values)
     version = f"{entity.model.version}-t"  # until it is kept, and named
     with bulk(model, records, room=room) as executor:
+        del records  # as `bulk` does
         blocked = executor.block()
         trained = train_on(executor, version)
         labels = _labels(executor, ids, judged)

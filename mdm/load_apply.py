@@ -6,6 +6,7 @@ end the outcomes are read from what is stored, not from the plan.
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,7 +31,7 @@ from mdm.load_findings import write_counts
 from mdm.load_newcomers import newcomers, settle_newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
-from mdm.load_same import ALL_ROWS
+from mdm.load_same import count_same
 from mdm.load_source import source_of
 from mdm.load_stage import PIECE_ROWS, storable_cells
 from mdm.models import current_scorer
@@ -362,13 +363,13 @@ _OUTCOMES: LiteralString = (
 def _conclude(session: Session, work: Work, seconds: float) -> None:
     counted = fetch(
         session,
-        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from "
-        + ALL_ROWS
-        + " where plan_id = %s group by 1",
+        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from load_row"
+        " where plan_id = %s group by 1",
         (work.plan_id,),
     )
     absent = fetch(session, "select absent from load_count where plan_id = %s and stage = 'plan'", (work.plan_id,))[0][0]
-    counts = {**dict(counted), "absent": absent}
+    counts = Counter({**dict(counted), "absent": absent})
+    counts["unchanged"] += count_same(session, work.plan_id)
     write_counts(session, work.plan_id, "apply", counts)
     is_done = counts.get("waiting", 0) == 0
     execute(

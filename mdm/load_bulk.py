@@ -31,8 +31,7 @@ def compared(model: Model, memory_gb: int, stock: Pile, edges: Ends, world: Worl
 
 def _laid_out(model: Model, stock: Pile, world: World) -> Records:
     """The stored records for which no row of the file stands, and the rows."""
-    stays = np.ones(world.size, dtype=np.bool_)
-    stays[world.places] = False
+    stays = world.stays
     numbers = np.concatenate([np.flatnonzero(stays), world.places])
     chunks = [*stock.hand_over(stays[: stock.size]), *world.entries.rows.hand_over()]
     return put_together(model, chunks, numbers)
@@ -40,8 +39,7 @@ def _laid_out(model: Model, stock: Pile, world: World) -> Records:
 
 def _settled(world: World, edges: Ends) -> Settled:
     """The stored records for which no row stands, and the edges between two of them."""
-    stays = np.ones(world.size, dtype=np.bool_)
-    stays[world.places] = False
+    stays = world.stays
     ends = np.stack([world.rows_of(side) for side in edges])
     ends = ends[:, (ends != NOBODY).all(axis=0)]
     ends = ends[:, stays[ends].all(axis=0)]

@@ -15,7 +15,7 @@ from mdm.db import execute, fetch
 from mdm.jsonio import dumps
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
-from mdm.load_same import ALL_ROWS
+from mdm.load_same import ALL_ROWS, count_same
 from mdm.load_source import Source
 from mdm.load_stage import Staged
 from mdm.load_staged import Fact
@@ -120,10 +120,10 @@ _NOTES: LiteralString = (
 
 
 def _count(session: Session, making: Making) -> dict[str, int]:
-    planned = "select planned, count(*) from " + ALL_ROWS + " where plan_id = %s group by 1"
-    found: dict[str, int] = dict(fetch(session, planned, (making.plan_id,)))
+    found = Counter[str](dict(fetch(session, "select planned, count(*) from load_row where plan_id = %s group by 1", (making.plan_id,))))
+    found["unchanged"] += count_same(session, making.plan_id)
     absent = fetch(session, _ABSENT, (making.source.entity.name, making.source.system, making.plan_id))[0][0]
-    counts = {**{name: int(found.get(name, 0)) for name in OUTCOMES}, "absent": int(absent)}
+    counts = {**{name: found[name] for name in OUTCOMES}, "absent": int(absent)}
     write_counts(session, making.plan_id, "plan", counts)
     return counts
 
@@ -138,7 +138,7 @@ _ABSENT: LiteralString = (
 def write_counts(session: Session, plan_id: UUID, stage: str, counts: Mapping[str, int]) -> None:
     """The outcomes of all rows; the database refuses them unless they make up the rows."""
     given = {name: counts.get(name, 0) for name in (*COUNTS, "waiting")}
-    rows = fetch(session, "select count(*) from " + ALL_ROWS + " where plan_id = %s", (plan_id,))[0][0]
+    rows = fetch(session, "select count(*) from load_row where plan_id = %s", (plan_id,))[0][0] + count_same(session, plan_id)
     execute(
         session,
         "insert into load_count (plan_id, stage, rows, new, linked, review, updated, unchanged, rejected, absent, waiting) values"
@@ -224,9 +224,10 @@ def _samples(session: Session, samples: Mapping[str, Sequence[Sample]]) -> dict[
 def _unchanged(session: Session, plan_id: UUID) -> dict[str, list[dict[str, Any]]]:
     rows = fetch(
         session,
-        "select w.no, w.key, l.golden_id from (select no, key, record_id from " + ALL_ROWS + " where plan_id = %s and planned = 'unchanged'"
-        " order by no limit %s) w left join link l on l.record_id = w.record_id and l.recorded_to is null order by w.no",
-        (plan_id, SAMPLES_MAX),
+        "select w.no, w.key, l.golden_id from (select unnest(s.numbers) as no, unnest(s.keys) as key, unnest(s.records) as record_id from"
+        " (select * from load_same where plan_id = %s order by no limit %s) s limit %s) w"
+        " left join link l on l.record_id = w.record_id and l.recorded_to is null order by w.no",
+        (plan_id, SAMPLES_MAX, SAMPLES_MAX),  # each piece has one at least
     )
     told = [{"row": no, "key": key, "golden_id": golden and str(golden), "weight": None} for no, key, golden in rows]
     return {"unchanged": told} if told else {}

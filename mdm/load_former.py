@@ -156,7 +156,7 @@ _ROWS_LEFT: LiteralString = (
     " where plan_id = %(plan)s and no >= %(low)s and no < %(high)s and print is not null" + _NOT_WAITING + _AS_LEFT
 )
 _SAME_LEFT: LiteralString = (
-    "with x as materialized (select u.* from load_same s"
-    " cross join lateral unnest(s.prints, s.records, s.versions, s.keys) u(print, record_id, version, key)"
-    f" where s.plan_id = %(plan)s and s.no >= %(low)s and s.no < %(high)s and u.print <> {NO_PRINT}" + _NOT_WAITING + _AS_LEFT
+    "with x as materialized (select * from (select unnest(prints) as print, unnest(records) as record_id, unnest(versions) as version,"
+    " unnest(keys) as key from load_same where plan_id = %(plan)s and no >= %(low)s and no < %(high)s) u"
+    f" where u.print <> {NO_PRINT}" + _NOT_WAITING + _AS_LEFT
 )

@@ -62,7 +62,7 @@ def plan_load(run: Run, home: Path, memory_gb: int) -> None:
     model = run.effect(lambda session: current_scorer(session, source.entity).model)
     arranging = Arranging(source.system, matched.verdicts, matched.neighbours, _online_max(model))
     _arrange(run, plan_id, arranging)
-    run.effect(lambda session: execute(session, "analyze load_row"))  # a million rows that no statistic knows yet
+    run.effect(lambda session: execute(session, "analyze load_row, load_same"))  # a million rows that no statistic knows yet
     making = Making(load_id, plan_id, source, matched, staged, arranging.samples, round(time.monotonic() - began, 2))
     run.conclude(lambda session: conclude(session, making))
 
@@ -105,8 +105,8 @@ def _begin(session: Session, plan_id: UUID, domain: str) -> None:
 
 
 def _forget(session: Session, plan_id: UUID) -> None:
-    """What an attempt that died had arranged."""
-    execute(session, "delete from load_row where plan_id = %s", (plan_id,))
+    """What an attempt that died had arranged; rows that say nothing new another release wrote here while it staged them."""
+    execute(session, "delete from load_row where plan_id = %s and planned <> 'unchanged'", (plan_id,))
     execute(session, "delete from load_piece where plan_id = %s and way <> 'staged'", (plan_id,))
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.copied import copied_texts
-from mdm.db import array, copy
+from mdm.db import array, copy, fetch
 
 NO_PRINT = 0
 
@@ -57,6 +57,12 @@ def write_same(session: Session, plan_id: UUID, piece: int, parts: Iterable[Same
 
 
 _COLUMNS: LiteralString = "plan_id, no, numbers, keys, records, versions, prints"
+
+
+def count_same(session: Session, plan_id: UUID) -> int:
+    """How many rows of a plan stand side by side."""
+    return int(fetch(session, "select coalesce(sum(cardinality(numbers)), 0) from load_same where plan_id = %s", (plan_id,))[0][0])
+
 
 # One row for each row of the file, of whatever plans; `r` in a FROM: what all of them have
 ALL_ROWS: LiteralString = (

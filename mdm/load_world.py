@@ -69,6 +69,13 @@ class World:
         """Records and rows together."""
         return len(self.goldens)
 
+    @property
+    def stays(self) -> Flags:
+        """Stored records for which no row of the file stands."""
+        found = np.ones(self.size, dtype=np.bool_)
+        found[self.places] = False
+        return found
+
     def rows_of(self, ids: Ids) -> Rows:
         """Where these stored records stand; NOBODY for one that is not here."""
         return places_among(ids, self.ids)

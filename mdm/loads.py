@@ -328,7 +328,7 @@ _CHANGED_SINCE: LiteralString = (
     " join source_record r on r.id = l.record_id where r.domain = %(domain)s and r.system = %(system)s and r.updated_at >="
     " (select created_at from load_plan where id = %(plan)s))"
     " select (select count(distinct x.golden_id) from load_row x join recent on recent.golden_id = x.golden_id where x.plan_id = %(plan)s),"
-    " (select count(*) from " + ALL_ROWS + " join keys on keys.key = r.key where r.plan_id = %(plan)s)"
+    " (select count(*) from " + ALL_ROWS + " where r.plan_id = %(plan)s and r.key in (select key from keys))"
 )
 
 
