@@ -13,7 +13,7 @@ from matching.model import Model
 from matching.table import Records, put_together
 from mdm.errors import NoRoom
 from mdm.load_world import World
-from mdm.pile import NOBODY, Pile
+from mdm.pile import NOBODY, Pile, places_among
 from mdm.stock import Ends
 
 
@@ -40,7 +40,7 @@ def _laid_out(model: Model, stock: Pile, world: World) -> Records:
 def _settled(world: World, edges: Ends) -> Settled:
     """The stored records for which no row stands, and the edges between two of them."""
     stays = world.stays
-    ends = np.stack([world.rows_of(side) for side in edges])
+    ends = np.stack([places_among(side, world.ids) for side in edges])
     ends = ends[:, (ends != NOBODY).all(axis=0)]
     ends = ends[:, stays[ends].all(axis=0)]
     return Settled(stays, ends.min(axis=0), ends.max(axis=0))

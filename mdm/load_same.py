@@ -66,7 +66,7 @@ def count_same(session: Session, plan_id: UUID) -> int:
 
 # One row for each row of the file, of whatever plans; `r` in a FROM: what all of them have
 ALL_ROWS: LiteralString = (
-    "(select plan_id, no, key, planned, became, record_id from load_row union all"
-    " select s.plan_id, u.no, u.key, 'unchanged', null, u.record_id"
+    "(select plan_id, no, key, planned, record_id from load_row union all"
+    " select s.plan_id, u.no, u.key, 'unchanged', u.record_id"
     " from load_same s cross join lateral unnest(s.numbers, s.keys, s.records) u(no, key, record_id)) r"
 )

@@ -76,10 +76,6 @@ class World:
         found[self.places] = False
         return found
 
-    def rows_of(self, ids: Ids) -> Rows:
-        """Where these stored records stand; NOBODY for one that is not here."""
-        return places_among(ids, self.ids)
-
     def goldens_of(self, numbers: Rows) -> list[UUID | None]:
         """Golden records by their numbers; None for NOBODY."""
         found = self.golden_ids.take(pa.array(numbers, mask=numbers == NOBODY))

@@ -66,8 +66,8 @@ class Edges:
 
 def read_edges(database: Database, entity: EntityType, version: str, among: Ids) -> Edges:
     """The edges of a domain between two of these records, which are in the order of their ids."""
-    said = "string_agg(float8send(weight), ''), string_agg(boolsend(model_version = %s), ''), string_agg(boolsend(verdict is not null), '')"
-    low, high, weights, current, judged = _packed(database, entity, f"{_ENDS}, {said}", (version,), 5)
+    what = (*_ENDS, "float8send(weight)", "boolsend(model_version = %s)", "boolsend(verdict is not null)")
+    low, high, weights, current, judged = _packed(database, entity, what, (version,))
     left, right = places_among(ids_from(low), among), places_among(ids_from(high), among)
     here = (left != NOBODY) & (right != NOBODY)
     flags = (np.frombuffer(each, dtype=np.bool_)[here] for each in (current, judged))
@@ -76,22 +76,23 @@ def read_edges(database: Database, entity: EntityType, version: str, among: Ids)
 
 def edge_ends(database: Database, entity: EntityType) -> Ends:
     """Whom the edges of a domain join."""
-    low, high = map(ids_from, _packed(database, entity, _ENDS, (), 2))
+    low, high = map(ids_from, _packed(database, entity, _ENDS, ()))
     return low, high
 
 
-_ENDS: LiteralString = "string_agg(uuid_send(low), ''), string_agg(uuid_send(high), '')"
+_ENDS: tuple[LiteralString, ...] = ("uuid_send(low)", "uuid_send(high)")
 
 
-def _packed(database: Database, entity: EntityType, what: LiteralString, params: tuple[object, ...], columns: int) -> list[bytes]:
+def _packed(database: Database, entity: EntityType, what: Sequence[LiteralString], params: tuple[object, ...]) -> list[bytes]:
     """Edges column by column, which come as packets: nobody looks at a million of them one by one."""
     with database.unit_of_work() as session, translated(), connection(session).cursor(name="edges", binary=True) as cursor:
+        columns = ", ".join(f"string_agg({each}, '')" for each in what)
         cursor.execute(
-            f"select {what} from (select e.*, row_number() over () / %s as part from edge e join source_record r on r.id = e.low"
+            f"select {columns} from (select e.*, row_number() over () / %s as part from edge e join source_record r on r.id = e.low"
             " where r.domain = %s) numbered group by part",
             (*params, _BATCH, entity.name),
         )
-        return [b"".join(parts) for parts in zip((b"",) * columns, *cursor, strict=True)]
+        return [b"".join(parts) for parts in zip((b"",) * len(what), *cursor, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)

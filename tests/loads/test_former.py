@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mdm import loads
 from mdm.db import execute
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_golden_id
@@ -15,6 +16,7 @@ from mdm.load_steps import Step
 from mdm.load_table import Options
 from mdm.load_targets import read_columns
 from mdm.load_values import Converter
+from tests.bench.people import delivered
 from tests.loads.conftest import as_csv, deliver, mercy, rows
 
 
@@ -24,6 +26,12 @@ def converted(monkeypatch):
     made, convert = [], Converter.deliver_sound
     monkeypatch.setattr(Converter, "deliver_sound", lambda converter, row: made.append(row) or convert(converter, row))
     return made
+
+
+@pytest.fixture(autouse=True)
+def several_pieces(monkeypatch):
+    monkeypatch.setattr("mdm.load_stage.PIECE_ROWS", 20)
+    monkeypatch.setattr("mdm.load_former._PIECES", 2)
 
 
 def changed(delivery, **values):
@@ -130,3 +138,15 @@ def test_rows_that_say_nothing_new_belong_where_their_records_do_by_now(people, 
     view = loader.plan(as_csv([deliveries[0], *reversed(deliveries[1:])]))
     told = {each["key"]: each["golden_id"] for each in view.plan["report"]["samples"]["unchanged"]}
     assert told[deliveries[0].key] == str(new)
+
+
+def test_a_golden_record_that_the_plan_would_not_change_may_change(people, loader):
+    deliveries = mercy()
+    loader.load(as_csv(deliveries))
+    view = loader.plan(as_csv([changed(deliveries[0], phone="617-555-0199"), *deliveries[1:]]))
+    deliver(
+        people, [changed(delivered(number), phone="617-555-0111") for number in range(40)]
+    )  # as the north knows people of unchanged rows
+    assert people.run(lambda s: loads.stale_because(s, view)) == []
+    deliver(people, [changed(replace(deliveries[1], system="ehr-mercy"), phone="617-555-0142")])
+    assert [problem.code for problem in people.run(lambda s: loads.stale_because(s, view))] == ["records_changed"]

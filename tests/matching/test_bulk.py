@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
+from matching import bulk as bulk_module
 from matching.bulk import Room, Settled, bulk
 from matching.counting import with_frequencies
 from matching.levels import part, same
@@ -70,3 +72,21 @@ def test_of_settled_records_only_those_pairs_count_that_are_said():
         assert executor.block().pairs == 4
         weighed = executor.weigh(MODEL)
     assert {*zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)} == {(0, 2), (1, 3), (0, 4), (1, 4), (2, 4), (4, 5)}
+
+
+@pytest.mark.parametrize("settled", [None, Settled(np.arange(40) % 3 > 0, np.array([1, 4]), np.array([2, 38]))], ids=["none", "some"])
+def test_chunk_by_chunk_the_same_pairs_are_found_once(monkeypatch, settled):
+    records = [{"name": f"n{n % 9}", "city": f"c{n % 11}"} for n in range(40)]
+
+    def found():
+        with bulk(MODEL, lay_out(MODEL, records), settled=settled, room=Room("200MB", 1)) as executor:
+            number = executor.block().pairs
+            weighed = executor.weigh(MODEL)
+            return number, len(executor._chunks()), [*zip(weighed.left.tolist(), weighed.right.tolist(), strict=True)]
+
+    pairs, chunks, whole = found()
+    monkeypatch.setattr(bulk_module, "CHUNK_PAIRS", 7)
+    cut_pairs, cut_chunks, cut = found()
+    assert (pairs, chunks, whole) == (cut_pairs, 1, cut)
+    assert cut_chunks > 5
+    assert len({*whole}) == len(whole) == pairs + (0 if settled is None else 2)

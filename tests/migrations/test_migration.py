@@ -1,5 +1,6 @@
 """The upgraded schema is the mapped one, there is one head, and history cannot be rewritten."""
 
+from contextlib import contextmanager
 from datetime import date
 from uuid import UUID
 
@@ -113,9 +114,7 @@ def test_a_rule_that_was_approved_is_never_rewritten(clean_database, approved_ru
 
 def test_mapping_rules_of_before_go_on_answering(new_database):
     old = new_database()
-    with old.engine.begin() as connection:
-        made = config()
-        made.attributes["connection"] = connection
+    with _migrating(old) as (connection, made):
         command.upgrade(made, "0003")
         connection.execute(text("insert into mapping_set (code, label, inputs, outputs) values ('s', 'Old', '{department}', '{account}')"))
         connection.execute(
@@ -140,9 +139,7 @@ def test_slim_rows_say_what_the_former_ones_said(new_database):
         "phone": {"rule": "all", "record_id": str(one), "losing": [{"record_id": str(other), "value": ["+1617", "+1618"]}]},
     }
     survivors = {name: _survivor(**why) for name, why in former.items()}
-    with old.engine.begin() as connection:
-        made = config()
-        made.attributes["connection"] = connection
+    with _migrating(old) as (connection, made):
         command.upgrade(made, "0022")
         for statement in FORMER_ROWS:
             connection.execute(text(statement), {"one": one, "other": other, "why": dumps(former).decode()})
@@ -157,15 +154,21 @@ def test_slim_rows_say_what_the_former_ones_said(new_database):
 
 def test_rows_that_say_nothing_new_stand_among_the_others_again(new_database):
     old = new_database()
-    with old.engine.begin() as connection:
-        made = config()
-        made.attributes["connection"] = connection
+    with _migrating(old) as (connection, made):
         command.upgrade(made, "0024")
         for statement in SAME_ROWS:
             connection.execute(text(statement), {"one": UUID(int=1), "other": UUID(int=2)})
         command.downgrade(made, "0023")
         told = connection.execute(text("select no, key, planned, record_id, is_new, before, print from load_row order by no")).all()
     assert told == [(2, "a", "unchanged", UUID(int=1), False, 1, 77), (5, 'b"', "unchanged", UUID(int=2), False, 3, None)]
+
+
+@contextmanager
+def _migrating(database):
+    with database.engine.begin() as connection:
+        made = config()
+        made.attributes["connection"] = connection
+        yield connection, made
 
 
 def _survivor(rule, record_id, losing):
