@@ -5,9 +5,9 @@ until somebody asks for it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
-from functools import partial
-from itertools import repeat
+from itertools import count, repeat
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
@@ -140,15 +140,20 @@ def staged_rows(session: Session, plan_id: UUID) -> int:
 
 
 def staged_pieces(run: Run, plan_id: UUID) -> Iterator[list[StagedPiece]]:
-    """All pieces in their order, a few at a time."""
-    start = 0
-    while found := run.effect(partial(_read, asked=(plan_id, start, start + READ_PIECES))):
-        yield [StagedPiece(row[0]) for row in found]
-        start += READ_PIECES
+    """All pieces in their order, a few at a time; while somebody looks at some, the next ones are read."""
+    with ThreadPoolExecutor(1, "reading") as reader:
+        reading = reader.submit(_read, run, plan_id, 0)
+        for start in count(READ_PIECES, READ_PIECES):
+            found = reading.result()
+            if not found:
+                return
+            reading = reader.submit(_read, run, plan_id, start)
+            yield found
 
 
-def _read(session: Session, asked: tuple[UUID, int, int]) -> list[Any]:
-    return fetch(session, _STAGED, asked)
+def _read(run: Run, plan_id: UUID, start: int) -> list[StagedPiece]:
+    asked = (plan_id, start, start + READ_PIECES)
+    return [StagedPiece(row[0]) for row in run.effect(lambda session: fetch(session, _STAGED, asked))]
 
 
 _STAGED: LiteralString = "select content from load_piece where plan_id = %s and way = 'staged' and no >= %s and no < %s order by no"

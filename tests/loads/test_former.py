@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mdm import loads
+from mdm import load_plan, loads
 from mdm.db import execute
 from mdm.entities import ENTITY_TYPES
 from mdm.ids import new_golden_id
@@ -150,3 +150,26 @@ def test_a_golden_record_that_the_plan_would_not_change_may_change(people, loade
     assert people.run(lambda s: loads.stale_because(s, view)) == []
     deliver(people, [changed(replace(deliveries[1], system="ehr-mercy"), phone="617-555-0142")])
     assert [problem.code for problem in people.run(lambda s: loads.stale_because(s, view))] == ["records_changed"]
+
+
+def test_rows_that_an_earlier_release_staged_as_saying_nothing_new_stay(people, loader, monkeypatch):
+    deliveries = mercy()
+    loader.load(as_csv(deliveries))
+    compare = load_plan.match_staged
+
+    def begun_by_it(run, source, plan_id, memory_gb):
+        run.effect(lambda s: [execute(s, statement) for statement in AS_IT_WROTE])
+        return compare(run, source, plan_id, memory_gb)
+
+    monkeypatch.setattr("mdm.load_plan.match_staged", begun_by_it)
+    view = loader.plan(as_csv([changed(deliveries[0], phone="617-555-0199"), *deliveries[1:]]))
+    assert counted(view) == {"updated": 1, "unchanged": 99}
+    assert loader.apply(view).applied["unchanged"] == 99
+
+
+_BESIDE_OTHERS = (
+    "insert into load_row (plan_id, no, key, planned, record_id, before, print) select s.plan_id, u.no, u.key, 'unchanged', u.record_id,"
+    " u.version, u.print from load_same s cross join lateral unnest(s.numbers, s.keys, s.records, s.versions, s.prints)"
+    " u(no, key, record_id, version, print)"
+)
+AS_IT_WROTE = (_BESIDE_OTHERS, "delete from load_same")
