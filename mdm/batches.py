@@ -37,16 +37,16 @@ class Batch:
 
 
 def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: Sequence[UUID]) -> Batch:
-    """Begin an act (assign, share or defer) on these tasks. Raises Invalid for another act, nobody's name, or too many tasks.
+    """Begin an act (assign, share or defer) on these tasks. Raises Invalid for another act, too many tasks, or who may not decide them all.
 
     Shared out, they go in turn to all who may decide every one of them; Conflict where nobody may.
     """
     if kind not in _ACTS or (kind == "defer" and value not in desk.DEFERS):
         raise Invalid.at("unknown_choice", "/act", f"one of {', '.join(_ACTS)}")
-    if kind == "assign" and value is not None:
-        desk.check_person(session, value)
     if not 1 <= len(tasks) <= TASKS_MAX:
         raise Invalid.at("too_many", "/task", f"1 to {TASKS_MAX:,} tasks")
+    if kind == "assign" and value is not None:
+        desk.check_person(session, value, tasks)
     told = value if kind != "share" else _colleagues(session, tasks)
     batch_id = new_id()
     execute(
@@ -65,15 +65,10 @@ def start(session: Session, actor: Actor, kind: str, value: str | None, tasks: S
 
 def _colleagues(session: Session, tasks: Sequence[UUID]) -> list[str]:
     """Stewards whose domains and systems leave out none of these tasks."""
-    rows = fetch(
-        session,
-        "select name from principal where kind = 'person' and not disabled and role = 'steward' and systems is null and (domains is null"
-        " or domains @> array(select distinct domain from task where id = any(%s::uuid[]))) order by name",
-        (array(tasks),),
-    )
-    if not rows:
+    found = desk.people(session, tasks)
+    if not found:
         raise Conflict("no steward may decide all of these tasks; choose fewer, of one domain")
-    return [row[0] for row in rows]
+    return found
 
 
 _UNTIL: LiteralString = " ".join(f"when '{choice}' then {until}" for choice, until in desk.DEFERS.items())

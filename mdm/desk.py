@@ -102,9 +102,9 @@ def claim(session: Session, actor: Actor, tasks: Sequence[UUID]) -> frozenset[UU
 
 
 def assign(session: Session, actor: Actor, tasks: Sequence[UUID], to: str | None) -> int:
-    """These open tasks are somebody's, or (None) nobody's. Raises Invalid for a name that nobody has."""
+    """These open tasks are somebody's, or (None) nobody's. Raises Invalid for somebody who may not decide all of them."""
     if to is not None:
-        check_person(session, to)
+        check_person(session, to, tasks)
     changed = fetch(
         session,
         "update task set assigned_to = %s where id = any(%s) and status = 'open' and assigned_to is distinct from %s returning id",
@@ -114,9 +114,10 @@ def assign(session: Session, actor: Actor, tasks: Sequence[UUID], to: str | None
     return len(changed)
 
 
-def check_person(session: Session, name: str) -> None:
-    if not fetch(session, "select 1 from principal where name = %s and kind = 'person' and not disabled", (name,)):
-        raise Invalid.at("unknown_person", "/to", "nobody who signs in has this name")
+def check_person(session: Session, name: str, tasks: Sequence[UUID]) -> None:
+    """Raise Invalid unless this person may decide every one of the tasks: work of somebody who does not see it is lost."""
+    if not fetch(session, _THOSE + _ALL + " and p.name = %(name)s", {"name": name, "tasks": array(tasks)}):
+        raise Invalid.at("unknown_person", "/to", "nobody of this name signs in and may decide this")
 
 
 def defer(session: Session, actor: Actor, tasks: Sequence[UUID], choice: str) -> int:
@@ -177,7 +178,7 @@ def ask(session: Session, actor: Actor, task_id: UUID, whom: str, body: str) -> 
     if whom == actor.name:
         raise Invalid.at("asks_oneself", "/whom", "name a colleague")
     _check_not_proposed(session, [task_id])
-    check_person(session, whom)
+    check_person(session, whom, [task_id])
     _say(session, actor, task_id, "question", body, whom)
     execute(
         session,
@@ -207,7 +208,25 @@ def note(session: Session, actor: Actor, tasks: Sequence[UUID], what: str, detai
     )
 
 
-def people(session: Session) -> list[str]:
-    """Those who can be asked, or given work."""
-    rows = fetch(session, "select name from principal where kind = 'person' and not disabled and role = 'steward' order by name limit 200")
-    return [row[0] for row in rows]
+def in_systems(systems: LiteralString) -> LiteralString:
+    """What is true of a task that exists for somebody who sees these systems: they know all of its golden records, and what it maps."""
+    return (
+        "not exists (select 1 from unnest(goldens) g(id) where not exists (select 1 from link l join source_record r on r.id = l.record_id"
+        " where l.golden_id = g.id and l.recorded_to is null and r.system = any(" + systems + ")))"
+        " and (kind <> 'mapping' or (detail ->> 'system' = any(" + systems + ")"
+        " and coalesce(detail ->> 'target' = any(" + systems + "), true)))"
+    )
+
+
+# Who may decide a task: the one rule for whom is asked, whom work is given to, and among whom it is shared out.
+_THOSE: LiteralString = "select p.name from principal p where p.kind = 'person' and not p.disabled and p.role = 'steward'"
+_MAY: LiteralString = "((p.domains is null or domain = any(p.domains)) and (p.systems is null or (" + in_systems("p.systems") + ")))"
+_ALL: LiteralString = " and not exists (select 1 from task where id = any(%(tasks)s::uuid[]) and not " + _MAY + ")"
+_ANY: LiteralString = " and exists (select 1 from task where id = any(%(tasks)s::uuid[]) and " + _MAY + ")"
+_PEOPLE_MAX = 200
+
+
+def people(session: Session, tasks: Sequence[UUID], *, of_any: bool = False) -> list[str]:
+    """Those who may decide every one of these tasks, or (`of_any`) one at least: who can be asked, or given work."""
+    params = {"tasks": array(tasks), "most": _PEOPLE_MAX}
+    return [row[0] for row in fetch(session, _THOSE + (_ANY if of_any else _ALL) + " order by p.name limit %(most)s", params)]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from mdm import audit, mask, policy
 from mdm.access import Actor, Verb
 from mdm.db import Row, array, fetch
+from mdm.desk import in_systems
 from mdm.difference import difference
 from mdm.entity import EntityType
 from mdm.errors import FieldProblem, Invalid
@@ -93,12 +94,7 @@ _DUE: Mapping[str, LiteralString] = {
     "week": "due_at >= now() + interval '1 day' and due_at < now() + interval '7 days'",
     "later": "due_at >= now() + interval '7 days'",
 }
-_SCOPE: LiteralString = (
-    "not exists (select 1 from unnest(goldens) g(id) where not exists (select 1 from link l join source_record r on r.id = l.record_id"
-    " where l.golden_id = g.id and l.recorded_to is null and r.system = any(%(systems)s::text[])))"
-    " and (kind <> 'mapping' or (detail ->> 'system' = any(%(systems)s::text[])"
-    " and coalesce(detail ->> 'target' = any(%(systems)s::text[]), true)))"
-)
+_SCOPE = in_systems("%(systems)s::text[]")
 
 
 def list_page(

@@ -27,7 +27,7 @@ from stewardship_ui.words import KINDS, Kind
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A task with all that its page shows. `body` is None once it is closed; `key` is the form's, used once.
+    """A task with all that its page shows. `body` is None once it is closed; `key` is the form's, used once. `people` can be asked.
 
     `blind`: a second person looks at a proposal. What was proposed, and what the proposer said, is not here.
     """
@@ -44,6 +44,7 @@ class Item:
     decision: Row | None
     key: str
     may_decide: bool
+    people: tuple[str, ...]
 
     @property
     def blind(self) -> bool:
@@ -76,6 +77,7 @@ def read_item(session: Session, task_id: UUID, candidate: UUID | None = None) ->
         decision=_decision(session, task.decision_id),
         key=secrets.token_urlsafe(18),
         may_decide=policy.can(actor(), Verb.DECIDE, task.domain),
+        people=tuple(desk.people(session, [task.id])) if is_open else (),
     )
 
 

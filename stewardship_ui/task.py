@@ -86,22 +86,19 @@ def _context(item: Item) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "digits": REASONS,
         "view": view_query(),
+        "people": item.people,
         "typed": request.form if request.method == "POST" else {},
     }
 
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
     name = "task/_answer.html" if wants_part() else "task/show.html"
-    return render_template(name, said=said, problem=problem, people=_people(), **_tray(), **_context(item)), status
+    return render_template(name, said=said, problem=problem, **_tray(), **_context(item)), status
 
 
 def _tray() -> dict[str, Any]:
     """What this person may take back, and say again."""
     return database().run(lambda session: {"tray": verdicts.tray(session, actor()), "undone": verdicts.last_undone(session, actor())})
-
-
-def _people() -> Sequence[str]:
-    return database().run(desk.people)
 
 
 def decide(task_id: str) -> Response | Redirect | Page:
@@ -200,7 +197,7 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
     items = database().run(work)
     _note_shown()
     contexts = [_context(item) for item in items]
-    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, people=_people(), **_tray()))
+    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, **_tray()))
 
 
 # Of those that the browser names, the ones that were delivered to this person: it could name any.

@@ -40,7 +40,7 @@ def tasks() -> Page:
 
     def work(session: Session) -> tuple[worklist.Listing, Sequence[views.View], Sequence[str]]:
         found = worklist.list_page(session, concord().entities, Reader(actor(), request_id()), filters, cursor=cursor)
-        return found, views.of(session, actor(), "tasks"), desk.people(session)
+        return found, views.of(session, actor(), "tasks"), desk.people(session, [item.id for item in found.items], of_any=True)
 
     listing, saved, people = database().run(work)
     return show(

@@ -5,6 +5,7 @@ import pytest
 from mdm import batches, desk
 from mdm.access import Actor, Role
 from mdm.db import execute, fetch
+from mdm.errors import Conflict
 from mdm.ids import new_id
 
 ANN, BOB = (Actor(new_id(), name, Role.STEWARD) for name in ("ann", "bob"))
@@ -58,3 +59,8 @@ def test_an_assignment_taken_back_leaves_what_was_put_off_since(clean_database, 
     clean_database.run(lambda session: desk.defer(session, BOB, tasks[:1], "3"))
     assert clean_database.run(lambda session: batches.undo(session, ANN, batch)) == 0
     assert waits(clean_database)[0] == ("time", True)
+
+
+def test_where_nobody_may_decide_all_of_them_nothing_is_shared(clean_database, tasks):
+    with pytest.raises(Conflict):
+        start(clean_database, "share", None, tasks)

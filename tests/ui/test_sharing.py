@@ -36,8 +36,31 @@ def test_they_go_in_turn_to_whoever_may_decide_all_of_them(steward, person, five
     assert owners(database) == [(None, 5)]
 
 
-def test_where_nobody_may_decide_all_of_them_nothing_is_shared(app, database, person, five):
-    narrow = Browser(app, database)
-    narrow.enter_as(person(systems=["ehr-north", "billing-north"]))
-    assert narrow.post("/tasks/selected", act="share", all="yes").status_code == 409
+def test_a_colleague_of_the_systems_that_the_tasks_are_about_gets_a_share(app, database, person, five):
+    narrow, _ = person(systems=["ehr-north", "billing-north"]), person(systems=["ehr-north"])
+    browser = Browser(app, database)
+    browser.enter_as(narrow)
+    assert browser.post("/tasks/selected", act="share", all="yes").status_code == 303
+    assert owners(database) == [(narrow, 5)]
+
+
+def test_work_is_given_only_to_whoever_may_decide_it(steward, person, five, database):
+    able, *others = person(systems=["ehr-north", "billing-north"]), person(domains=["item"]), person(systems=["ehr-north"]), person("admin")
+    page = steward.get("/tasks").text
+    assert f"<option>{able}</option>" in page
+    assert not any(f"<option>{name}</option>" in page for name in others)
+    for name in others:
+        assert steward.post("/tasks/selected", act="to", to=name, all="yes").status_code == 422
     assert owners(database) == [(None, 5)]
+    steward.post("/tasks/selected", act="to", to=able, all="yes")
+    assert owners(database) == [(able, 5)]
+
+
+def test_only_who_may_decide_a_task_can_be_asked_about_it(steward, person, five, open_task):
+    able, *others = person(domains=["payer"]), person(domains=["item"]), person(systems=["ehr-north"])
+    at = open_task("review")
+    page = steward.get(at).text
+    assert f"<option>{able}</option>" in page
+    assert not any(f"<option>{name}</option>" in page for name in others)
+    assert [steward.post(f"{at}/ask", whom=name, body="Are they one?").status_code for name in others] == [422, 422]
+    assert steward.post(f"{at}/ask", whom=able, body="Are they one?").status_code == 303
