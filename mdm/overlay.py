@@ -81,6 +81,17 @@ def supersede(session: Session, entity: EntityType, records: Sequence[UUID]) -> 
     )
 
 
+def ask_again(session: Session, entity: EntityType, record: UUID) -> None:
+    """The question about this record that was dropped last is open once more, as itself and with its history, as reviews are."""
+    execute(
+        session,
+        "update task set status = 'open', closed_at = null, due_at = now() + interval '1 day', waits_for = null, waits_until = null"
+        " where id = (select t.id from task t where t.dedupe_key = %(key)s and t.status = 'obsolete' order by t.created_at desc limit 1)"
+        " and not exists (select 1 from task o where o.dedupe_key = %(key)s and o.status = 'open')",
+        {"key": _task_key(entity, record)},
+    )
+
+
 def _reject_waiting(session: Session, records: Sequence[UUID]) -> None:
     execute(
         session,

@@ -20,7 +20,7 @@ from mdm.guard import record_keys
 from mdm.identity import Act, Saying, write_down
 from mdm.ingest import Writing, store_and_settle
 from mdm.models import scorer as active_scorer
-from mdm.overlay import quarantine_overlays
+from mdm.overlay import ask_again, quarantine_overlays
 from mdm.records import Incoming, delivery_of, read_stored
 from mdm.resolve import Settled
 from mdm.standardise import standardise
@@ -78,7 +78,7 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
         apply_versions(session, entity, [(system, key, *former)], versioned=False)
     saying = Saying("undo", [record_id], (), revokes=decision.id)
     write_down(session, entity, saying, act, Settled())  # before it is held again: what stands rejected is not asked anew
-    _hold(session, entity, (system, key, *waiting))
+    _hold(session, entity, record_id, (system, key, *waiting))
     return saying.id
 
 
@@ -128,12 +128,13 @@ _FORMER: LiteralString = (
 
 def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
     """A version of each of these records that took the place of one that waited, undecided, is taken back: what waited waits again."""
-    for row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
-        _hold(session, entity, row)
+    for record_id, *row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
+        _hold(session, entity, record_id, row)
 
 
 _SUPERSEDED: LiteralString = (
-    f"select r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version) join source_record r on r.id = w.record"
+    f"select r.id, r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version)"
+    " join source_record r on r.id = w.record"
     " cross join lateral (select * from source_record_version v where v.record_id = w.record and v.state = 'rejected'"
     " and v.version < w.version and v.version > (select max(a.version) from source_record_version a"
     " where a.record_id = w.record and a.state = 'applied' and a.version < w.version) and not exists ("
@@ -142,8 +143,9 @@ _SUPERSEDED: LiteralString = (
 )
 
 
-def _hold(session: Session, entity: EntityType, row: Row) -> None:
+def _hold(session: Session, entity: EntityType, record_id: UUID, row: Row) -> None:
     """Quarantine it once more. What the guard would let pass today is applied, as it would be if it were delivered today."""
+    ask_again(session, entity, record_id)  # first: whatever becomes of the version settles its question as well
     applied, _ = quarantine_overlays(session, entity, active_scorer(session, entity), _incoming(session, entity, [row]))
     if applied:
         apply_versions(session, entity, [row], versioned=False)

@@ -279,7 +279,7 @@ def last_undone(session: Session, actor: Actor) -> Undone | None:
 
 def redo(session: Session, entity: EntityType, actor: Actor, undone: Undone, request_id: str) -> Answer:
     """Say again what was taken back, on the task as it is now and under its tier. Raises Conflict where the task is closed."""
-    # A question that is asked again is the same task or, of an update that is held back again, a new one of the same key.
+    # A question that is asked again is the same task, unless somebody asked it anew meanwhile: that one has its key.
     asked = "select id from task where status = 'open' and dedupe_key = (select dedupe_key from task where id = %s)"
     open_now = fetch(session, asked, (undone.task,))
     named, task = undone.named, locked(session, entity, open_now[0][0] if open_now else undone.task)

@@ -88,10 +88,22 @@ def test_a_rejection_that_is_taken_back_is_asked_again(clean_database, deliver, 
     decision = decide(clean_database, held, "reject").decision_id
     clean_database.run(lambda s: undo(s, PATIENT, decision, ACT))
     task = only_task(clean_database)
+    assert task.id == held.id
     deliver("ehr-north", "1", **ZOE)
     assert only_task(clean_database).id == task.id
     decide(clean_database, only_task(clean_database), "accept")
     assert versions(clean_database)[-1] == (3, "applied")
+
+
+@pytest.mark.parametrize("verdict", ["accept", "reject"])
+def test_a_decision_taken_back_leaves_the_question_open_as_it_was(clean_database, held, verdict):
+    decision = decide(clean_database, held, verdict).decision_id
+    clean_database.run(lambda s: undo(s, PATIENT, decision, ACT))
+    task = only_task(clean_database)
+    assert (task.id, task.status, task.decision_id, task.closed_at) == (held.id, "open", None, None)
+    assert (task.goldens, task.records, task.detail["evidence"]) == (held.goldens, held.records, held.detail["evidence"])
+    decide(clean_database, task, "accept")
+    assert versions(clean_database)[-1][1] == "applied"
 
 
 def test_what_waits_beside_a_rejected_one_is_superseded_by_it(clean_database, deliver, held):

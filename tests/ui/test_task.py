@@ -130,6 +130,14 @@ def test_overlays_and_cuts_are_decided(steward, request, database, kind, verdict
     assert steward.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("verdict", ["accept", "reject"])
+def test_an_overlay_whose_decision_is_taken_back_asks_again_where_it_asked(steward, overlay, verdict):
+    decide(steward, overlay, verdict, digit="1")
+    answer = steward.post("/decisions/undo")
+    assert answer.location == overlay
+    assert verdicts(steward.get(overlay).text) == ["accept", "reject"]
+
+
 def test_a_decision_leads_to_the_next_task_of_its_kind(steward, review, deliver, open_task):
     deliver("patient", "ehr-mercy", {"given_name": "Frank", "family_name": "Boyle", "birth_date": "1950-02-03"})
     deliver("patient", "ehr-north", {"given_name": "Frank", "family_name": "Boyle", "birth_date": "1950-02-05"})
