@@ -61,7 +61,6 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/loads/<load_id>/cancel", "cancel_load", end, methods=["POST"])
     blueprint.add_url_rule("/loads/<load_id>/apply", "load_apply", apply, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/apply", "ask_apply", ask_apply, methods=["POST"])
-    blueprint.add_url_rule("/loads/<load_id>/report", "load_report", report, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/rejects.csv", "load_rejects", rejects, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/undo", "load_undo", undo, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/undo", "ask_undo", ask_undo, methods=["POST"])
@@ -236,12 +235,6 @@ def ask_apply(load_id: str) -> Response | Page:
         database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
 
     return forms.done(act, url_for("ui.load_apply", load_id=view.id), lambda said, status: apply(load_id, said, status))
-
-
-def report(load_id: str) -> Page:
-    """What a second person signs: one page that prints well."""
-    view = find(load_id)
-    return show("report", view, entity=concord().entities[view.domain])
 
 
 def rejects(load_id: str) -> Response:

@@ -119,6 +119,17 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     assert ask(database, "select count(*) from golden_record where status = 'active'") == [(0,)]
 
 
+def test_what_is_signed_says_who_did_what_and_why(loader, work, database):
+    at = planned(loader, work, "PAYER_NO,PAYER_NM,TOWN\np1,Harbor Health Plan,Bath\n")
+    post(loader, f"{at}/apply", plan=str(ask(database, "select plan_id from load")[0][0]), reason="cutover of May")
+    work()
+    page = loader.get(f"{at}/report").text
+    assert re.search(rf'<th scope="row">Applied</th><td><bdi>{loader.name}</bdi></td>.*?<bdi>cutover of May</bdi>', page)
+    assert "<dt>Open review items</dt><dd>0</dd>" in page
+    assert re.search(r'<th scope="row">New</th><td class="number">2</td>.*?Harbor Health Plan', page)
+    assert '<th scope="row"><bdi>PAYER_NM</bdi></th><td>Name</td>' in page
+
+
 def test_the_same_file_again_says_that_there_is_nothing_to_do(loader, work, database):
     content = "PAYER_NO,PAYER_NM,TOWN\np1,Harbor Health Plan,Bath\n"
     first = planned(loader, work, content)
