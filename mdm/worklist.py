@@ -94,6 +94,7 @@ _DUE: Mapping[str, LiteralString] = {
     "week": "due_at >= now() + interval '1 day' and due_at < now() + interval '7 days'",
     "later": "due_at >= now() + interval '7 days'",
 }
+_AWAKE: LiteralString = "(waits_until is null or waits_until <= now())"
 _SCOPE = in_systems("%(systems)s::text[]")
 
 
@@ -131,27 +132,27 @@ def matching(session: Session, actor: Actor, filters: Filters, limit: int) -> li
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What waits for one person, and what they decided today."""
+    """What waits for one person."""
 
     late: int
     mine: int
     asked: int
     approvals: int
-    done: int
 
 
 def own(session: Session, actor: Actor) -> Own:
-    """Counts for the first page; ids and counts only."""
+    """Counts for the first page, as the lists that it leads to hold them."""
     params = _params(actor, Filters()) | {"me": actor.name}
     scope = " and " + _SCOPE if actor.systems is not None else ""
     rows = fetch(
         session,
-        "select count(*) filter (where due_at < now() and (waits_until is null or waits_until <= now())),"
-        " count(*) filter (where assigned_to = %(me)s), count(*) filter (where waits_for = 'answer' and %(me)s = (select c.asked"
+        "select count(*) filter (where due_at < now() and " + _AWAKE + "),"
+        " count(*) filter (where assigned_to = %(me)s and "
+        + _AWAKE
+        + "), count(*) filter (where waits_for = 'answer' and %(me)s = (select c.asked"
         " from task_comment c where c.task_id = task.id and c.kind = 'question' order by c.created_at desc limit 1)),"
         " count(*) filter (where waits_for = 'approval' and not exists (select 1 from proposal p where p.task_id = task.id"
-        " and p.status = 'open' and p.proposer = %(me)s)), (select count(*) from decision d where d.actor = %(me)s"
-        " and d.created_at >= date_trunc('day', now())) from task where status = 'open' and domain = any(%(domains)s)" + scope,
+        " and p.status = 'open' and p.proposer = %(me)s)) from task where status = 'open' and domain = any(%(domains)s)" + scope,
         params,
     )
     return Own(*rows[0])
@@ -159,9 +160,9 @@ def own(session: Session, actor: Actor) -> Own:
 
 def open_counts(session: Session, actor: Actor) -> dict[str, int]:
     """How many open tasks of each domain this person's list has."""
-    scope = " and " + _SCOPE if actor.systems is not None else ""
-    statement = "select domain, count(*) from task where status = 'open' and domain = any(%(domains)s)" + scope + " group by domain"
-    return {row[0]: row[1] for row in fetch(session, statement, _params(actor, Filters()))}
+    usual = Filters()
+    statement = "select domain, count(*) from task where " + _where(actor, usual) + " group by domain"
+    return {row[0]: row[1] for row in fetch(session, statement, _params(actor, usual))}
 
 
 def decidable(session: Session, actor: Actor, tasks: Sequence[UUID]) -> list[UUID]:
@@ -188,7 +189,7 @@ def upcoming(session: Session, actor: Actor, filters: Filters, skip: Sequence[UU
 def _where(actor: Actor, filters: Filters, *, facets: bool = True) -> LiteralString:
     parts: list[LiteralString] = ["status = %(status)s", "domain = any(%(domains)s)"]
     if filters.status == "open":
-        parts.append("waits_for = %(waits)s and waits_until > now()" if filters.waits else "(waits_until is null or waits_until <= now())")
+        parts.append("waits_for = %(waits)s and waits_until > now()" if filters.waits else _AWAKE)
     if facets and filters.kind:
         parts.append("kind = %(kind)s")
     if facets and filters.owner:

@@ -56,6 +56,17 @@ def test_each_count_is_what_choosing_it_shows(clean_database, tasks):
     assert fetch_total(clean_database) == shown[(None,) * 5].total + shown[(None, None, None, None, "time")].total
 
 
+def test_home_counts_what_the_lists_hold(clean_database, tasks):
+    def listed(session, **choice):
+        return worklist.list_page(session, ENTITY_TYPES, Reader(ANN, "test"), Filters(**choice), limit=1000).total
+
+    with clean_database.unit_of_work() as session:
+        own, counts = worklist.own(session, ANN), worklist.open_counts(session, ANN)
+        assert (own.late, own.mine) == (listed(session, due="late"), listed(session, owner="me"))
+        assert counts == {domain: listed(session, domain=domain) for domain in DOMAINS}
+        assert sum(counts.values()) == listed(session)
+
+
 def _due(task):
     hours = (task.due_at - task.created_at).total_seconds() / 3600
     return DUES[sum(hours > bound for bound in (0, 24, 168))]

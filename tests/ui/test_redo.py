@@ -22,6 +22,13 @@ def test_what_was_taken_back_is_said_again_once(steward, review, database):
     assert steward.post("/decisions/redo").status_code == 409
 
 
+def test_home_counts_the_decisions_of_the_day_as_the_quality_page_does(steward, review):
+    decide(steward, review, "different")
+    steward.post("/decisions/undo")
+    assert "Done today <b>1</b>" in steward.get("/").text
+    assert f'{steward.name}</bdi></th><td class="number">1</td>' in steward.get("/quality/people").text
+
+
 def test_taken_back_twice_it_can_be_said_a_third_time(steward, review, database):
     decide(steward, review, "different")
     for _ in range(2):
