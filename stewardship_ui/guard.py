@@ -24,7 +24,7 @@ FROM_ANYWHERE = frozenset({"ui.csp"})  # a browser sends its reports without say
 # All that whoever owes a password of their own or a second factor can open: where both are set, and the way out.
 ENROLMENT = frozenset({"ui.me", "ui.set_password", "ui.set_factor", "ui.step_up", "ui.prove", "ui.save_prefs", "ui.sign_out"})
 POLL = "X-Poll"  # what a page asks by itself
-_OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}(\?[A-Za-z0-9=&_.,%+-]{0,500})?", re.ASCII)
+_OUR_ADDRESS = re.compile(r"/(?![/\\])[A-Za-z0-9/_-]{0,200}(\?[A-Za-z0-9=&_.,:%+-]{0,500})?", re.ASCII)
 
 
 class ForeignForm(Forbidden):
@@ -124,3 +124,8 @@ def is_from_here() -> bool:
 def our_address(asked: str) -> str:
     """An address of ours, or nothing: never one elsewhere that a link slipped in."""
     return asked if _OUR_ADDRESS.fullmatch(asked) else ""
+
+
+def our_place(path: str, query: str) -> str:
+    """Where somebody was, to go back to: the page with its filters, or without what is no filter of ours."""
+    return (query and our_address(f"{path}?{query}")) or our_address(path)

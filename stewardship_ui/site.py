@@ -203,7 +203,8 @@ def _ask_to_sign_in(error: Unauthenticated) -> Answer:
         target = url_for("ui.sign_in_page", next=_place() or None, ended="yes")
         return "", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}
     if request.method in {"GET", "HEAD"}:
-        return redirect(url_for("ui.sign_in_page", next=request.path), HTTPStatus.SEE_OTHER)
+        here = guard.our_place(request.path, request.query_string.decode("latin-1"))
+        return redirect(url_for("ui.sign_in_page", next=here or None), HTTPStatus.SEE_OTHER)
     return signin.page("Your session has ended. Sign in, then do this once more.", HTTPStatus.UNAUTHORIZED)
 
 
@@ -211,7 +212,8 @@ def _place() -> str:
     """Where somebody is whose script asks: at the task that was to be decided, else on the page that asked."""
     if request.endpoint == "ui.decide":
         return url_for("ui.task", **(request.view_args or {}))
-    return guard.our_address(urlsplit(request.headers.get("Referer", "")).path)
+    asked_from = urlsplit(request.headers.get("Referer", ""))
+    return guard.our_place(asked_from.path, asked_from.query)
 
 
 def _refused(error: ConcordError) -> Answer:

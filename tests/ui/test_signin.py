@@ -3,6 +3,7 @@
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
@@ -105,6 +106,21 @@ def test_guesses_at_once_are_all_counted_and_lock_the_account(app, person, datab
 def test_a_session_runs_out(steward, database, past):
     change(database, f"update user_session set {past}")
     assert steward.get("/").location == "/sign-in?next=/"
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ("/tasks?domain=supplier&kind=review&sort=age", "/tasks?domain=supplier&kind=review&sort=age"),
+        ("/tasks?sort=due&cursor=2026-05-01T10:00:00%2B00:00_x", "/tasks?sort=due&cursor=2026-05-01T10:00:00%2B00:00_x"),
+        ("/tasks?x=<script>", "/tasks"),
+    ],
+)
+def test_whoever_signs_in_again_is_where_they_were_with_its_filters(browser, person, asked, kept):
+    for again in (browser.get(asked).location, browser.get("/tasks", headers={"HX-Request": "true", "Referer": f"https://h{asked}"})):
+        where = again if isinstance(again, str) else again.headers["HX-Redirect"]
+        assert parse_qs(urlsplit(where).query)["next"] == [kept]
+    assert browser.sign_in(person(), next=kept).location == kept
 
 
 def test_use_keeps_a_session_alive(steward, database):
