@@ -30,6 +30,7 @@ from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
 AHEAD, AHEAD_MAX = 3, 12
+DONE_BEFORE = {"decided": "Decision on task #{} stored.", "rests": "Task #{} rests; nothing was decided."}
 _FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "sort")
 
 
@@ -42,12 +43,13 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def task(task_id: str) -> Page:
     policy.check(actor(), Verb.READ)
-    return page(read(task_id), said=_said_in_address())
+    return page(read(task_id), said=said_in_address())
 
 
-def _said_in_address() -> str:
-    done = tag_only(request.args.get("decided", ""))
-    return f"Decision on task #{done} stored." if done else ""
+def said_in_address() -> str:
+    """What was done to the task before this one: an address carries which and how, never a text of its own."""
+    found = ((said, tag_only(request.args.get(how, ""))) for how, said in DONE_BEFORE.items())
+    return next((said.format(done) for said, done in found if done), "")
 
 
 def read(task_id: str) -> Item:
@@ -162,13 +164,13 @@ def _remedy(error: ConcordError) -> str:
     return "; ".join(problem.message for problem in error.problems) or error.message
 
 
-def onward(done: UUID, said: str) -> Response | Redirect:
-    """On to the next: by a link without a script, else as the part that the script asked for."""
+def onward(done: UUID, said: str, how: str = "decided") -> Response | Redirect:
+    """On to the next: by a link without a script, which tells what was done (DONE_BEFORE), else as the part that the script asked for."""
     if not wants_part():
         following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
-        decided, view = str(done)[-TAG_DIGITS:], view_query()
-        target = url_for("ui.task", task_id=following[0], list=view or None, decided=decided) if following else None
-        return redirect(target or url_for("ui.tasks", decided=decided) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
+        told, view = {how: str(done)[-TAG_DIGITS:]}, view_query()
+        target = url_for("ui.task", task_id=following[0], list=view or None, **told) if following else None
+        return redirect(target or url_for("ui.tasks", **told) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
     return deliver([done], said)
 
 

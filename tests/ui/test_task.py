@@ -146,6 +146,17 @@ def test_a_decision_leads_to_the_next_task_of_its_kind(steward, review, deliver,
     assert decide(steward, review, "different").location == f"{other}?decided={review[-6:]}"
 
 
+def test_what_is_put_off_or_asked_is_not_called_decided(steward, other, review, overlay):
+    answer = steward.post(f"{overlay}/defer", until="2")
+    assert answer.location == f"{review}?rests={overlay[-6:]}"
+    assert f"Task #{overlay[-6:]} rests" in steward.get(answer.location).text
+    answer = steward.post(f"{review}/ask", whom=other.name, body="Are they one?")
+    assert answer.location == f"/tasks?rests={review[-6:]}"
+    page = steward.get(answer.location).text
+    assert f"Task #{review[-6:]} rests" in page
+    assert "stored" not in page
+
+
 def test_a_stale_decision_is_refused_and_loses_nothing(steward, review, database):
     seen = form(steward, review)
     with database.unit_of_work() as session:
