@@ -36,6 +36,11 @@ class FieldProblem:
     message: str
 
 
+def invalid_period(pointer: str) -> FieldProblem:
+    """The one wording for dates in the wrong order; the pointer names the field, so that the words name none."""
+    return FieldProblem("invalid_period", pointer, "the last day lies before the first")
+
+
 class ConcordError(Exception):
     """Something went wrong."""
 

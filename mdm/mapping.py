@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from mdm import audit
 from mdm.access import Actor, Verb
 from mdm.db import execute, fetch
-from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound, Stale
+from mdm.errors import Conflict, FieldProblem, Forbidden, Invalid, NotFound, Stale, invalid_period
 from mdm.ids import new_id
 from mdm.jsonio import canonical, dumps
 from mdm.mapping_choice import Split
@@ -178,7 +178,7 @@ def _prepared(session: Session, actor: Actor, found: SetView, rules: Sequence[Ne
         conditions = _conditions(definition, rule, understood, place, problems, today)
         splits = _splits(definition, rule, understood, place, problems, today)
         if rule.valid_from is not None and rule.valid_to is not None and rule.valid_to < rule.valid_from:
-            problems.append(FieldProblem("invalid_period", f"{place}/valid_to", "valid_to lies before valid_from"))
+            problems.append(invalid_period(f"{place}/valid_to"))
         ready.append(_Ready(conditions, splits, rule))
     problems += _replacement_problems(session, found.code, rules, places)
     if problems:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from matching.compare import Value
 from mdm.entity import Attribute, EntityType, IdentifierRule
-from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem
+from mdm.errors import FieldProblem, InvalidRecord, UnknownSystem, invalid_period
 from mdm.jsonio import canonical
 from mdm.statements import Assertion, assertion_problems, normal_assertions
 from mdm.values.kind import Feature, Reading, ValueType, clean_text
@@ -127,7 +127,7 @@ def _shape_problems(entity: EntityType, delivery: Delivery) -> list[FieldProblem
     if not local_key(delivery.key) or len(delivery.key) > KEY_LENGTH_MAX or not _storable(delivery.key):
         problems.append(FieldProblem("invalid_key", "/key", f"a key has 1 to {KEY_LENGTH_MAX} printable characters"))
     if delivery.valid_from and delivery.valid_to and delivery.valid_to < delivery.valid_from:
-        problems.append(FieldProblem("invalid_period", "/valid_to", "valid_to lies before valid_from"))
+        problems.append(invalid_period("/valid_to"))
     for name, raw in delivery.attributes.items():
         attribute = declared.get(name)
         if attribute is None:

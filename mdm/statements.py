@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from mdm.entity import EntityType, RelationshipRule
-from mdm.errors import FieldProblem
+from mdm.errors import FieldProblem, invalid_period
 from mdm.values.kind import clean_text
 
 RELATIONSHIPS_MAX = 50
@@ -98,7 +98,7 @@ def type_problems(entity: EntityType, said: Assertion) -> list[FieldProblem]:
         return [FieldProblem("unknown_relationship", "/type", f"{entity.label} has: {names or 'none'}")]
     problems = _tree_problems(rule, said.tree)
     if said.valid_from and said.valid_to and said.valid_to < said.valid_from:
-        problems.append(FieldProblem("invalid_period", "/valid_to", "valid_to lies before valid_from"))
+        problems.append(invalid_period("/valid_to"))
     return problems
 
 

@@ -3,9 +3,10 @@
 What is refused comes back with the page as it is now, and with what was typed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, request
@@ -87,32 +88,37 @@ def undo_from_record(domain: str, golden_id: str, decision_id: str) -> Response 
 def find_relation(domain: str, golden_id: str) -> Page:
     """Golden records that the other end of a relationship could be; what was looked for stands in no address."""
     entity, wanted = _asked(domain, golden_id)
-    rule = entity.relationship(request.form.get("type", ""))
-    if rule is None:
+    if entity.relationship(request.form.get("type", "")) is None:
         raise Invalid("This domain has no such relationship.")
-    text = clean_text(request.form.get("text", ""))
 
     def work(session: Session) -> Page:
         found = read(session, entity, wanted)
-        lines = find(session, ENTITY_TYPES[rule.target], text)
-        said = {"type": rule.name, "text": text, "hierarchy": rule.hierarchy}
-        return page(found, "relationships", {**BODIES["relationships"](session, found), "found_lines": lines, "said": said})
+        return page(found, "relationships", {**BODIES["relationships"](session, found), **_looked_for(session, entity)})
 
     return database().run(work)
 
 
+def _looked_for(session: Session, entity: EntityType) -> dict[str, Any]:
+    """What was looked for and what was found, for the form that says which of these is meant."""
+    rule, text = entity.relationship(request.form.get("type", "")), clean_text(request.form.get("text", ""))
+    if rule is None or not text:
+        return {}
+    said = {"type": rule.name, "text": text, "hierarchy": rule.hierarchy}
+    return {"found_lines": find(session, ENTITY_TYPES[rule.target], text), "said": said}
+
+
 def add_relationship(domain: str, golden_id: str) -> Response | Page:
     entity, wanted = _asked(domain, golden_id)
-    author = relate.Author(actor(), reason("reason"), request_id())
 
     def act() -> object:
+        author = relate.Author(actor(), reason("reason"), request_id())
         rule = entity.relationship(request.form.get("type", ""))
         tree = (clean_text(request.form.get("tree", "")) or None) if rule is not None and rule.hierarchy else None
         target = uuid_of(request.form.get("target", ""))
         said = Assertion(request.form.get("type", ""), None, None, target, tree, day("valid_from"), day("valid_to"))
         return database().run(lambda session: relate.relate(session, entity, wanted, author, said))
 
-    return _done(entity, wanted, "relationships", act)
+    return _done(entity, wanted, "relationships", act, lambda session: _looked_for(session, entity))
 
 
 def end_relationship(domain: str, golden_id: str, claim_id: str) -> Response | Page:
@@ -156,8 +162,19 @@ def _act(field: str) -> Act:
     return Act(actor=actor(), reason=reason(field), request_id=request_id(), if_match=version(), hold=HOLD)
 
 
-def _done(entity: EntityType, golden_id: UUID, tab: str, act: Callable[[], object]) -> Response | Page:
-    """Do it and show the tab again; refused, the tab says why."""
+def _nothing_more(session: Session) -> Mapping[str, Any]:
+    del session
+    return {}
+
+
+def _done(
+    entity: EntityType,
+    golden_id: UUID,
+    tab: str,
+    act: Callable[[], object],
+    beside: Callable[[Session], Mapping[str, Any]] = _nothing_more,
+) -> Response | Page:
+    """Do it and show the tab again; refused, the tab says why, with what stood `beside` it."""
     try:
         act()
     except (Conflict, Invalid) as error:
@@ -169,7 +186,7 @@ def _done(entity: EntityType, golden_id: UUID, tab: str, act: Callable[[], objec
         found = read(session, entity, golden_id)
         if not told:
             return redirect(address(found, tab), HTTPStatus.SEE_OTHER)
-        return page(found, tab, BODIES[tab](session, found), status=refused, problem=told)
+        return page(found, tab, {**BODIES[tab](session, found), **beside(session)}, status=refused, problem=told)
 
     return database().run(work)
 

@@ -150,6 +150,19 @@ def test_a_relationship_is_found_added_and_ended(steward, deliver):
     assert "annual report" not in steward.get(at).text
 
 
+def test_a_relationship_that_is_refused_loses_nothing(steward, deliver):
+    part = deliver("payer", "billing-north", {"name": "Harbor Health Plan"}, key="h1").golden_id
+    parent = deliver("payer", "billing-north", {"name": "Tidal Insurance Group"}, key="t1").golden_id
+    dates = {"valid_from": "2026-03-31", "valid_to": "2026-03-01"}
+    at = f"/records/payer/{part}/relationships"
+    answer = steward.post(at, type="subsidiary_of", text="tidal", target=str(parent), tree="legal", reason="annual report", **dates)
+    assert answer.status_code == 422
+    assert "the last day lies before the first" in answer.text
+    assert f'value="{parent}" checked' in answer.text
+    for name, value in {**dates, "tree": "legal", "reason": "annual report"}.items():
+        assert re.search(f'name="{name}" type="[a-z]+" value="{value}"', answer.text), name
+
+
 def test_a_loop_is_refused_in_words(steward, deliver):
     part = deliver("payer", "billing-north", {"name": "Harbor Health Plan"}, key="h1").golden_id
     parent = deliver("payer", "billing-north", {"name": "Tidal Insurance Group"}, key="t1").golden_id
