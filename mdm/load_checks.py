@@ -20,12 +20,16 @@ def takes_two(counts: Mapping[str, int] | None, approval_rows: int) -> bool:
     return changing(counts) > approval_rows
 
 
+class RailsHit(Conflict):
+    """The plan hits a guard rail; name its code to apply it all the same."""
+
+
 def check_rails(rails: Rails, despite: Sequence[str]) -> None:
-    """Raise Conflict while the plan hits a guard rail that nobody has named."""
+    """Raise RailsHit while the plan hits a guard rail that nobody has named."""
     hit = [rail for rail in rails if rail["code"] not in despite]
     if hit:
         problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
-        raise Conflict("the plan hits a guard rail; name its code to apply it all the same", problems)
+        raise RailsHit(problems=problems)
 
 
 def check_reason(rails: Rails, reason: str, *, by_two: bool) -> None:

@@ -11,6 +11,7 @@ from api.context import actor, concord, database, request_id, uuid_of
 from mdm import load_checks, load_draft, load_undo, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
+from mdm.load_checks import RailsHit
 from mdm.load_draft import Changes
 from mdm.load_files import FORMATS
 from mdm.load_rejected import rejects_csv, sees_cells
@@ -232,7 +233,11 @@ def ask_apply(load_id: str) -> Response | Page:
     def act() -> None:
         said = uuid_of(forms.text("plan"))
         how = loads.Applying(concord().settings.load_approval_rows, None, tuple(request.form.getlist("despite")), reason("reason"))
-        database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
+        try:
+            database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
+        except RailsHit as error:  # whose own words are for those who have no boxes to tick
+            hit = "; ".join(problem.message for problem in error.problems)
+            raise Conflict(f"The plan hits a guard rail. Tick what you have looked at, then apply: {hit}") from None
 
     return forms.done(act, url_for("ui.load_apply", load_id=view.id), lambda said, status: apply(load_id, said, status))
 

@@ -31,14 +31,8 @@ from mdm.verdicts import Form
 from stewardship_ui.finder import find
 from stewardship_ui.record_acts import day, reason, remedy, version
 from stewardship_ui.rendering import Page, show, wants_part
+from stewardship_ui.words import LIKENESSES
 
-REASONS: Mapping[str, str] = {
-    "same_value": "another system calls it exactly that",
-    "habit": "as earlier mappings of this system",
-    "format": "the same but for zeros, case, blanks",
-    "similar_code": "nearly the same code",
-    "similar_name": "described nearly alike",
-}
 LEAST = (("0.95", "exactly the same value"), ("0.9", "or as earlier mappings"), ("0.85", "or the same but for its form"))
 
 
@@ -142,7 +136,7 @@ def plan_mapping(system: str, domain: str) -> Page:
         found = database().run(lambda session: mapwork.plan(session, entity, _reader(), system, prefix, target))
     except Invalid as error:
         return _page(system, domain, request.form.get("code", ""), problem=remedy(error), status=status_of(error))
-    return show("plan", system=system, entity=entity, prefix=prefix, plan=found, reasons=REASONS, section="ui.mappings")
+    return show("plan", system=system, entity=entity, prefix=prefix, plan=found, reasons=LIKENESSES, section="ui.mappings")
 
 
 def apply_mapping(system: str, domain: str) -> Response | Page:
@@ -188,7 +182,7 @@ def _page(system: str, domain: str, code: str, *, text: str = "", problem: str =
         form_key=secrets.token_urlsafe(18),
         candidates=_candidates(chosen, held["found"]),
         text=text,
-        reasons=REASONS,
+        reasons=LIKENESSES,
         least=LEAST,
         may_decide=policy.can(actor(), Verb.DECIDE, entity.name),
         problem=problem,

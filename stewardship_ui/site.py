@@ -1,19 +1,20 @@
 """The pages together: their addresses, what every answer carries, and what people read when something goes wrong."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import structlog
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask.sansio.app import App
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Redirect
 
 from api.context import concord, request_id
-from api.errors import RETRY_SECONDS, http_problem, status_of, unforeseen
+from api.errors import PROBLEM_TYPE, RETRY_SECONDS, http_problem, status_of, unforeseen
 from mdm.errors import ConcordError, Forbidden, Unauthenticated
 from mdm.jsonio import dumps
 from mdm.prefs import Prefs
@@ -128,14 +129,31 @@ Answer = Response | Redirect | tuple[str, int] | tuple[str, int, dict[str, str]]
 def add_pages(app: Flask) -> Flask:
     """Add the pages to the API's application."""
     app.register_blueprint(blueprint())
-    app.register_error_handler(HTTPStatus.NOT_FOUND, _nothing_here)
+    for status in _NOWHERE:
+        app.register_error_handler(status, _nothing_here)
     return app
 
 
+# What the framework says of an address before it knows whose it is, in words.
+_NOWHERE: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is no such page.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "There is no page at this address: it takes what is sent from one. Go back and send it from there.",
+}
+
+
 def _nothing_here(error: HTTPException) -> Answer | HTTPException:
-    """An address that is nobody's: a page for a person's browser, a problem for a program."""
-    is_page = request.url_rule is None and request.accept_mimetypes.best == "text/html"
-    return _error_page(HTTPStatus.NOT_FOUND, "There is no such page.") if is_page else http_problem(error)
+    """An address that is nobody's, or nobody's to open: a page for a person's browser, a problem for a program.
+
+    A browser names pages first of all, whatever else it takes; a program that takes anything gets a problem.
+    """
+    answer = http_problem(error)
+    best = request.accept_mimetypes.best_match([PROBLEM_TYPE, "text/html"])
+    if request.url_rule is not None or best != "text/html":
+        return answer
+    page = make_response(_error_page(answer.status_code, _NOWHERE[answer.status_code]))
+    if "Allow" in answer.headers:
+        page.headers["Allow"] = answer.headers["Allow"]
+    return _protect(page)  # no route of ours was met, so that nothing of what ours carry is here yet
 
 
 def blueprint() -> Blueprint:
@@ -160,7 +178,7 @@ def _prepare(app: App, where: str) -> None:
     spelt = (words.tag, words.moment, words.bits, words.ago, words.probability, words.stamp)
     app.jinja_env.filters.update({spell.__name__: spell for spell in spelt}, query=urlencode)
     app.jinja_env.globals.update(asset=lambda file: f"{where}/{file}", places=places, htmx_config=HTMX_CONFIG, reason_max=REASON_MAX)
-    app.jinja_env.globals.update(rules=words.RULES, said_of=words.DONE, now=lambda: datetime.now(UTC))
+    app.jinja_env.globals.update(rules=words.RULES, likenesses=words.LIKENESSES, said_of=words.DONE, now=lambda: datetime.now(UTC))
     app.jinja_env.globals["kind_names"] = {code: kind.name for code, kind in words.KINDS.items()}
     app.jinja_env.globals["domain_names"] = lambda entities: {name: entity.label for name, entity in entities.items()}
     app.jinja_env.globals["p"] = app.jinja_env.get_template("_parts.html").module
@@ -260,11 +278,12 @@ def _broken(error: Exception) -> Answer:
     return _error_page(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong. Nothing that you see here was lost.")
 
 
-def _error_page(status: int, message: str) -> Answer:
+def _error_page(status: int, message: str) -> tuple[str, int, dict[str, str]]:
     title = words.REFUSALS.get(status, HTTPStatus(status).phrase)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if wants_part():
         # Nothing is swapped for it, whichever part of a page asked: the page says it aloud. A header is ASCII, as json writes it.
         told = json.dumps({"concord:refused": {"value": f"{title}. {message}"}})
         return "", status, {**headers, "HX-Reswap": "none", "HX-Trigger": told}
-    return render_template("error.html", title=title, message=message, request_id=request_id()), status, headers
+    page = render_template("error.html", title=title, message=message, request_id=request_id(), **_always())
+    return page, status, headers

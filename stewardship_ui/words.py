@@ -217,9 +217,18 @@ OUTCOMES: Mapping[str, str] = {
     "new": "kept apart",
 }
 
+# Why a golden record could be what an unknown value means, by the codes of `mdm.similar`.
+LIKENESSES: Mapping[str, str] = {
+    "same_value": "another system calls it exactly that",
+    "habit": "as earlier mappings of this system",
+    "format": "the same but for zeros, case, blanks",
+    "similar_code": "nearly the same code",
+    "similar_name": "described nearly alike",
+}
 REFUSALS: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "Not allowed",
     HTTPStatus.NOT_FOUND: "Nothing here",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Nothing here",
     HTTPStatus.CONFLICT: "Already settled",
     HTTPStatus.UNPROCESSABLE_ENTITY: "That cannot be done",
     HTTPStatus.SERVICE_UNAVAILABLE: "Back in a moment",

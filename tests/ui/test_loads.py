@@ -97,7 +97,8 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     plan = ask(database, "select plan_id from load")[0][0]
     answer = post(loader, f"{at}/apply", plan=str(plan))
     assert answer.status_code == 409  # guard rails: a key that stands twice, many rejects
-    assert "guard rail" in answer.text
+    assert "Tick what you have looked at" in answer.text
+    assert "despite:" not in answer.text
     rails = [row[0] for row in ask(database, "select jsonb_path_query(report, '$.guard_rails[*].code') #>> '{}' from load_plan")]
     assert post(loader, f"{at}/apply", plan=str(plan), despite=rails).status_code == 422  # and nobody has said why
     assert post(loader, f"{at}/apply", plan=str(plan), despite=rails, reason="both are known").status_code == 303

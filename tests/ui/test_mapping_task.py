@@ -5,6 +5,18 @@ from mdm.misses import Misses
 from mdm.misswork import Miss
 
 
+def test_why_a_golden_record_is_suggested_stands_there_in_words(database, steward, deliver):
+    deliver("department", "ehr-north", {"name": "Cardiology"}, key="CARD-17")
+    counter = Misses(database)
+    counter.count([Miss("department", "ehr-mercy", "CARD-71")], "flow")
+    counter.write()
+    with database.unit_of_work() as session:
+        task_id = fetch(session, "select id from task where kind = 'mapping'")[0][0]
+    page = steward.get(f"/tasks/{task_id}").text
+    assert "<td>nearly the same code</td>" in page
+    assert "similar_code" not in page
+
+
 def test_misses_are_listed_and_open(database, steward):
     counter = Misses(database)
     counter.count([Miss("department", "ehr-mercy", "04410"), Miss("patient", "ehr-north", "MRN-778899")], "flow")

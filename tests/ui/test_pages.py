@@ -107,6 +107,28 @@ def test_what_is_not_there_is_a_page_that_says_so(steward, path):
     assert "Nothing here" in answer.text
 
 
+CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (CHROMIUM, "text/html"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"),
+        ("*/*", "application/problem+json"),
+        ("application/json", "application/problem+json"),
+        ("application/json, text/plain, */*", "application/problem+json"),
+        (None, "application/problem+json"),
+    ],
+)
+@pytest.mark.parametrize(("path", "status"), [("/nonexistent", 404), ("/decisions/undo", 405), ("/sign-out", 405)])
+def test_an_address_that_is_no_page_is_told_as_whoever_asks_reads(steward, accept, kind, path, status):
+    answer = steward.get(path, headers={"Accept": accept} if accept else {})
+    assert (answer.status_code, answer.mimetype) == (status, kind)
+    assert ("Allow" in answer.headers) == (status == 405)
+    assert ("Nothing here" in answer.text) == ("Content-Security-Policy" in answer.headers) == (kind == "text/html")
+
+
 @pytest.mark.parametrize("query", ["colour=red", "cursor=x", "kind=%00", "status=lost"])
 def test_a_bad_filter_is_refused(steward, query):
     assert steward.get(f"/tasks?{query}").status_code == 422
