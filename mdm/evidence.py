@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from matching.explain import Explanation
-from matching.model import Model
+from matching.explain import Explanation, Step
+from matching.model import Columns, Model
 from mdm import mask
 from mdm.difference import SLIGHT, Span, difference, under_mask
 from mdm.entity import Attribute, EntityType
@@ -18,6 +18,7 @@ from mdm.reading import Reader
 from mdm.survive import Survivor
 from mdm.systems import SystemRegistry
 from mdm.values.kind import ValueType
+from mdm.values.text import LABEL
 
 FOLDED_BELOW = 0.05
 
@@ -123,16 +124,19 @@ def _texts(value: object) -> list[str]:
 
 def rows_of(sides: Sides, explanation: Explanation, model: Model) -> list[Row]:
     """The domain's own order: attributes, then identifiers, then what was compared without standing in either."""
-    about = {each.name: each.needs[0].partition(".")[0] for each in model.comparisons}
+    needs = {each.name: each.needs for each in model.comparisons}
     said: dict[str, list[Why]] = {}
     for step in explanation.steps:
-        why = Why(step.comparison, step.level, step.reason, step.weight, step.adjustment)
-        said.setdefault(about.get(step.comparison, step.comparison), []).append(why)
+        said.setdefault(needs[step.comparison][0].partition(".")[0], []).append(_why(step))
     rows = [_attribute_row(sides, attribute, tuple(said.pop(attribute.name, ()))) for attribute in sides.entity.attributes]
     rows += [_identifier_row(sides, rule.name, rule.system, tuple(said.pop(rule.name, ()))) for rule in sides.entity.identifiers]
-    other = {"keys": "Reference to the other record", "system": "System"}
-    rows += [_bare_row(other.get(name, why[0].comparison.capitalize()), tuple(why)) for name, why in said.items()]
+    beside = {why.comparison for each in said.values() for why in each}
+    rows += [_bare_row(sides, step, needs[step.comparison]) for step in explanation.steps if step.comparison in beside]
     return _swapped([row for row in rows if row.left or row.right or row.why])
+
+
+def _why(step: Step) -> Why:
+    return Why(step.comparison, step.level, step.reason, step.weight, step.adjustment)
 
 
 def _attribute_row(sides: Sides, attribute: Attribute, why: tuple[Why, ...]) -> Row:
@@ -231,8 +235,33 @@ def _identifier_row(sides: Sides, name: str, system: str, why: tuple[Why, ...]) 
     return Row(name, declared.label, cells[0], cells[1], kind, why, golden, not plain and _hides(cells), pinnable=False, is_code=True)
 
 
-def _bare_row(title: str, why: tuple[Why, ...]) -> Row:
-    return Row("", title, (), (), "", why, None, covered=False, pinnable=False, is_code=False)
+def _bare_row(sides: Sides, step: Step, needs: Sequence[str]) -> Row:
+    """What stands in no attribute's row, under the name of its comparison, with the values that were compared."""
+    heads = {column.partition(".")[0] for column in step.columns}
+    attributes = [each for each in sides.entity.attributes if each.name in heads]
+    if attributes:
+        said = [_said_of(sides, attributes, place) for place in (0, 1)]
+    else:
+        said = [_derived(sides, columns, needs) for columns in (step.left, step.right)]
+    plain = all(mask.sees(sides.reader.actor, each.sensitivity) for each in attributes)
+    shown = {**said[0], **said[1]}
+    kind_of = attributes[0].type if attributes else LABEL
+    cells, kind = _compared(list(said[0]), list(said[1]), kind_of, shown.__getitem__, plain=plain)
+    title = "Reference to the other record" if needs[0] == "keys" else step.comparison.capitalize()
+    return Row("", title, cells[0], cells[1], kind, (_why(step),), None, covered=False, pinnable=False, is_code=not attributes)
+
+
+def _said_of(sides: Sides, attributes: Sequence[Attribute], place: int) -> dict[str, str]:
+    """The values of a side in these attributes, and how the reader sees each."""
+    found = visible(sides, place)
+    return {text: _as_seen(sides, each, text) for each in attributes for text in found.get(each.name, ())}
+
+
+def _derived(sides: Sides, columns: Columns, needs: Sequence[str]) -> dict[str, str]:
+    """Values that were made of several attributes. No mask fits them and no record in scope need say them: of patients they stay unseen."""
+    if sides.entity.phi or sides.reader.actor.systems is not None:
+        return {}
+    return {text: text for need in needs for text in _texts(columns.get(need))}
 
 
 def _swapped(rows: Sequence[Row]) -> list[Row]:
