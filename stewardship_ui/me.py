@@ -26,7 +26,8 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def me(problem: str = "", status: int = HTTPStatus.OK) -> Page:
     has_factor = database().run(lambda session: authentication.has_second_factor(session, actor().id))
-    secret = "" if has_factor else authentication.new_second_factor()
+    # The one that is in an authenticator already, where its code was mistyped.
+    secret = "" if has_factor else request.form.get("secret") or authentication.new_second_factor()
     return show(
         "me",
         status,

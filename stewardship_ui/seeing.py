@@ -16,6 +16,7 @@ from mdm.reading import Reader
 from mdm.values.kind import clean_text
 from stewardship_ui.guard import PROOF, check_fresh, our_address, proved
 from stewardship_ui.item import reader_of, visible
+from stewardship_ui.me import me
 from stewardship_ui.rendering import Page, show
 
 
@@ -121,5 +122,5 @@ def set_factor() -> Redirect | Page:
         return done
 
     if not database().run(work):
-        raise Invalid("That code is not of this secret. Open the page again and try with a fresh one.")
+        return me("That code is not of this secret. Type the one that your authenticator shows now.", HTTPStatus.UNPROCESSABLE_ENTITY)
     return redirect(url_for("ui.me", _anchor="factor"), HTTPStatus.SEE_OTHER)

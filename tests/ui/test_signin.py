@@ -185,7 +185,10 @@ def test_a_second_factor_is_wanted_and_a_code_works_once(browser, person, databa
     name = person()
     browser.enter_as(name)
     secret = re.search(r'name="secret" value="([A-Z2-7]{32})"', browser.get("/me").text)[1]
-    assert browser.post("/me/factor", secret=secret, code="000000").status_code == 422
+    mistyped = browser.post("/me/factor", secret=secret, code="000000")
+    assert mistyped.status_code == 422
+    assert "not of this secret" in mistyped.text
+    assert f'name="secret" value="{secret}"' in mistyped.text
     assert browser.post("/me/factor", secret=secret, code=pyotp.TOTP(secret).now()).status_code == 303
     assert browser.sign_in(name).status_code == 401
     change(database, "update principal set totp_step = null")
