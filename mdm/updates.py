@@ -128,8 +128,8 @@ _FORMER: LiteralString = (
 
 def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
     """A version of each of these records that took the place of one that waited, undecided, is taken back: what waited waits again."""
-    for record_id, *row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
-        _hold(session, entity, record_id, row)
+    for row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
+        _hold(session, entity, row[0], row[1:])
 
 
 _SUPERSEDED: LiteralString = (

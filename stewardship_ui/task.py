@@ -168,7 +168,8 @@ def onward(done: UUID, said: str, how: str = "decided") -> Response | Redirect:
     """On to the next: by a link without a script, which tells what was done (DONE_BEFORE), else as the part that the script asked for."""
     if not wants_part():
         following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
-        told, view = {how: str(done)[-TAG_DIGITS:]}, view_query()
+        told: dict[str, Any] = {how: str(done)[-TAG_DIGITS:]}
+        view = view_query()
         target = url_for("ui.task", task_id=following[0], list=view or None, **told) if following else None
         return redirect(target or url_for("ui.tasks", **told) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
     return deliver([done], said)
