@@ -19,7 +19,7 @@ _IN_A_CASE = rf"(?: ?(?:/|per) ?{_CONTAINER}\b)?"
 _NESTED = tuple(
     re.compile(pattern)
     for pattern in (
-        rf"(?:\b{_CONTAINER}\.? of ?)?(?<![0-9.]){_COUNT}[ -]?{_CONTAINER}\.? ?(?:of|x|\() ?{_COUNT}\b(?: ?{_EACH}\b)?{_IN_A_CASE}",
+        rf"(?:\b{_CONTAINER}\.? of ?)?(?<![0-9.]){_COUNT}[ -]?{_CONTAINER}\.? ?(?:of|x) ?{_COUNT}\b(?: ?{_EACH}\b)?{_IN_A_CASE}",
         rf"(?<![0-9.]){_COUNT} ?x ?{_COUNT} ?{_EACH}?\.? ?{_PER} ?{_CONTAINER}\b",
         rf"\b{_CONTAINER}\.? ?(?:of\b|/) ?{_COUNT} ?x ?{_COUNT}\b(?: ?{_EACH}\b)?",
     )
@@ -29,11 +29,13 @@ _PACKS = tuple(
     for pattern in (
         rf"\b{_CONTAINER}\.? of ?{_COUNT}\b(?: ?{_EACH}\b)?",
         rf"(?<![0-9.]){_COUNT} ?{_EACH}?\.? ?{_PER} ?{_CONTAINER}\b",
-        rf"\b{_CONTAINER} ?(?:/|\(|, ) ?{_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
+        rf"(?<![0-9.-]){_COUNT} [a-z]+s ?(?:/|per\b) ?{_MAIN_CONTAINER}\b",  # 25 strips per pack
+        rf"\b{_CONTAINER} ?/ ?{_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
+        rf"\b{_CONTAINER} ?(?:\(|, ) ?{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
         rf"\b{_MAIN_CONTAINER}-{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
-        rf"(?<![0-9.]){_COUNT} ?-? ?(?:ct|count|pk|pack|pcs|pieces)\b(?: {_CONTAINER}\b)?",
+        rf"(?<![0-9.]){_COUNT} ?-? ?(?:ct|count|pk|pack|pcs|pieces)\b(?!-[a-z0-9])(?: {_CONTAINER}\b)?",
         rf"\b{_MAIN_CONTAINER} ?{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
-        rf"(?<![0-9.]){_COUNT} ?(?:bx|cs|ctn)$",
+        rf"(?<![0-9a-z.-]){_COUNT} ?(?:bx|cs|ctn)$",
         # "size 6 each" is one of size 6.
         rf"(?<!\bsize )(?<!\bsz )(?<![0-9.#-]){_COUNT} ?(?:each|ea)\b",
     )
@@ -46,6 +48,7 @@ _OUTER_PACK = re.compile(
 _EACH_ALONE = re.compile(r"(?:\b1 ?)?(?:(?:/|\bper\b|\bby the\b) ?)?\b(?:each|ea)\b(?= ?(?:[,;)]|$))|(?:\b1 ?)?(?:/ ?|\bper )(?:each|ea)\b")
 _NUMBER_OF = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12,
+    "twin": 2, "dual": 2, "double": 2,
     "fifteen": 15, "sixteen": 16, "twenty": 20, "twenty four": 24, "twenty five": 25, "thirty": 30, "forty": 40, "fifty": 50,
     "hundred": 100, "one hundred": 100, "two hundred": 200, "five hundred": 500, "thousand": 1000, "one thousand": 1000,
 }  # fmt: skip

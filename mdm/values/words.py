@@ -72,6 +72,6 @@ OPPOSED = ("north_south", "east_west", "sides")
 def opposed(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Words that have an opposite, by what they are opposed in; directions also as the beginning of a word (Northside, southwestern)."""
     known = set(words)
-    directions = [found.groups() for word in known if (found := _DIRECTION.fullmatch(word))]
-    said = ({one for one, _ in directions}, {other for _, other in directions}, {_OPPOSITES.get(word) for word in known})
-    return {name: tuple(sorted(found)) for name, sides in zip(OPPOSED, said, strict=True) if (found := sides - {None})}
+    directions = [found.groups("") for word in known if (found := _DIRECTION.fullmatch(word))]
+    said = ({one for one, _ in directions}, {other for _, other in directions}, {_OPPOSITES.get(word, "") for word in known})
+    return {name: tuple(sorted(sides - {""})) for name, sides in zip(OPPOSED, said, strict=True) if sides - {""}}

@@ -18,6 +18,13 @@ PACKS = [
     *(("Mask pack of ten", "10"), ("Mask ten per box", "10"), ("Mask box of twenty-four", "24"), ("Mask two dozen per case", "24")),
     *(("Mask each", "1"), ("Mask EA", "1"), ("Mask 1/EA", "1"), ("Mask, 1 ea, blue", "1"), ("Mask sold by the each", "1")),
     *(("Tube size 6 each", "1"), ("Mask 50 EA", "50"), ("Bandage for each patient", ""), ("Bag soft in a box", "")),
+    *(
+        ("Labels 5 Pack (823930)", "5"),
+        ("Adapter twin pack", "2"),
+        ("Inserts 25 strips/pack", "25"),
+        ("Stand TR72BX", ""),
+        ("Fan RR-28PK-R1", ""),
+    ),
     ("Gauze 4x4 200/bx", "200"),
     ("Reader 6-in-1", ""),
     ("Tubing 36-inches", ""),
