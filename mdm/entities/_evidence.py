@@ -4,7 +4,7 @@ A comparison is written without its last level: what is left of m and u to 1 is 
 """
 
 from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits, word_for_word, words_agree
-from matching.model import Comparison, Level, Test
+from matching.model import Comparison, Level, Test, Veto
 
 
 def level(label: str, m: float, u: float, *any_of: Test) -> Level:
@@ -142,3 +142,12 @@ def ledger_name(*, part_u: float, many_u: float, some_u: float) -> Comparison:
 def name_numbers(column: str) -> Comparison:
     """Numbers, unit codes and lone letters of a name are identity: floor 3 is not floor 4, Part A is not Part B."""
     return same_or_not("numbers in the name", f"{column}.numbers", "name", m=0.9999, u=0.4)
+
+
+def opposite_sides(column: str) -> tuple[Veto, ...]:
+    """Northside is not Southside, Upper Valley not Lower Valley, however alike they are spelt and whatever they share."""
+    return (
+        Veto(f"north and south in the {column}", conflict=(f"{column}.north_south",)),
+        Veto(f"east and west in the {column}", conflict=(f"{column}.east_west",)),
+        Veto(f"opposite sides in the {column}", conflict=(f"{column}.sides",)),
+    )
