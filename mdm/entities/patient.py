@@ -1,7 +1,9 @@
 """Patients. The wrong link harms more than the missed one: what a household or twins have in common never links by itself."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from matching.compare import Value
 from matching.levels import (
     alike,
     contains,
@@ -18,7 +20,7 @@ from matching.levels import (
 )
 from matching.model import BlockingRule, Comparison, KeyPart, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, house_number, level, phone, same_or_not, street
-from mdm.entities._names import RESIDUAL, names_in_one_field
+from mdm.entities._names import RESIDUAL, generation_in_a_name, names_in_one_field
 from mdm.entity import Attribute, EntityType, IdentifierRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
@@ -345,6 +347,12 @@ _MODEL = Model(
     groups_required=("person", "identifier"),
 )
 
+
+
+def _derived(columns: Mapping[str, Value]) -> Mapping[str, Value]:
+    return {**generation_in_a_name(columns), **names_in_one_field(columns)}
+
+
 ENTITY = EntityType(
     name="patient",
     plural="patients",
@@ -369,6 +377,6 @@ ENTITY = EntityType(
     guarded=(("phone", 12), ("email", 8)),
     overlay_below=-8.0,
     grave=("birth_date.year", "deceased", "deceased_date"),
-    derived=names_in_one_field,
+    derived=_derived,
     derived_columns=(RESIDUAL,),
 )

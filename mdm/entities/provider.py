@@ -6,6 +6,7 @@ from dataclasses import replace
 from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, soft_contains, within_edits
 from matching.model import BlockingRule, Model, Test, Thresholds, Veto
 from mdm.entities._evidence import city, compared, cross_reference, level, phone, postal_code, same_or_not, street
+from mdm.entities._names import generation_in_a_name
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
@@ -13,7 +14,7 @@ from mdm.values.department_name import DEPARTMENT_NAME
 from mdm.values.email import EMAIL
 from mdm.values.kind import Features
 from mdm.values.organisation_name import ORGANISATION_NAME
-from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
+from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX, is_no_name
 from mdm.values.phone import PHONE
 from mdm.values.sex import SEX
 from mdm.values.text import LABEL, TEXT
@@ -43,11 +44,13 @@ def _parts_of_full_name(value: str) -> Features:
         given, family = words[0] if words else "", words[-1] if len(words) > 1 else ""
     parts = {"given": GIVEN_NAME.features(given), "family": FAMILY_NAME.features(family)}
     named = {f"{name}_{feature}" if feature else name: found for name, features in parts.items() for feature, found in features.items()}
-    return {**FULL_NAME.features(value), **named}
+    return {**FULL_NAME.features(value), **{name: found for name, found in named.items() if name in _NAME_PARTS}}
 
 
 def _are_credentials(text: str) -> bool:
-    return all(re.sub(r"[^a-z]", "", word.lower()) in _CREDENTIALS for word in text.replace(",", " ").split())
+    """What follows the whole name: letters of a degree, `Jr`."""
+    words = [re.sub(r"[^a-z]", "", word.lower()) for word in text.replace(",", " ").split()]
+    return all(word in _CREDENTIALS or is_no_name(word) for word in words)
 
 
 def _without_credentials(words: list[str]) -> list[str]:
@@ -294,4 +297,5 @@ ENTITY = EntityType(
     ),
     guarded=(("phone", 40), ("email", 4)),
     overlay_below=-6.0,
+    derived=generation_in_a_name,
 )

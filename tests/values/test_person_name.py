@@ -46,6 +46,33 @@ def test_titles_are_no_part_of_a_given_name() -> None:
 def test_generation_words_are_no_part_of_a_family_name() -> None:
     assert FAMILY_NAME.features("Rivera Jr.")[""] == "rivera"
     assert FAMILY_NAME.features("Rivera III")[""] == "rivera"
+    assert GIVEN_NAME.features("Orson Jr")[""] == GIVEN_NAME.features("Orson, Sr.")[""] == "orson"
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "generation"),
+    [
+        (FAMILY_NAME, "Rivera Jr.", "jr"),
+        (FAMILY_NAME, "Rivera 3rd", "iii"),
+        (FAMILY_NAME, "Ii Sr", "sr"),
+        (FAMILY_NAME, "Ii", None),
+        (FAMILY_NAME, "Rivera V", None),
+        (FAMILY_NAME, "Rivera 2", None),
+        (GIVEN_NAME, "Orson Sr", "sr"),
+        (GIVEN_NAME, "Juan Junior", "jr"),
+        (GIVEN_NAME, "Junior", None),
+        (GIVEN_NAME, "Sr. Maria", None),
+        (FULL_NAME, "Garcia Sr, Jose", "sr"),
+        (FULL_NAME, "Garcia, Jr., Jose", "jr"),
+        (FULL_NAME, "Garcia, Jose II", "ii"),
+        (FULL_NAME, "Jose Garcia 4th", "iv"),
+        (FULL_NAME, "Naosuke Ii", None),
+        (FULL_NAME, "Sr. Maria Garcia", None),
+        (FULL_NAME, "Sir William Dawes, 3rd Baronet", None),
+    ],
+)
+def test_a_name_tells_its_generation(kind, written, generation) -> None:
+    assert kind.features(written).get("generation") == generation
 
 
 def test_names_that_sound_alike_share_their_sound() -> None:
@@ -78,9 +105,8 @@ def test_generation_suffixes(raw, normal) -> None:
 
 def test_both_orders_of_a_full_name_are_the_same() -> None:
     expected = {"": "ana m rivera", "tokens": ("ana", "m", "rivera"), "given": "ana", "family": "rivera"}
-    assert (
-        FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == FULL_NAME.features("Dr Ana M Rivera Jr") == expected
-    )
+    assert FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == expected
+    assert FULL_NAME.features("Dr Ana M Rivera Jr") == {**expected, "generation": "jr"}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +118,10 @@ def test_both_orders_of_a_full_name_are_the_same() -> None:
         ("Van Dyke, Anna", "anna", "van dyke"),
         ("Ana Baron", "ana", "baron"),
         ("Dr. Smith", None, "smith"),
+        ("Ii, Naosuke", "naosuke", "ii"),
+        ("Junior Garcia", "junior", "garcia"),
+        ("Garcia, Junior", "junior", "garcia"),
+        ("Garcia, Dr. Ana", "ana", "garcia"),
     ],
 )
 def test_a_full_name_is_read_as_its_parts(written, given, family) -> None:
