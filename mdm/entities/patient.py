@@ -11,6 +11,7 @@ from matching.levels import (
     either_crossed,
     is_initial,
     jaccard,
+    mistyped,
     month_day_swapped,
     part,
     prefix,
@@ -18,7 +19,7 @@ from matching.levels import (
     shares,
     within_edits,
 )
-from matching.model import BlockingRule, Comparison, KeyPart, Model, Thresholds, Veto
+from matching.model import Backing, BlockingRule, Comparison, KeyPart, Model, Thresholds, Veto
 from mdm.entities._evidence import compared, cross_reference, house_number, level, phone, same_or_not, street
 from mdm.entities._names import RESIDUAL, generation_in_a_name, names_in_one_field
 from mdm.entity import Attribute, EntityType, IdentifierRule, Sensitivity, Survive
@@ -312,11 +313,13 @@ _MODEL = Model(
         Veto("two generations", conflict=("suffix",)),
         Veto("two children of a multiple birth", conflict=("birth_order",)),
         Veto("two names in a multiple birth", conflict=("given_name",), agree=("multiple_birth.yes", "birth_date")),
-        # Robert and Roberta: names further apart than these are no evidence for one person anyway.
+        # Robert and Roberta, Maria Elena and Maria Teresa: twins are named alike, so that no likeness of names speaks for one person here.
+        Veto("two sexes and two names of one birth", conflict=("sex", "given_name"), agree=("birth_date",)),
         Veto(
-            "two sexes and two names of one birth",
-            conflict=("sex", "given_name.nicknames"),
-            agree=("birth_date", "family_name", "given_name.sound"),
+            "two social security numbers and two names of one birth",
+            conflict=("given_name", "ssn"),
+            agree=("birth_date",),
+            lifted_where=(mistyped("ssn"),),
         ),
         Veto(
             "two given and two middle names",
@@ -345,8 +348,9 @@ _MODEL = Model(
     ),
     clip=12.0,
     groups_required=("person", "identifier"),
+    # Two Maria Garcia born ten days apart are two persons as likely as one, and nobody has counted yet how common they are.
+    backing=Backing(met=("birth date", "same"), groups=("location", "contact", "identifier")),
 )
-
 
 
 def _derived(columns: Mapping[str, Value]) -> Mapping[str, Value]:

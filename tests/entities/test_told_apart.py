@@ -2,6 +2,8 @@
 
 import pytest
 
+from matching.counting import with_frequencies
+from matching.score import Scorer
 from mdm.standardise import Delivery
 from tests.entities.test_every_domain import standard
 from tests.entities.test_people_cases import ENTITY_TYPES, outcome
@@ -55,10 +57,79 @@ def test_a_generation_on_one_side_says_nothing(domain) -> None:
     assert of(domain, {**named("Orson", "Dunmorrow Jr"), **known}, {**named("Orson", "Dunmorrow", suffix="JR"), **known}) == "link"
 
 
-@pytest.mark.parametrize("said", [named("Junior", "Ii"), named("Ana V", "Rivera"), {"full_name": "Ii, Junior"}, {"full_name": "Naosuke Ii"}])
+@pytest.mark.parametrize(
+    "said", [named("Junior", "Ii"), named("Ana V", "Rivera"), {"full_name": "Ii, Junior"}, {"full_name": "Naosuke Ii"}]
+)
 def test_what_is_a_name_tells_no_generation(said) -> None:
     assert "suffix" not in columns("patient", "1", said)
 
 
 def test_the_field_for_the_generation_comes_first() -> None:
     assert columns("patient", "1", named("Orson", "Dunmorrow Jr", suffix="III"))["suffix"] == "iii"
+
+
+TWINS = [
+    (named("Patrick", "Oxenfeld", sex="M", ssn="219-09-1401"), named("Patricia", "Oxenfeld", sex="F", ssn="219-09-1402")),
+    (named("Gabriel", "Oxenfeld", sex="M"), named("Gabrielle", "Oxenfeld", sex="F")),
+    (named("Alexander", "Oxenfeld", sex="M"), named("Alexandra", "Oxenfeld", sex="F")),
+    (named("Samuel", "Oxenfeld", sex="M"), named("Samantha", "Oxenfeld", sex="F")),
+    (named("Christian", "Oxenfeld", sex="M"), named("Christina", "Oxenfeld", sex="F")),
+    (named("Maria Elena", "Oxenfeld", sex="F"), named("Maria Jose", "Oxenfeld", sex="M")),
+    (named("Jada", "Vexholm", sex="F", ssn="219-09-1401"), named("Jade", "Vexholm", sex="F", ssn="418-22-7701")),
+    (named("Jada", "Vexholm", sex="F", ssn="219-09-1401"), named("Jade", "Vexholm", sex="F", ssn="219-09-1402")),
+    (named("Jada", "Vexholm", sex="F", ssn="219-09-1409"), named("Jade", "Vexholm", sex="F", ssn="219-09-1410")),
+    (named("Jada", "Vexholm", sex="F", ssn="219-09-1412"), named("Jade", "Vexholm", sex="F", ssn="219-09-1421")),
+    (named("Maria Elena", "Vexholm", sex="F", ssn="219-09-1401"), named("Maria Teresa", "Vexholm", sex="F", ssn="418-22-7701")),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), TWINS)
+def test_twins_named_alike_never_link_over_another_sex_or_number(left, right) -> None:
+    assert of("patient", {**left, **BORN, **HOME}, {**right, **BORN, **HOME}) == "review"
+
+
+def test_a_boy_and_a_girl_of_one_birth_never_link_by_name_and_date_alone() -> None:
+    assert of("patient", {**named("Patrick", "Oxenfeld", sex="M"), **BORN}, {**named("Patricia", "Oxenfeld", sex="F"), **BORN}) == "review"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (named("Jonathan", "Vexholm", sex="M", ssn="219-09-1401"), named("Jonathon", "Vexholm", sex="M", ssn="219-09-1401")),
+        (named("Bill", "Vexholm", sex="M", ssn="219-09-1401"), named("William", "Vexholm", sex="M", ssn="219-09-1401")),
+        (named("Jonathan", "Vexholm", sex="M", ssn="219-09-1401"), named("Jonathon", "Vexholm", sex="M", ssn="279-09-1401")),
+        (named("Jonathan", "Vexholm", sex="M", ssn="219-09-1401"), named("Jonathon", "Vexholm", sex="M", ssn="291-09-1401")),
+        (named("Jonathan", "Vexholm", sex="M", ssn="219-09-1401"), named("Jonathan", "Vexholm", sex="F", ssn="219-09-1401")),
+        (named("Maria", "Vexholm", sex="F", ssn="219-09-1401"), named("Maria Elena", "Vexholm", sex="F", ssn="219-09-1401")),
+    ],
+)
+def test_a_slip_in_name_or_number_still_links(left, right) -> None:
+    assert of("patient", {**left, **BORN, **HOME}, {**right, **BORN, **HOME}) == "link"
+
+
+GARCIA = named("Maria", "Garcia", sex="F", birth_date="1962-05-06")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (GARCIA, {**GARCIA, "birth_date": "1962-05-16"}),
+        (GARCIA, {**GARCIA, "birth_date": "1962-06-05"}),
+        ({**GARCIA, "middle_name": "Ann"}, {**GARCIA, "middle_name": "Ann", "birth_date": "1962-05-16"}),
+        ({**GARCIA, "city": "Bellevue"}, {**GARCIA, "city": "Tacoma", "birth_date": "1962-06-05"}),
+        (named("John", "Smith", sex="M", birth_date="1981-04-17"), named("John", "Smith", sex="M", birth_date="1981-04-11")),
+    ],
+)
+def test_a_name_and_a_near_birth_date_link_only_with_something_else(left, right) -> None:
+    assert of("patient", left, right) == "review"
+    for beside in ({"phone": "425-643-7712"}, {"address_line": "4411 Marigold Ct", "city": "Bellevue"}, {"ssn": "219-09-1401"}):
+        assert of("patient", {**left, **beside}, {**right, **beside}) == "link"
+    assert of("patient", left, {**right, "birth_date": left["birth_date"], "city": left.get("city", "")}) == "link"
+
+
+def test_once_names_are_counted_a_rare_one_links_with_a_near_birth_date() -> None:
+    rare, near = (columns("patient", key, {**GARCIA, "birth_date": day}) for key, day in (("1", "1962-05-06"), ("2", "1962-05-16")))
+    model = ENTITY_TYPES["patient"].model
+    assert Scorer(model).score(rare, near).capped
+    counted = with_frequencies(model, [rare, near, *({"given_name": f"g{n}", "family_name": f"f{n}"} for n in range(500))])
+    assert not Scorer(counted).score(rare, near).capped
