@@ -11,6 +11,11 @@ _PARTICLES = frozenset({"of", "the", "and"})
 _GENERATIONS = ("family_name.generation", "given_name.generation", "full_name.generation")
 
 
+def told_by_names(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """Both: a generation, and the parts of a name in one field."""
+    return {**generation_in_a_name(columns), **names_in_one_field(columns)}
+
+
 def generation_in_a_name(columns: Mapping[str, Value]) -> dict[str, Value]:
     """The generation that a name field tells (`Garcia Jr`), where the field for it tells none: a veto looks there."""
     told = [columns[name] for name in _GENERATIONS if name in columns]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, soft_contains, within_edits
 from matching.model import BlockingRule, Model, Test, Thresholds, Veto
-from mdm.entities._evidence import city, compared, cross_reference, level, phone, postal_code, same_or_not, street
+from mdm.entities._evidence import city, compared, cross_reference, in_its_script, level, phone, postal_code, same_or_not, street
 from mdm.entities._names import generation_in_a_name
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
@@ -126,6 +126,10 @@ _FAMILY_NAME = compared(
 )
 
 
+_GIVEN_IN_ITS_SCRIPT = in_its_script("given name in its own script", "given_name.script", "name", as_much_as=_GIVEN_NAME.levels[1])
+_FAMILY_IN_ITS_SCRIPT = in_its_script("family name in its own script", "family_name.script", "name", as_much_as=_FAMILY_NAME.levels[0])
+
+
 def _crossed(measure: str, field: str, in_full_name: str, at_least: float) -> Test:
     """A name field of one side against the same part of the other side's name in one field."""
     return Test(measure, (field, in_full_name), at_least, both=False)
@@ -203,6 +207,8 @@ _COMPARISONS = (
     _FAMILY_NAME,
     _FAMILY_IN_ONE_FIELD,
     _GIVEN_IN_ONE_FIELD,
+    _GIVEN_IN_ITS_SCRIPT,
+    _FAMILY_IN_ITS_SCRIPT,
     compared(
         "middle name",
         "name",
@@ -246,6 +252,7 @@ _BLOCKING = (
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
     # Rules of one name share their keys: a name in one field meets the same name in parts.
     BlockingRule("sound of both names", (part("full_name.given_sound"), part("full_name.family_sound")), crossed=True),
+    BlockingRule("names in their own script", (part("given_name.script"), part("family_name.script")), crossed=True),
     BlockingRule("family name, given initial", (part("full_name.family"), part("full_name.given", 0, 1))),
     BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
     BlockingRule("former name, given name", (part("previous_family_name"), part("given_name.sound"))),

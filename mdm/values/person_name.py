@@ -7,6 +7,7 @@ Titles and generation words are no part of a name when it is compared; the gener
 import re
 from functools import lru_cache
 from itertools import dropwhile
+from unicodedata import category, normalize
 
 import jellyfish
 from nicknames import NickNamer
@@ -78,6 +79,16 @@ def _generation(told: str) -> dict[str, str]:
     return {"generation": told} if told else {}
 
 
+def _script(value: str) -> Features:
+    """A name in a script without a Latin spelling: its letters, of which only the very same say something.
+
+    Comparison values are ASCII, because executors count letters otherwise; the code of a letter has one length, so that no two names
+    share theirs. The column is one of its own: no measure of likeness is ever asked of codes.
+    """
+    words = "".join(letter if category(letter)[0] in "LM" else " " for letter in normalize("NFKC", value).casefold()).split()
+    return {"script": " ".join("u" + "".join(f"{ord(letter):05x}" for letter in word) for word in words)}
+
+
 def _sound(joined: str) -> dict[str, str]:
     code = jellyfish.metaphone(joined).replace(" ", "").lower()
     return {"sound": code} if code else {}
@@ -86,7 +97,7 @@ def _sound(joined: str) -> dict[str, str]:
 def _given_features(value: str) -> Features:
     words, generation = _told(value, titled=True)
     name = " ".join([word for word in words if word not in _TITLES] or words)
-    return {"": name, **_sound(name), "nicknames": _nicknames(name), **_generation(generation)} if name else {}
+    return {"": name, **_sound(name), "nicknames": _nicknames(name), **_generation(generation)} if name else _script(value)
 
 
 @lru_cache(maxsize=20_000)
@@ -107,7 +118,7 @@ def _namer() -> NickNamer:
 def _family_features(value: str) -> Features:
     words, generation = _told(value)
     name = " ".join(words)
-    return {"": name, **_sound(name), "words": tuple(words), **_generation(generation)} if name else {}
+    return {"": name, **_sound(name), "words": tuple(words), **_generation(generation)} if name else _script(value)
 
 
 def _middle_features(value: str) -> Features:
@@ -167,7 +178,7 @@ GIVEN_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_given_features,
-    feature_names=("", "sound", "nicknames", "generation"),
+    feature_names=("", "sound", "nicknames", "generation", "script"),
     max_length=100,
     recurs=True,
 )
@@ -179,7 +190,7 @@ FAMILY_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_family_features,
-    feature_names=("", "sound", "words", "generation"),
+    feature_names=("", "sound", "words", "generation", "script"),
     max_length=100,
     recurs=True,
 )

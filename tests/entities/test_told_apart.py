@@ -133,3 +133,40 @@ def test_once_names_are_counted_a_rare_one_links_with_a_near_birth_date() -> Non
     assert Scorer(model).score(rare, near).capped
     counted = with_frequencies(model, [rare, near, *({"given_name": f"g{n}", "family_name": f"f{n}"} for n in range(500))])
     assert not Scorer(counted).score(rare, near).capped
+
+
+SCRIPTS = [("محمد", "الأحمد", "أحمد"), ("דוד", "לוי", "יוסף"), ("美玲", "王", "美林")]
+
+
+@pytest.mark.parametrize(("given", "family", "another"), SCRIPTS)
+def test_a_name_in_its_own_script_counts_as_a_latin_one_does(given, family, another) -> None:
+    known = {**BORN, "sex": "M"}
+    assert of("patient", {**named(given, family), **known}, {**named(given, family), **known}) == "link"
+    latin, script = (weight({**named(*name), **known}, {**named(*name), **known}) for name in (("Walter", "Quimby"), (given, family)))
+    assert script == pytest.approx(latin, abs=1e-9)
+    assert of("patient", {**named(given, family), **known, **HOME}, {**named(another, family), **known, **HOME}) == "review"
+    of_the_guarantor = {**known, **HOME, "ssn": "219-09-1401"}
+    assert of("patient", {**named(given, family), **of_the_guarantor}, {**named(another, family), **of_the_guarantor}) == "review"
+
+
+@pytest.mark.parametrize(("given", "family", "another"), SCRIPTS)
+def test_a_name_in_its_own_script_says_nothing_beside_a_latin_one(given, family, another) -> None:
+    del another
+    known = {**BORN, "sex": "M", **HOME}
+    evidence = (
+        Scorer(ENTITY_TYPES["patient"].model)
+        .score(columns("patient", "1", {**named(given, family), **known}), columns("patient", "2", {**named("Walter", "Quimby"), **known}))
+        .evidence
+    )
+    assert [e for e in evidence if e.group in {"person", "name"}] == []
+    assert ("given name known", "on both sides") in {(e.comparison, e.level) for e in evidence}
+
+
+def weight(left: dict[str, str], right: dict[str, str]) -> float:
+    return Scorer(ENTITY_TYPES["patient"].model).score(columns("patient", "1", left), columns("patient", "2", right)).weight
+
+
+def test_providers_are_known_by_names_in_their_own_script() -> None:
+    said = {**named("محمد", "الأحمد"), **BORN}
+    assert of("provider", said, said) == "link"
+    assert of("provider", said, {**said, **named("أحمد", "الأحمد")}) == "review"

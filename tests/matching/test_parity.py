@@ -18,6 +18,7 @@ from matching.score import Scorer
 from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
+from mdm.standardise import Delivery
 from tests.entities.test_every_domain import deliveries, standard
 from tests.matching.real_records import real_sets
 
@@ -131,3 +132,14 @@ def test_a_name_and_a_near_birth_date_are_held_below_link_alike():
     assert_alike(model, records)
     assert_alike(with_frequencies(model, records), records)
     assert Scorer(model).score(records[0], records[5]).capped
+
+
+def test_names_in_their_own_script_weigh_alike():
+    names = [("محمد", "الأحمد"), ("أحمد", "الأحمد"), ("محمد", ""), ("", "الأحمد"), ("Walter", "Quimby"), ("محمد", "Quimby"), ("", "")]
+    model = ENTITY_TYPES["patient"].model
+    records = []
+    for number, (given_name, family_name) in enumerate(names * 2):
+        said = {"given_name": given_name, "family_name": family_name, "birth_date": "1981-04-17"}
+        records.append(standard(ENTITY_TYPES["patient"], Delivery("ehr-north", str(number), said)).columns)
+    assert_alike(model, records)
+    assert_alike(with_frequencies(model, records), records)

@@ -1,6 +1,10 @@
 """Names of persons: nicknames, sounds, titles, generations, and names that are none."""
 
+from unicodedata import normalize
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
 
@@ -133,6 +137,24 @@ def test_a_name_without_any_letter_is_not_understood() -> None:
     assert FAMILY_NAME.read("--- 12").value is None
 
 
-def test_a_name_of_another_script_is_kept_without_columns() -> None:
-    assert GIVEN_NAME.read("明美").is_evidence
-    assert GIVEN_NAME.features("明美") == {}
+@pytest.mark.parametrize("kind", [GIVEN_NAME, FAMILY_NAME], ids=lambda kind: kind.name)
+def test_a_name_of_another_script_is_compared_by_its_letters_alone(kind) -> None:
+    assert kind.read("明美").is_evidence
+    assert kind.features("明美") == {"script": "u0660e07f8e"}
+    assert kind.features("محمد") == kind.features(" محمد ") != kind.features("أحمد")
+    assert kind.features("ﻣﺤﻤﺪ") == kind.features("محمد")  # as older systems store it
+    assert kind.features("דוד־לוי") == kind.features("דוד לוי")
+
+
+def test_what_has_latin_letters_or_a_latin_spelling_is_compared_by_them() -> None:
+    for written in ("Мария", "Ελένη", "Ａｎａ", "明美 (Akemi)"):
+        assert "script" not in GIVEN_NAME.features(written)
+
+
+@given(st.text(st.characters(categories=["Lo"]), min_size=1, max_size=6), st.text(st.characters(categories=["Lo"]), min_size=1, max_size=6))
+def test_two_names_share_no_code(one, other) -> None:
+    codes = [GIVEN_NAME.features(name).get("script") for name in (one, other)]
+    if None not in codes:
+        same = normalize("NFKC", one).casefold().split() == normalize("NFKC", other).casefold().split()
+        assert (codes[0] == codes[1]) is same or any(not c.isalpha() for c in normalize("NFKC", one + other))
+        assert all(code.isascii() for code in codes)
