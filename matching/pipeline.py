@@ -144,8 +144,8 @@ def train_on(executor: Bulk, version: str) -> Trained:
 def _groups(executor: Executor, model: Model, candidates: Weighed, link: float) -> Rows:
     # Vetoes, the margin and evidence of the wrong kind keep the machine from linking; a person is asked about such pairs all the same.
     by_machine = link == model.thresholds.link
-    if not by_machine and model.groups_required:
-        model = replace(model, groups_required=())
+    if not by_machine and (model.groups_required or model.wants_backing is not None):
+        model = replace(model, groups_required=(), backing=None)
         candidates = executor.weigh(model)
     limits = limits_of(model) if by_machine else replace(limits_of(model), link=link, margin=0.0)
 

@@ -3,6 +3,8 @@
 A comparison is written without its last level: what is left of m and u to 1 is the level that holds when nothing else did.
 """
 
+from dataclasses import replace
+
 from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits, word_for_word, words_agree
 from matching.model import Comparison, Level, Test, Veto
 
@@ -22,6 +24,16 @@ def compared(
 def same_or_not(name: str, column: str, group: str, *, m: float, u: float, unless: tuple[str, str] | None = None) -> Comparison:
     """Two levels: the same value, or another one."""
     return compared(name, group, level("same", m, u, same(column)), needs=column, unless=unless)
+
+
+def in_its_script(name: str, column: str, group: str, *, as_much_as: Level, unlike: float = 0.03) -> Comparison:
+    """A name that has no Latin spelling: the same one counts as much as a Latin one does, another one is another name.
+
+    Beside a Latin spelling it says nothing: nobody knows how it would be spelt. `unlike`: share of such pairs of one entity.
+    """
+    m = 1 - unlike
+    same_name = replace(level("same", m, m * as_much_as.u / as_much_as.m, same(column)), frequency=as_much_as.frequency and column)
+    return compared(name, group, same_name, needs=column)
 
 
 def cross_reference() -> Comparison:
