@@ -197,7 +197,7 @@ def test_steps_survive_being_stored(kind, order, width):
 )
 def test_a_step_that_says_too_little_is_refused(raw):
     with pytest.raises(UnusableInput):
-        read_step(raw)
+        given_step(raw)
 
 
 @given(
