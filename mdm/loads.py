@@ -217,9 +217,13 @@ def _with_counts(session: Session, view: LoadView) -> LoadView:
     found = {row[0]: dict(zip((*COUNTS, "waiting"), row[1:], strict=True)) for row in rows}
     counts = {name: found["plan"][name] for name in COUNTS} if "plan" in found else None
     applied = found.get("apply")
-    if applied is None and view.plan_id is not None and view.status in _BEGUN:  # it is under way, or ended on its way
-        applied = count_outcomes(session, view.plan_id)
+    if applied is None and view.plan_id is not None and view.status in _BEGUN and not _is_live(session, view.job_id):
+        applied = count_outcomes(session, view.plan_id)  # it ended on its way; until then the job tells how far it is
     return _replaced(view, counts=counts, applied=applied)
+
+
+def _is_live(session: Session, job_id: UUID | None) -> bool:
+    return bool(fetch(session, "select 1 from job where id = %s and state in ('queued', 'running')", (job_id,)))
 
 
 def _replaced(view: LoadView, **changes: Any) -> LoadView:
