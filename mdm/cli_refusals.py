@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 from mdm.cli_shared import line_of, refused_by_database
-from mdm.errors import ConcordError, Conflict, PlanStale, UnknownDomain, UnknownSystem, UnusableInput
+from mdm.errors import ConcordError, Conflict, Invalid, PlanStale
 from mdm.settings import Settings
 
 RAIL, STALE, SECOND = 3, 4, 5
@@ -50,5 +50,4 @@ def _statuses() -> Mapping[type[ConcordError], int]:
     from mdm.load_checks import RailHit
     from mdm.load_watch import WatchStopped
 
-    unusable: dict[type[ConcordError], int] = dict.fromkeys((UnusableInput, UnknownSystem, UnknownDomain), 2)
-    return {**unusable, RailHit: RAIL, WatchStopped: RAIL, PlanStale: STALE, SecondNeeded: SECOND}
+    return {Invalid: 2, RailHit: RAIL, WatchStopped: RAIL, PlanStale: STALE, SecondNeeded: SECOND}

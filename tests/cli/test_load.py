@@ -57,7 +57,7 @@ def test_rails_stale_plans_and_second_persons_have_their_statuses(mdm, folder, s
     said = mdm("load", "apply", plan["plan_id"], "--json")
     assert (said.status, told(said)["code"]) == (4, "plan_stale")
     said = mdm("load", "apply", newer["plan_id"], "--wave", "city=Salme", "--json")
-    assert (said.status, told(said)["errors"][0]["code"]) == (1, "empty_wave")
+    assert (said.status, told(said)["errors"][0]["code"]) == (2, "empty_wave")
     assert "Salem" in told(said)["errors"][0]["message"]
     assert mdm("load", "apply", newer["plan_id"], "--wave", "city=salem", "--json").status == 0
     assert told(mdm("load", "status", plan["load_id"], "--json"))["applied"]["waiting"] == 1
