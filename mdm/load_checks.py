@@ -10,7 +10,7 @@ Rails = Sequence[Mapping[str, Any]]  # those that a plan hits: code, message, co
 
 
 class RailHit(Conflict):
-    """The plan hits a guard rail; name its code to apply it all the same."""
+    """The plan hits a guard rail that nobody has named."""
 
 
 def changing(counts: Mapping[str, int] | None) -> int:
@@ -28,7 +28,7 @@ def check_rails(rails: Rails, despite: Sequence[str]) -> None:
     hit = [rail for rail in rails if rail["code"] not in despite]
     if hit:
         problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
-        raise RailHit(problems=problems)
+        raise RailHit("the plan hits a guard rail; name its code to apply it all the same", problems)
 
 
 def check_reason(rails: Rails, reason: str, *, by_two: bool) -> None:

@@ -56,7 +56,7 @@ def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work, clean_
     assert client.get(address, headers=headers).json["status"] == "undone"
 
 
-def test_loads_are_listed_page_by_page(client, key):
+def test_loads_are_listed_page_by_page(clean_database, client, key):
     headers = key("loader")
     made = [send(client, headers, name=f"{number}.csv").json["load_id"] for number in range(3)]
     first = client.get("/v1/loads?limit=2", headers=headers).json
