@@ -108,14 +108,14 @@ def test_files_of_which_one_cannot_be_are_not_loaded_at_all(clean_database, clie
     headers, kept = key("loader"), set((settings.home / FOLDER).glob("*"))
     refused = send_folder(client, headers, manifest, *files)
     assert (refused.status_code, refused.content_type) == (status, "application/problem+json")
-    assert client.get("/v1/loads", headers=headers).json == {"items": []}
+    assert client.get("/v1/loads", headers=headers).json == {"items": [], "next": None}
     assert set((settings.home / FOLDER).glob("*")) == kept
 
 
 def test_whoever_may_not_load_one_of_the_files_loads_none(clean_database, client, key):
     refused = send_folder(client, key("loader", domains=["payer"]), MANIFEST, ("suppliers.csv", PEOPLE), ("payers.csv", PAYERS))
     assert refused.status_code == 403
-    assert client.get("/v1/loads", headers=key("loader")).json == {"items": []}
+    assert client.get("/v1/loads", headers=key("loader")).json == {"items": [], "next": None}
 
 
 def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
@@ -125,7 +125,7 @@ def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
     made = send(client, key("loader"))
     foreign = key("loader", systems=["erp-mercy"])
     assert client.get(f"/v1/loads/{made.json['load_id']}", headers=foreign).status_code == 404
-    assert client.get("/v1/loads", headers=foreign).json == {"items": []}
+    assert client.get("/v1/loads", headers=foreign).json == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(
