@@ -101,9 +101,15 @@ class LoadDetailSchema(LoadSchema):
 
 
 class LoadListSchema(Schema):
-    """Loads, newest first."""
+    """Loads, in order."""
 
     items = fields.List(fields.Nested(LoadSchema), required=True)
+
+
+class LoadPageSchema(LoadListSchema):
+    """Loads, newest first; `next` is the cursor of the page after."""
+
+    next = fields.UUID(required=True, allow_none=True)
 
 
 class ApplySchema(Schema):
@@ -111,7 +117,7 @@ class ApplySchema(Schema):
 
     plan_id = fields.UUID(metadata={"description": "The plan that was read; without it, the load's present one."})
     wave = fields.Dict(
-        keys=text(), values=text(), load_default=None, metadata={"description": "Only rows with these values; the others wait."}
+        keys=text(), values=text(), load_default=None, metadata={"description": "Only rows with these values, cleaned; the others wait."}
     )
     despite = fields.List(text(), load_default=list)
     reason = text(
@@ -175,7 +181,7 @@ def blueprint() -> Any:
         "GET",
         "",
         get_all,
-        Operation(name="list_loads", summary="Loads, newest first", access=access, query=LoadQuery, answer=LoadListSchema),
+        Operation(name="list_loads", summary="Loads, newest first", access=access, query=LoadQuery, answer=LoadPageSchema),
     )
     add(
         made,
@@ -188,7 +194,7 @@ def blueprint() -> Any:
     add(made, "POST", "/<load_id>/plan", post_plan, plan)
     apply = _starting(
         "apply_load",
-        "Apply the plan; above a configured size, as the second person who asks. 409 plan_stale says what has changed since the plan",
+        "Apply the plan; above a configured size, as the second person who asks for the same. 409 plan_stale says what has changed since",
         ApplySchema,
     )
     add(made, "POST", "/<load_id>/apply", post_apply, apply)
@@ -264,7 +270,7 @@ def post_folder() -> Answer:
         raise Invalid.at("file_twice", "/file", "two files have the same name")
     entities = concord().entities
     parts = read_sent(manifest.filename or "manifest.json", manifest.read(MANIFEST_BYTES_MAX + 1), files, entities)
-    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, (), p.options) for p in parts]
+    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, p.steps, p.options) for p in parts]
     return {"items": upload_all(database(), concord().settings.home, actor(), wanted, request_id())}, HTTPStatus.CREATED
 
 
@@ -287,8 +293,9 @@ def _steps(given: str) -> list[Mapping[str, Any]]:
 
 
 def get_all(query: Mapping[str, Any]) -> Answer:
-    found = database().run(lambda session: loads.list_loads(session, actor(), before=query.get("cursor"), limit=query["limit"]))
-    return {"items": found}
+    most = query["limit"]
+    found = database().run(lambda session: loads.list_loads(session, actor(), before=query.get("cursor"), limit=most + 1))
+    return {"items": found[:most], "next": found[most - 1].id if len(found) > most else None}
 
 
 def get_one(*, load_id: str) -> Answer:

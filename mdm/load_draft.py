@@ -19,7 +19,7 @@ from mdm import audit, load_templates, loads, policy
 from mdm.access import Actor, Verb
 from mdm.db import Database, execute
 from mdm.entity import EntityType
-from mdm.errors import ConcordError, Conflict, NotFound
+from mdm.errors import Conflict, NotFound
 from mdm.ids import new_id
 from mdm.load_columns import Suggestion, suggest
 from mdm.load_files import open_table
@@ -99,7 +99,7 @@ def begin(database: Database, home: Path, actor: Actor, given: Upload, request_i
             return loads.create(session, given.entity, actor, new, request_id)
 
         return database.run(register)
-    except ConcordError:
+    except BaseException:  # whatever went wrong: a file without a load would lie there for ever
         drop(home, kept)
         raise
 

@@ -14,11 +14,11 @@ from mdm import load_templates, loads, policy
 from mdm.access import Actor, Verb
 from mdm.db import Database
 from mdm.entity import EntityType
-from mdm.errors import ConcordError, UnknownSystem
+from mdm.errors import UnknownSystem
 from mdm.ids import new_id
 from mdm.load_files import open_table
 from mdm.load_keep import Kept, drop, keep
-from mdm.load_steps import Step, check_steps, read_step
+from mdm.load_steps import Step, check_steps, given_step
 from mdm.load_table import Cells, Options, Table
 from mdm.load_targets import Mapping as Columns
 from mdm.loads import LoadView, NewLoad
@@ -58,7 +58,7 @@ def upload_all(database: Database, home: Path, actor: Actor, given: Sequence[Upl
             lying = [*lying, _keep(home, each)]
         looked = [_look(home, each) for each in lying]
         return database.run(lambda session: [_register(session, actor, each, request_id) for each in looked])
-    except ConcordError:
+    except BaseException:  # whatever went wrong: a file without a load would lie there for ever
         for kept in lying:
             drop(home, kept.kept)
         raise
@@ -75,7 +75,7 @@ class _Lying:
 
 
 def _keep(home: Path, given: Upload) -> _Lying:
-    steps = [read_step(step) for step in given.steps]
+    steps = [given_step(step) for step in given.steps]
     given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
     load_id = new_id()
     return _Lying(given, load_id, keep(home, load_id, given.content, given.name), steps)

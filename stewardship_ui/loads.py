@@ -1,5 +1,6 @@
 """Loads: a file becomes records in five steps, each a page of its own on a draft that lies on the server; plan, apply, undo."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -232,10 +233,19 @@ def ask_apply(load_id: str) -> Response | Page:
 
     def act() -> None:
         said = uuid_of(forms.text("plan"))
-        how = loads.Applying(concord().settings.load_approval_rows, None, tuple(request.form.getlist("despite")), reason("reason"))
+        rows, wave = concord().settings.load_approval_rows, _wave_asked_for(view.id)
+        how = loads.Applying(rows, wave, tuple(request.form.getlist("despite")), reason("reason"))
         database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
 
     return forms.done(act, url_for("ui.load_apply", load_id=view.id), lambda said, status: apply(load_id, said, status))
+
+
+def _wave_asked_for(load_id: UUID) -> Mapping[str, str] | None:
+    """Whoever is the second person here agrees to the wave that the first one asked for elsewhere; the page asks for all rows."""
+    view = database().run(lambda session: loads.get(session, actor(), load_id))
+    is_second = view.approved_by is None and view.asked_by not in {None, actor().name}
+    asked = (view.plan or {}).get("report", {}).get("asked", {})
+    return asked.get("wave") or None if is_second else None
 
 
 def report(load_id: str) -> Page:
