@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, mask, policy
+from mdm import audit, policy
 from mdm.access import Actor, Verb
 from mdm.db import Row, execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -129,27 +129,6 @@ def get(session: Session, actor: Actor, load_id: UUID, *, lock: bool = False) ->
     if not rows or not policy.can(actor, Verb.LOAD, rows[0][1], rows[0][2]):
         raise NotFound("there is no such load")
     return _full(session, rows[0])
-
-
-def seen(view: LoadView, actor: Actor) -> LoadView:
-    """The same with the values in samples as the actor may see them."""
-    entity, plan = ENTITY_TYPES.get(view.domain), view.plan
-    if entity is None or plan is None or "samples" not in plan["report"]:
-        return view
-    samples = {outcome: [_masked(entity, actor, each) for each in kept] for outcome, kept in plan["report"]["samples"].items()}
-    return replace(view, plan={**plan, "report": {**plan["report"], "samples": samples}})
-
-
-def _masked(entity: EntityType, actor: Actor, sample: Mapping[str, Any]) -> dict[str, Any]:
-    told = dict(sample)
-    if "values" in told:
-        told["values"] = mask.values(entity, actor, told["values"])
-    if "differences" in told:
-        pairs = told["differences"]
-        before = mask.values(entity, actor, {name: pair[0] for name, pair in pairs.items() if pair[0] is not None})
-        after = mask.values(entity, actor, {name: pair[1] for name, pair in pairs.items() if pair[1] is not None})
-        told["differences"] = {name: [before.get(name), after.get(name)] for name in pairs}
-    return told
 
 
 def of_plan(session: Session, plan_id: UUID) -> UUID:
