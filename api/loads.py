@@ -43,7 +43,9 @@ class LoadForm(Schema):
     columns = text(
         load_default="", metadata={"description": "attribute=column,...; what is not said is taken from the template, or suggested"}
     )
-    steps = text(load_default="[]", metadata={"description": "A JSON list of repairs, each of one column"})
+    steps = text(
+        load_default=None, metadata={"description": "A JSON list of repairs, each of one column; where none is sent, those of the template"}
+    )
     encoding = text(load_default=None)
     delimiter = text(load_default=None)
     sheet = text(load_default=None)
@@ -266,7 +268,7 @@ def post_folder() -> Answer:
         raise Invalid.at("file_twice", "/file", "two files have the same name")
     entities = concord().entities
     parts = read_sent(manifest.filename or "manifest.json", manifest.read(MANIFEST_BYTES_MAX + 1), files, entities)
-    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, (), p.options) for p in parts]
+    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, None, p.options) for p in parts]
     return {"items": upload_all(database(), concord().settings.home, actor(), wanted, request_id())}, HTTPStatus.CREATED
 
 
@@ -278,7 +280,9 @@ def _form() -> Mapping[str, Any]:
     return found
 
 
-def _steps(given: str) -> list[Mapping[str, Any]]:
+def _steps(given: str | None) -> list[Mapping[str, Any]] | None:
+    if given is None:
+        return None
     try:
         found = read_json(given)
     except ValueError:

@@ -110,7 +110,7 @@ def _to_plan(database: "Database", settings: Settings, asked: Namespace) -> list
         return [known]
     if path.is_dir():
         parts = read_manifest(path, ENTITY_TYPES)
-        return [_upload(database, settings, p.path, (ENTITY_TYPES[p.domain], p.system, (p.mapping, (), p.options))) for p in parts]
+        return [_upload(database, settings, p.path, (ENTITY_TYPES[p.domain], p.system, (p.mapping, None, p.options))) for p in parts]
     if asked.domain is None or asked.system is None:
         raise UnusableInput("say --domain D and --system S")
     return [_upload(database, settings, path, (domain(asked.domain), asked.system, _reading(asked)))]
@@ -152,7 +152,7 @@ def _reading(asked: Namespace) -> tuple[Any, Any, Any]:
     from mdm.load_targets import read_columns
 
     try:
-        steps = [json.loads(step) for step in asked.step]
+        steps = [json.loads(step) for step in asked.step] or None  # none said: those of the template
     except json.JSONDecodeError as error:
         raise UnusableInput('--step takes JSON, such as {"kind": "date_order", "column": "DOB", "order": "DMY"}') from error
     columns = read_columns(asked.columns) if asked.columns else ()
