@@ -37,8 +37,9 @@ def seen(session: Session, actor: Actor, view: LoadView, request_id: str = "") -
     if entity.phi and shown:
         fields = sorted({name for each in shown for name in each["values"]})
         goldens = sorted({UUID(each["golden_id"]) for each in shown if each["golden_id"]})
-        about: audit.About = {"domain": entity.name, "subjects": goldens, "fields": fields, "request_id": request_id}
-        audit.record(session, actor, "plan:read", **about, detail={"load": str(view.id)})
+        detail = {"load": str(view.id)}
+        about: audit.About = {"domain": entity.name, "subjects": goldens, "fields": fields, "request_id": request_id, "detail": detail}
+        audit.record(session, actor, "plan:read", **about)
     return replace(view, plan={**plan, "report": {**plan["report"], "samples": samples}})
 
 
