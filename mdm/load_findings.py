@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from mdm.consumers import affected
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps
+from mdm.load_former import WHOLE
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
 from mdm.load_same import ALL_ROWS, count_same
@@ -80,6 +81,7 @@ def conclude(session: Session, making: Making) -> None:
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
         "header": list(making.staged.header),
         "steps": dict(making.staged.applied),
+        "of_rejects": making.staged.of_rejects,
         "findings": [asdict(finding) for finding in making.staged.findings],
         "thresholds": {"review": scorer.model.thresholds.review, "link": scorer.model.thresholds.link},
         "simulation": _simulation(matched, scorer.model.thresholds.review, scorer.model.thresholds.link),
@@ -110,7 +112,7 @@ _TOUCHED: LiteralString = (
     "select distinct golden_id from load_row where plan_id = %s and golden_id is not null and planned <> 'unchanged' limit %s"
 )
 _REJECTS: LiteralString = (
-    "select p ->> 'code', p ->> 'column', count(*) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
+    "select p ->> 'code', p ->> 'column', count(distinct r.no) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
     " where r.plan_id = %s and r.planned = 'rejected' group by 1, 2 order by 3 desc, 1, 2 limit 50"
 )
 _NOTES: LiteralString = (
@@ -128,10 +130,10 @@ def _count(session: Session, making: Making) -> dict[str, int]:
     return counts
 
 
-# As sets: whatever the planner believes of the rows, it sorts or hashes them once.
+# As sets: whatever the planner believes of the rows, it sorts or hashes them once. A row that is rejected names its key all the same.
 _ABSENT: LiteralString = (
-    "select count(*) from (select id from source_record where domain = %s and system = %s and status = 'active'"
-    " except select record_id from " + ALL_ROWS + " where plan_id = %s) gone"
+    "select count(*) from (select key collate \"C\" from source_record where domain = %s and system = %s and status = 'active'"
+    ' except select key collate "C" from ' + ALL_ROWS + " where plan_id = %s) gone"
 )
 
 
@@ -161,8 +163,8 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
     )[0][0]
     crowded = int(np.count_nonzero(np.bincount(making.matched.verdicts.units) > ROWS_PER_GOLDEN_MAX))
     shared = sum(making.matched.shared.values())
-    former = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
-    change = abs(rows - former[0][0]) / former[0][0] if former and former[0][0] else 0.0
+    former = _former_rows(session, making)
+    change = abs(rows - former) / former if former else 0.0
     checks = (
         (twice > 0, Rail("key_not_unique", twice, 0, "rows name a key that an earlier row has")),
         (
@@ -180,9 +182,19 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
     return [*(rail for hit, rail in checks if hit), *unchosen]
 
 
+def _former_rows(session: Session, making: Making) -> int:
+    """How many rows the last load of the system had, 0 where there is nothing to compare with."""
+    if making.staged.of_rejects:
+        return 0
+    rows = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
+    return int(rows[0][0]) if rows else 0
+
+
+# A file of which nothing could be taken says nothing of how many rows there are
 _FORMER_ROWS: LiteralString = (
-    "select c.rows from load l join load_count c on c.plan_id = l.plan_id and c.stage = 'plan' where l.domain = %s and l.system = %s"
-    " and l.status = 'applied' and l.id <> %s order by l.applied_at desc limit 1"
+    "select c.rows from load o join load_plan p on p.id = o.plan_id" + WHOLE + " join load_count c on c.plan_id = p.id"
+    " and c.stage = 'plan' and c.rows > c.rejected where o.domain = %s and o.system = %s and o.status = 'applied' and o.id <> %s"
+    " order by o.applied_at desc limit 1"
 )
 
 

@@ -56,7 +56,7 @@ def _file(view: LoadView, rows: int) -> ReportFile:
 
 
 _REJECTS = (
-    "select p ->> 'code', count(*) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
+    "select p ->> 'code', count(distinct r.no) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
     " where r.plan_id = %s and coalesce(r.became, r.planned) = 'rejected' group by 1 order by 2 desc, 1"
 )
 
