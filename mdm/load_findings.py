@@ -10,6 +10,7 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
+from matching.arrays import Rows
 from mdm.consumers import affected
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps
@@ -20,7 +21,7 @@ from mdm.load_same import ALL_ROWS, count_same
 from mdm.load_source import Source
 from mdm.load_stage import Staged
 from mdm.load_staged import Fact
-from mdm.load_verdicts import DECIDED, Matched, Verdict
+from mdm.load_verdicts import DECIDED, REVIEW, Matched, Verdict
 from mdm.models import current_scorer
 
 OUTCOMES = ("new", "linked", "review", "updated", "unchanged", "rejected")
@@ -89,7 +90,7 @@ def conclude(session: Session, making: Making) -> None:
         "merges": [[str(golden) for golden in goldens] for goldens in matched.merges[:SAMPLES_MAX]],
         "pairs": matched.pairs,
         "expected_false_links": matched.expected_false_links,
-        "steward_hours": round(counts["review"] * REVIEW_SECONDS / 3600, 1),
+        "steward_hours": _steward_hours(matched, counts["review"]),
         "consumers": [asdict(each) for each in affected(session, entity.name, goldens)],
         "difference": _difference(session, making),
         "seconds": round(making.seconds + time.monotonic() - began, 2),
@@ -162,7 +163,7 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
         (making.plan_id,),
     )[0][0]
     crowded = int(np.count_nonzero(np.bincount(making.matched.verdicts.units) > ROWS_PER_GOLDEN_MAX))
-    shared = sum(making.matched.shared.values())
+    shared = len(_claiming(making.matched))
     former = _former_rows(session, making)
     change = abs(rows - former) / former if former else 0.0
     checks = (
@@ -172,7 +173,10 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
             Rail("many_rejects", counts["rejected"], REJECTED_MAX, "too many rows are rejected"),
         ),
         (crowded > 0, Rail("many_rows_to_one", crowded, ROWS_PER_GOLDEN_MAX, "golden records would get too many rows of this one file")),
-        (shared > 0, Rail("identifier_shared", shared, 0, "rows of different entities claim one exclusive identifier")),
+        (
+            shared > 0,
+            Rail("identifier_shared", shared, 0, "rows claim an exclusive identifier of somebody else, in the file or stored"),
+        ),
         (change > VOLUME_CHANGE_MAX, Rail("volume_off", rows, VOLUME_CHANGE_MAX, "the number of rows differs much from the last load's")),
     )
     unchosen = (
@@ -196,6 +200,17 @@ _FORMER_ROWS: LiteralString = (
     " and c.stage = 'plan' and c.rows > c.rejected where o.domain = %s and o.system = %s and o.status = 'applied' and o.id <> %s"
     " order by o.applied_at desc limit 1"
 )
+
+
+def _claiming(matched: Matched) -> Rows:
+    """The rows that claim an exclusive identifier of somebody else, as the verdicts stand."""
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *matched.shared.values()]))
+
+
+def _steward_hours(matched: Matched, reviews: int) -> float:
+    """What reviews take, and questions of whom an identifier is where no review asks that already."""
+    asked = np.count_nonzero(matched.verdicts.outcomes[_claiming(matched)] != REVIEW)
+    return round((reviews + int(asked)) * REVIEW_SECONDS / 3600, 2)
 
 
 def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, float]]:

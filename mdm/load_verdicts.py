@@ -115,8 +115,8 @@ class Matched:
     """What becomes of the rows.
 
     `merges`: stored golden records that rows bring together. `pairs`: how many of `review` bits and more rows of the file have. `fresh`:
-    which verdicts are of rows that no golden record knew. `shared`: per column, rows of different entities that claim one exclusive
-    identifier.
+    which verdicts are of rows that no golden record knew. `shared`: per column, the rows (as the verdicts stand) that claim an exclusive
+    identifier of somebody else, who is in the file or stored.
     """
 
     verdicts: Verdicts
@@ -124,5 +124,5 @@ class Matched:
     pairs: int
     fresh: Flags
     expected_false_links: float
-    shared: Mapping[str, int]
+    shared: Mapping[str, Rows]
     neighbours: Neighbours
