@@ -262,7 +262,7 @@ def _unchanged(session: Session, plan_id: UUID) -> dict[str, list[dict[str, Any]
 
 def _sample(session: Session, sample: Sample) -> dict[str, Any]:
     fact, verdict, row = sample.fact, sample.verdict, sample.row
-    golden = fact.golden_id if verdict is None else verdict.golden_id
+    golden = fact.golden_id if verdict is None else verdict.golden_id or verdict.beside
     told: dict[str, Any] = {"row": fact.no, "key": fact.key, "golden_id": golden and str(golden), "weight": verdict and verdict.weight}
     if fact.planned == "rejected" and fact.detail is not None:
         return {**told, "problems": fact.detail["problems"]}
@@ -280,7 +280,7 @@ def _plain(value: object) -> object:
 
 
 def _before(session: Session, fact: Fact, golden: UUID | None) -> Mapping[str, Any]:
-    """What the record said before; of a new one, what the golden record says that it will join."""
+    """What the record said before; of a new one, what the golden record says that it will join, or that a person is asked about."""
     if fact.before is not None:
         rows = fetch(session, "select clean -> 'attributes' from source_record where id = %s", (fact.record_id,))
     else:

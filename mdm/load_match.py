@@ -153,7 +153,8 @@ def _matched(world: World, weighed: Weighed, told: Told, grouped: _Grouped, hold
     outcomes[founders] = np.where(_open(weighed, told, units, count)[mine[founders]], REVIEW, NEW)
     alone = (goldens == NOBODY) & ~stands & ~crowded[mine] & ~world.entries.stripped
     weights = _best(world, weighed)[world.places]
-    verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, weights, alone)
+    beside = np.where(outcomes == REVIEW, _beside(world, weighed, units, keeps), NOBODY)
+    verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, beside, weights, alone)
     claimed = {column: _shared(world, held, units, holders[column]) for column, held in world.entries.exclusive.items()}
     neighbours, false_links = Neighbours.of(world, weighed), _false_links(world, weighed, units)
     return Matched(verdicts, _merges(world, units), _pairs_of_rows(world, weighed), ~known, false_links, claimed, neighbours)
@@ -202,6 +203,16 @@ def _best(world: World, weighed: Weighed) -> Bits:
     np.maximum.at(best, weighed.left, weighed.weights)
     np.maximum.at(best, weighed.right, weighed.weights)
     return best
+
+
+def _beside(world: World, weighed: Weighed, units: Rows, keeps: Rows) -> Rows:
+    """Of each entry the golden record that is nearest to it, of those that it does not join."""
+    mine, other = np.concatenate([weighed.left, weighed.right]), units[np.concatenate([weighed.right, weighed.left])]
+    outside = (units[mine] != other) & (keeps[other] != NOBODY)
+    order = np.argsort(np.concatenate([weighed.weights, weighed.weights])[outside], kind="stable")
+    found = np.full(world.size, NOBODY, dtype=np.int64)
+    found[mine[outside][order]] = keeps[other[outside][order]]  # the heaviest pair comes last
+    return found[world.places]
 
 
 def _crowded(world: World, weighed: Weighed, units: Rows, count: int) -> Flags:

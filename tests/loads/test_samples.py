@@ -9,7 +9,6 @@ from mdm.access import SYSTEM_ACTOR, Actor, Role
 from mdm.db import execute
 from mdm.ids import new_id
 from mdm.load_signoff import sign_off
-from tests.bench.people import delivered
 from tests.loads.conftest import as_csv, deliver, mercy, rows
 
 LOADER = Actor(new_id(), "lena", Role.LOADER, systems=frozenset({"ehr-mercy"}))
@@ -69,3 +68,16 @@ def test_what_is_no_patients_is_shown_as_before(clean_database, loader):
     [sample] = seen_by(clean_database, replace(LOADER, systems=None), view)
     assert sample["differences"] == {"city": ["Salem", "Boston"]}
     assert rows(clean_database, "select count(*) from audit where action = 'plan:read'") == [(0,)]
+
+
+def test_a_row_that_a_person_is_asked_about_stands_beside_whom_it_may_be(people, loader):
+    stored = mercy(new=[1_000], again=())[0]
+    deliver(people, [replace(stored, system="ehr-north", key="plain")])
+    junior, senior = (replace(stored, key=suffix, attributes={**stored.attributes, "suffix": suffix}) for suffix in ("JR", "SR"))
+    view = loader.plan(as_csv([junior, senior]))
+    assert view.counts["review"] == 1
+    [sample] = view.plan["report"]["samples"]["review"]
+    golden = "select l.golden_id::text from link l join source_record r on r.id = l.record_id where r.key = 'plain'"
+    assert [(sample["golden_id"],)] == rows(people, golden)
+    assert [[before, after] for before, after in sample["differences"].values() if before is None] == [[None, sample["key"]]]
+    assert rows(people, "select golden_id from load_row where plan_id = %s and planned = 'review'", (view.plan_id,)) == [(None,)]
