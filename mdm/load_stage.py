@@ -23,6 +23,7 @@ from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.load_files import open_table
 from mdm.load_former import NOT_KNOWN, Former, Numbers, Prints, read_former
+from mdm.load_loops import closing
 from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finder, Finding
 from mdm.load_rows import Row, line
@@ -78,7 +79,7 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     done = run.effect(lambda session: staged_numbers(session, plan_id))
     finder = Finder(source.entity, table.header, source.columns)
     former = read_former(run, UUID(run.mine.payload["load"]), source)
-    reader = _Reader(plan_id, converter, Prints(source, table.header), former)
+    reader = _Reader(plan_id, converter, Prints(source, table.header), former, closing(run, source, table))
     rows = 0
     craft = Craft(partial(_begin, header=table.header), _write_piece)
     size = source.path.stat().st_size
@@ -133,12 +134,16 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads piece by piece. A key's second row is refused, because nobody could say which of the two is true."""
+    """Reads piece by piece. A key's second row is refused, because nobody could say which of the two is true.
+
+    `loops`: rows that close a loop, by number.
+    """
 
     plan_id: UUID
     converter: Converter
     prints: Prints
     former: Former
+    loops: Mapping[int, RowReject]
     seen: dict[str, int] = field(default_factory=dict)  # key -> the first row that has it
 
     def read(self, number: int, batch: RawBatch) -> Read:
@@ -149,6 +154,7 @@ class _Reader:
         told: dict[int, Cells | RowReject] = {**said, **self._rejects(said)}
         keys = self.converter.keys(columns)
         told |= self._twice(batch, keys, told)
+        told |= {place: self.loops[no] for place, no in enumerate(batch.numbers) if no in self.loops}
         known[[*told]] = NOT_KNOWN
         same = np.flatnonzero(known != NOT_KNOWN)
         numbers = np.array(batch.numbers, dtype=np.int64)
