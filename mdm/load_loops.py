@@ -13,13 +13,15 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from mdm.db import array, fetch
+from mdm.entity import EntityType
+from mdm.errors import FieldProblem, HierarchyLoop
 from mdm.load_source import Source
 from mdm.load_table import RowProblem, RowReject, Table
 from mdm.load_targets import RELATIONSHIP, end_of
 from mdm.load_values import Converter
 from mdm.relationships import is_chain, rule_of
 from mdm.running import Run
-from mdm.standardise import Delivery
+from mdm.standardise import Delivery, Standard
 from mdm.statements import MAIN_TREE, normal_assertions
 from mdm.systems import SystemRegistry, registry
 
@@ -56,9 +58,20 @@ def closing(run: Run, source: Source, table: Table) -> dict[int, RowReject]:
     chains = {end.type for end in ends if is_chain(source.entity.name, end.type)}
     if not chains:
         return {}
-    said = _read(source, table, chains, run.effect(registry))
+    said = _read(run, source, table, chains, run.effect(registry))
     columns = {(end.type, _tree(source, end.type, end.tree)): column for end, column in ends.items()}
     return {no: reject for tree, edges in said.edges.items() for no, reject in _in_tree(run, source, said, tree, edges, columns[tree])}
+
+
+def in_words(session: Session, entity: EntityType, load_id: UUID, row: Standard, problems: Sequence[FieldProblem]) -> list[FieldProblem]:
+    """What applying found against a row, a loop by the file's column and keys: nobody knows a row of the file by its golden id."""
+    if all(each.code != HierarchyLoop.code for each in problems):
+        return list(problems)
+    columns = fetch(session, "select options -> 'columns' from load where id = %s", (load_id,))[0][0]
+    said = {each.type: each.value for each in row.relationships or () if each.value is not None and is_chain(entity.name, each.type)}
+    named = [column for target, column in columns if target.startswith(RELATIONSHIP) and end_of(target).type in said]
+    fix = f"{row.delivery.key} would be above itself, since {' or '.join(said.values())} stands below it: correct {' or '.join(named)}"
+    return [FieldProblem(HierarchyLoop.code, ", ".join(named), fix)]
 
 
 def _tree(source: Source, name: str, said: str | None) -> str:
@@ -66,10 +79,12 @@ def _tree(source: Source, name: str, said: str | None) -> str:
     return said or MAIN_TREE if rule is not None and rule.hierarchy else ""
 
 
-def _read(source: Source, table: Table, chains: Collection[str], systems: SystemRegistry) -> _File:
+def _read(run: Run, source: Source, table: Table, chains: Collection[str], systems: SystemRegistry) -> _File:
     found = _File()
     converter = Converter(source.entity, source.system, table.header, source.columns, source.steps)
-    for batch in table.batches(_ROWS):
+    for number, batch in enumerate(table.batches(_ROWS)):
+        if number % 10 == 0:
+            run.tell_far("reading", 0)  # which is where a job that is to end ends
         rows = [*zip(*converter.repair_columns(batch.columns), strict=True)]
         bad = converter.screen(rows)
         for place, no in enumerate(batch.numbers):

@@ -59,3 +59,15 @@ def test_what_the_file_itself_takes_away_is_no_step(clean_database, loader):
 def test_a_row_that_is_rejected_for_something_else_closes_nothing(clean_database, loader):
     view = loader.plan(file_of("A B", "B A").replace(b"Aldermoor Tower", b""), **WARDS)
     assert (view.counts["new"], {key: code for key, (code, *_) in rejected(view).items()}) == (1, {"A": "required"})
+
+
+def test_where_dates_speak_applying_rejects_by_column_and_keys(clean_database, loader):
+    content = b"Code,Name,Parent,From\nA,Aldermoor Tower,B,2026-01-01\nB,Birchwood Pavilion,A,2026-01-01\n"
+    view = loader.plan(content, **{**WARDS, "columns": WARDS["columns"] + ",valid_from=From"})
+    assert view.counts["new"] == 2
+    applied = loader.apply(view)
+    assert (applied.applied["new"], applied.applied["rejected"]) == (1, 1)
+    [[problem]] = [row[0] for row in rows(clean_database, "select detail -> 'problems' from load_row where became = 'rejected'")]
+    assert (problem["code"], problem["column"]) == ("hierarchy_loop", "Parent")
+    assert problem["fix"] in {f"{one} would be above itself, since {other} stands below it: correct Parent" for one, other in ("AB", "BA")}
+    assert sound(clean_database)
