@@ -75,9 +75,9 @@ def test_a_row_that_a_person_is_asked_about_stands_beside_whom_it_may_be(people,
     deliver(people, [replace(stored, system="ehr-north", key="plain")])
     junior, senior = (replace(stored, key=suffix, attributes={**stored.attributes, "suffix": suffix}) for suffix in ("JR", "SR"))
     view = loader.plan(as_csv([junior, senior]))
-    assert view.counts["review"] == 1
-    [sample] = view.plan["report"]["samples"]["review"]
+    samples = view.plan["report"]["samples"]["review"]
+    assert len(samples) == view.counts["review"] > 0
     golden = "select l.golden_id::text from link l join source_record r on r.id = l.record_id where r.key = 'plain'"
-    assert [(sample["golden_id"],)] == rows(people, golden)
-    assert [[before, after] for before, after in sample["differences"].values() if before is None] == [[None, sample["key"]]]
-    assert rows(people, "select golden_id from load_row where plan_id = %s and planned = 'review'", (view.plan_id,)) == [(None,)]
+    assert {(each["golden_id"],) for each in samples} == {*rows(people, golden)}
+    assert [each["differences"].get("suffix") for each in samples] == [[None, each["values"]["suffix"]] for each in samples]
+    assert rows(people, "select count(golden_id) from load_row where plan_id = %s and planned = 'review'", (view.plan_id,)) == [(0,)]
