@@ -42,7 +42,7 @@ def reading(asked: Namespace) -> tuple[Any, Any, Any]:
     from mdm.load_targets import read_columns
 
     try:
-        steps = [json.loads(step) for step in asked.step]
+        steps = [json.loads(step) for step in asked.step] or None  # none said: those of the template
     except json.JSONDecodeError as error:
         raise UnusableInput('--step takes JSON, such as {"kind": "date_order", "column": "DOB", "order": "DMY"}') from error
     columns = read_columns(asked.columns) if asked.columns else ()
@@ -130,7 +130,7 @@ def _changes(view: "LoadView", asked: Namespace) -> "Changes":
     from mdm.load_targets import Binding
 
     columns, raw, how = reading(asked)
-    steps = [given_step(step) for step in raw]
+    steps = [given_step(step) for step in raw or ()]
     targets, taken = {each.target for each in columns}, {each.column for each in columns}
     stay = [Binding(target, column) for target, column in view.options["columns"] if target not in targets and column not in taken]
     named = {(step.kind, step.column) for step in steps}

@@ -28,6 +28,7 @@ from mdm.jsonio import dumps
 from mdm.load_counts import count_outcomes
 from mdm.load_files import open_table
 from mdm.load_findings import write_counts
+from mdm.load_loops import in_words
 from mdm.load_newcomers import newcomers, settle_newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
@@ -223,7 +224,8 @@ def _deliver(session: Session, work: Work, chunk: Sequence[Ready], way: str) -> 
             for ready in chunk:
                 yield from _deliver(session, work, [ready], way)
             return
-        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", way, error.problems)
+        problems = in_words(session, work.entity, work.load_id, chunk[0].standard, error.problems)
+        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", way, problems)
         return
     _keep_moves(session, work, delivered)
     for ready, result in zip(chunk, delivered.results, strict=True):

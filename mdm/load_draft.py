@@ -91,8 +91,7 @@ def begin(database: Database, home: Path, actor: Actor, given: Upload, request_i
 
         def register(session: Session) -> LoadView:
             columns = load_templates.propose(session, given.entity, given.system, table.header, sample)
-            former = next(iter(load_templates.templates(session, given.entity.name, given.system)), None)
-            steps = [step for step in former.steps if step["column"] in table.header] if former else []
+            steps = load_templates.former_steps(session, given.entity, given.system, table.header)
             new = NewLoad(
                 load_id, given.entity.name, given.system, given.name, kept.place, kept.sha256, kept.bytes, columns, steps, given.reading
             )

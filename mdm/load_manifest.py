@@ -40,7 +40,7 @@ class Part:
     system: str
     mapping: Mapping
     options: Options
-    steps: tuple[dict[str, Any], ...] = ()
+    steps: tuple[dict[str, Any], ...] | None = None  # None: those of the template
 
 
 Find = Callable[[str], Path]  # the file of an entry; raises _Missing
@@ -140,7 +140,7 @@ def _part(name: str, number: int, entry: dict[str, Any], known: tuple[Find, Coll
     if not all(isinstance(value, int if each == "header_row" else str) for each, value in options.items()):
         raise _wrong(name, number, "an option is of the wrong kind", "sheet, encoding and delimiter are texts, header_row is a number")
     mapping = _mapping(name, number, entry.get("columns", {}))
-    steps = _steps(name, number, entry.get("steps", []))
+    steps = _steps(name, number, entry["steps"]) if "steps" in entry else None
     return Part(found, entry["file"], entry["domain"], entry["system"], mapping, Options(**options), steps)
 
 

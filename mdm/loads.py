@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, mask, policy
+from mdm import audit, policy
 from mdm.access import Actor, Verb
 from mdm.db import Row, execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -29,7 +29,7 @@ from mdm.load_stale import Plan, changed_since, has_begun
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
 from mdm.load_targets import required
-from mdm.load_waves import Waiting, begin_wave, check_under_way, check_wave, waves_as_seen
+from mdm.load_waves import Waiting, begin_wave, check_under_way, check_wave
 
 PLAN, APPLY, UNDO = "load_plan", "load_apply", "load_undo"
 KINDS = (PLAN, APPLY, UNDO)
@@ -145,28 +145,6 @@ def _rested(session: Session, view: LoadView) -> LoadView:
 def _is_under_way(view: LoadView, kind: str) -> bool:
     job = view.job or {}
     return job.get("kind") == kind and job["state"] in {"queued", "running"}
-
-
-def seen(view: LoadView, actor: Actor) -> LoadView:
-    """The same with the values in samples as the actor may see them."""
-    entity, plan = ENTITY_TYPES.get(view.domain), view.plan
-    if entity is None or plan is None or "samples" not in plan["report"]:
-        return view
-    samples = {outcome: [_masked(entity, actor, each) for each in kept] for outcome, kept in plan["report"]["samples"].items()}
-    waves = waves_as_seen(entity, actor, plan["report"])
-    return replace(view, plan={**plan, "report": {**plan["report"], **waves, "samples": samples}})
-
-
-def _masked(entity: EntityType, actor: Actor, sample: Mapping[str, Any]) -> dict[str, Any]:
-    told = dict(sample)
-    if "values" in told:
-        told["values"] = mask.values(entity, actor, told["values"])
-    if "differences" in told:
-        pairs = told["differences"]
-        before = mask.values(entity, actor, {name: pair[0] for name, pair in pairs.items() if pair[0] is not None})
-        after = mask.values(entity, actor, {name: pair[1] for name, pair in pairs.items() if pair[1] is not None})
-        told["differences"] = {name: [before.get(name), after.get(name)] for name in pairs}
-    return told
 
 
 def of_plan(session: Session, plan_id: UUID) -> UUID:

@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import load_checks, load_draft, load_undo, loads, policy
+from mdm import load_checks, load_draft, load_samples, load_undo, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
 from mdm.load_draft import Changes
@@ -87,10 +87,10 @@ def is_busy(view: LoadView) -> bool:
 
 
 def find(load_id: str) -> LoadView:
-    """The load as this person may see it; samples are masked."""
+    """The load, for pages that show no samples of its plan."""
     policy.check(actor(), Verb.LOAD)
     wanted = uuid_of(load_id)
-    return database().run(lambda session: loads.seen(loads.get(session, actor(), wanted), actor()))
+    return database().run(lambda session: loads.get(session, actor(), wanted))
 
 
 def listing() -> Page:
@@ -184,7 +184,8 @@ def change(load_id: UUID, changes: Changes) -> None:
 
 def plan(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     """What applying would do; or how far the plan is; or how to ask for one."""
-    view = find(load_id)
+    found = find(load_id)
+    view = database().run(lambda session: load_samples.seen(session, actor(), found, request_id()))
     ready = view.plan is not None and view.status != "uploaded"
     may_be_stale = view.status == "planned" and view.plan is not None and view.same_as is None
     stale = database().run(lambda session: loads.stale_because(session, view)) if may_be_stale else []

@@ -192,3 +192,10 @@ def test_rejected_rows_of_patients_go_back_to_their_uploader(client, key, work):
     work()
     assert "Grayson" in client.get(f"{address}/rejects.csv", headers=headers).text
     assert client.get(f"{address}/rejects.csv", headers=key("loader", grants=["phi"])).status_code == 403
+
+
+def test_steps_that_nobody_sends_are_those_of_the_template_and_an_empty_list_is_none(client, key, clean_database):
+    headers, pad = key("loader"), {"kind": "pad_zeros", "column": "key", "width": 5}
+    ids = [send(client, headers, **said).json["load_id"] for said in ({"steps": dumps([pad]).decode()}, {}, {"steps": "[]"})]
+    taken = "select jsonb_array_length(options -> 'steps') from load where id = %s"
+    assert [clean_database.run(lambda session, asked=each: fetch(session, taken, (asked,)))[0][0] for each in ids] == [1, 1, 0]
