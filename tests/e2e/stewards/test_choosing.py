@@ -51,3 +51,19 @@ def test_the_palette_proposes_as_the_key_does(tasks, page, count):
     page.keyboard.press("n")
     until(page, "document.querySelector('#live').textContent.startsWith('Proposed: a second person decides')")
     assert count(DONE) == "1 0"
+
+
+@pytest.mark.parametrize("key", ["i", "d"])
+def test_a_row_that_was_unticked_after_all_were_chosen_is_left_alone(tasks, page, count, key):
+    tasks(3)
+    page.goto("/tasks")
+    page.keyboard.press("*")
+    assert page.text_content("[data-selected]") == "3 selected"
+    spared = page.get_attribute(".tasks tbody tr >> nth=1", "data-task")
+    page.locator(".tasks [name=task] >> nth=1").uncheck()
+    assert page.text_content("[data-selected]") == page.text_content("#live") == "2 selected"
+    page.keyboard.press(key)
+    page.wait_for_selector("#progress")
+    assert count("select count(*) from task_batch_item") == 2
+    assert count("select count(*) from task_batch_item where task_id = %s", spared) == 0
+    assert count(OPEN) == 3
