@@ -1,13 +1,12 @@
 // The item on the screen and those delivered ahead of it. Swapping is at once; nothing here asks the server but for the claim.
 import { announce } from "./live.js";
+import { appeared } from "./look.js";
 
-let shownAt = 0;
 let begun = null;
 const shown = [];
 
 export const byId = (id) => document.getElementById(id);
 export const templates = () => [...byId("ahead").querySelectorAll("template[data-task]")];
-export const age = () => performance.now() - shownAt;
 export const takeShown = () => shown.splice(0).join(",");
 
 /** Whenever an item came in by itself: it is mine from now on. True for one that was not here before. */
@@ -15,7 +14,7 @@ export function arrived() {
   const item = byId("item");
   if (item === null || begun === item) return false;
   begun = item;
-  shownAt = performance.now();
+  appeared();
   if (item.querySelector(".verbs")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
   return true;
 }
@@ -35,7 +34,7 @@ export function next(said) {
 export function place(item) {
   byId("item").replaceWith(item);
   begun = item;
-  shownAt = performance.now();
+  appeared();
   htmx.process(item);
 }
 
