@@ -18,7 +18,8 @@ export function begin() {
 
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
-  if (key === "z" || key === "Shift+z") return key === "z" ? undo() : redo();
+  if (key === "z" && event !== null) return undo(byId("tray").dataset.url); // my last one; by its name in the palette, the one that is named
+  if (key === "Shift+z") return redo();
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
@@ -31,7 +32,7 @@ function clicked(event) {
   if (pushed === null) return;
   event.preventDefault();
   if (isSecondClick(event)) return;
-  if (pushed.dataset.undo !== undefined) undo();
+  if (pushed.dataset.undo !== undefined) undo(pushed.form.getAttribute("action"));
   else if (pushed.dataset.redo !== undefined) redo();
   else decide(pushed);
 }
@@ -76,9 +77,9 @@ function skip() {
   return true;
 }
 
-function undo() {
+function undo(url) {
   if (byId("tray").querySelector("[data-undo]") === null && !hasDecided()) return announce("Nothing of yours to undo"), true;
-  push({ url: byId("tray").dataset.url, values: {}, item: null });
+  push({ url, values: {}, item: null });
   return true;
 }
 
