@@ -56,15 +56,15 @@ function held() {
 }
 
 function settle(act) {
-  const said = byId("ahead").querySelector("template[data-said]")?.dataset.said;
+  const { said, then } = byId("ahead").querySelector("template[data-said]")?.dataset ?? {};
   const tray = byId("ahead").querySelector("template[data-tray]");
   if (tray) byId("tray").replaceWith(tray.content.cloneNode(true));
   for (const each of byId("ahead").querySelectorAll("template:not([data-task])")) each.remove();
   tidy();
-  if (said && said !== act.said) announce(said);
+  if (said && said !== act.said) announce(said, LONG_MS);
   if (!byId("item").classList.contains("sent") || byId("item") !== act.item) return;
   if (templates().length > 0) next(said ? `${said} Next: ` : "Next: ");
-  else location.assign(document.querySelector(".crumbs a").href);
+  else location.assign(then);
 }
 
 /** An item that the server sends takes the place of the one on the screen: that one comes again afterwards. */

@@ -101,7 +101,7 @@ def test_a_picked_value_is_shown_at_once_and_is_what_is_stored(deliver, person, 
     shown = page.evaluate("document.querySelector('td.pinned select').selectedOptions[0].textContent")
     name = page.text_content("[data-row=name] .golden").strip()
     page.keyboard.press("m")
-    page.wait_for_url("**/tasks")
+    page.wait_for_url("**/tasks?decided=*")
     values = count('select "values" from golden_version where recorded_to is null order by recorded_from desc limit 1')
     assert shown.startswith(f"pin {values['city']} ·")
     assert name.startswith(values["name"])
@@ -116,7 +116,7 @@ def test_a_no_stays_and_taken_back_it_is_still_told(deliver, person, browse, cou
     page.fill("#reason", "twins, says the midwife")
     page.keyboard.press("Escape")
     page.keyboard.press("n")
-    page.wait_for_url("**/tasks")
+    page.wait_for_url("**/tasks?decided=*")
     match_again(world)
     page.reload()
     assert count("select count(*) from task where status = 'open'") == 0

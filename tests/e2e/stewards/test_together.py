@@ -95,3 +95,21 @@ def test_a_grave_decision_is_a_proposal_that_the_second_person_does_not_see(task
     until(ben.page, "location.pathname === '/tasks'")
     assert count("select status from proposal") == "agreed"
     assert count("select kind from decision") == "same"
+    assert "two people say the same" in ben.page.text_content("main")
+
+
+def test_a_disagreement_about_the_last_task_of_a_list_is_seen(task, person, browse, count):
+    ann, ben = browse(person("ann")).page, browse(person("ben")).page
+    for page, keys in ((ann, "em"), (ben, "n")):
+        page.goto(f"{task}?list=kind%3Dreview")
+        until(page, MINE)
+        page.wait_for_timeout(200)
+        for key in keys:
+            page.keyboard.press(key)
+        until(page, "location.pathname === '/tasks'")
+        page.wait_for_selector("#worklist .note")
+        assert page.url.endswith("&kind=review")
+    assert "a second person decides" in ann.text_content("#worklist .note")
+    assert "disagree; see its comments" in ben.text_content("#worklist .note")
+    assert "disagree; see its comments" in ben.text_content("#live")
+    assert count("select count(*) from decision") == 0
