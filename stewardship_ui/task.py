@@ -81,8 +81,15 @@ def _context(item: Item) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "digits": REASONS,
         "view": view_query(),
+        "address": _address(item),
         "typed": request.form if request.method == "POST" else {},
     }
+
+
+def _address(item: Item) -> str:
+    """By which this is reopened: the task, the candidate where it is not the first, and the list that is worked through."""
+    candidate = None if item.candidate in item.task.goldens[1:2] else item.candidate
+    return url_for("ui.task", task_id=item.task.id, candidate=candidate, list=view_query() or None)
 
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:

@@ -13,6 +13,7 @@ export const takeShown = () => shown.splice(0).join(",");
 export function arrived() {
   const item = byId("item");
   if (item === null || begun === item) return false;
+  if (begun !== null) address(item);
   begun = item;
   appeared();
   if (item.querySelector(".verbs")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
@@ -25,7 +26,6 @@ export function next(said) {
   if (template === undefined) return byId("item").classList.add("sent");
   place(template.content.firstElementChild.cloneNode(true));
   shown.push(template.dataset.task);
-  history.replaceState(null, "", template.dataset.url);
   template.remove();
   focus();
   announce(said + byId("item").querySelector("h1").textContent.replace(/\s+/g, " ").trim());
@@ -33,16 +33,19 @@ export function next(said) {
 
 export function place(item) {
   byId("item").replaceWith(item);
+  address(item);
   begun = item;
   appeared();
   htmx.process(item);
 }
 
+/** What the page is reopened or shared by is what it shows. */
+const address = (item) => history.replaceState(null, "", item.dataset.address);
+
 /** This item comes again after the one that takes its place. */
 export function keep(item) {
   const template = document.createElement("template");
   template.dataset.task = item.dataset.task;
-  template.dataset.url = location.pathname + location.search;
   item.classList.remove("sent");
   template.content.append(item.cloneNode(true));
   byId("ahead").prepend(template);

@@ -60,6 +60,7 @@ def test_a_decision_on_what_another_has_decided_is_never_said_to_be_done(deliver
     assert ben.page.text_content("#toast") == ben.page.text_content("#live") == ben.page.text_content("#problem").strip()
     assert "typed with care" in ben.page.text_content("#item")
     assert ben.page.get_attribute("#item", "data-task") == task
+    assert ben.page.url.endswith(f"/tasks/{task}")
     assert count("select kind from decision") == "different"
 
 

@@ -43,6 +43,9 @@ def test_the_button_takes_back_what_it_names(decided, count, by):
         page.keyboard.press("Enter")
     until(page, SHOWN, named)
     assert (count(STATUS, named), count(STATUS, later)) == ("open", "settled")
+    assert page.url.endswith(f"/tasks/{named}")
+    page.reload()
+    assert page.get_attribute("#item", "data-task") == named
 
 
 def test_the_key_takes_back_my_last_decision_wherever_it_was_made(decided, count):
