@@ -169,7 +169,8 @@ def _remedy(error: ConcordError) -> str:
 
 def onward(done: UUID, said: str, outcome: str) -> Response | Redirect:
     """On to the next, or to the list that has no more: by a link without a script, else as the part that the script asked for."""
-    left_behind, view = {"decided": str(done)[-TAG_DIGITS:], "outcome": None if outcome == "decided" else outcome}, view_query()
+    left_behind: dict[str, Any] = {"decided": str(done)[-TAG_DIGITS:], "outcome": None if outcome == "decided" else outcome}
+    view = view_query()
     through = url_for("ui.tasks", **left_behind) + (f"&{view}" if view else "")
     if wants_part():
         return deliver([done], said, through)
