@@ -78,7 +78,7 @@ def _beside(work: Work) -> Callable[[str], Answered]:
         except (Conflict, Invalid) as error:
             return refused(task_id, error)
         if said.endswith("rests."):
-            return onward(wanted, said)
+            return onward(wanted, said, "rests")
         return page(read(task_id), said=said) if wants_part() else redirect(url_for("ui.task", task_id=task_id), HTTPStatus.SEE_OTHER)
 
     return view

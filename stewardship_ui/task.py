@@ -25,7 +25,7 @@ from mdm.worklist import Filters
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.item import Item, read_item, visible
 from stewardship_ui.rendering import wants_part
-from stewardship_ui.showing import tag_only
+from stewardship_ui.showing import left
 from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
@@ -42,12 +42,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def task(task_id: str) -> Page:
     policy.check(actor(), Verb.READ)
-    return page(read(task_id), said=_said_in_address())
-
-
-def _said_in_address() -> str:
-    done = tag_only(request.args.get("decided", ""))
-    return f"Decision on task #{done} stored." if done else ""
+    return page(read(task_id), said=left(request.args))
 
 
 def read(task_id: str) -> Item:
@@ -86,8 +81,15 @@ def _context(item: Item) -> dict[str, Any]:
         "outcomes": OUTCOMES,
         "digits": REASONS,
         "view": view_query(),
+        "address": _address(item),
         "typed": request.form if request.method == "POST" else {},
     }
+
+
+def _address(item: Item) -> str:
+    """By which this is reopened: the task, the candidate where it is not the first, and the list that is worked through."""
+    candidate = None if item.candidate in item.task.goldens[1:2] else item.candidate
+    return url_for("ui.task", task_id=item.task.id, candidate=candidate, list=view_query() or None)
 
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
@@ -117,7 +119,7 @@ def decide(task_id: str) -> Response | Redirect | Page:
         answer = database().run(lambda session: verdicts.settle(session, entity, wanted, actor(), form, request_id()))
     except (Conflict, Invalid, Unguarded, Forbidden) as error:
         return refused(task_id, error)
-    return onward(wanted, spoken(answer.told, repeated=answer.repeated))
+    return onward(wanted, spoken(answer.told, repeated=answer.repeated), answer.told["outcome"])
 
 
 def _form() -> Form:
@@ -165,14 +167,16 @@ def _remedy(error: ConcordError) -> str:
     return "; ".join(problem.message for problem in error.problems) or error.message
 
 
-def onward(done: UUID, said: str) -> Response | Redirect:
-    """On to the next: by a link without a script, else as the part that the script asked for."""
-    if not wants_part():
-        following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
-        decided, view = str(done)[-TAG_DIGITS:], view_query()
-        target = url_for("ui.task", task_id=following[0], list=view or None, decided=decided) if following else None
-        return redirect(target or url_for("ui.tasks", decided=decided) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
-    return deliver([done], said)
+def onward(done: UUID, said: str, outcome: str) -> Response | Redirect:
+    """On to the next, or to the list that has no more: by a link without a script, else as the part that the script asked for."""
+    left_behind: dict[str, Any] = {"decided": str(done)[-TAG_DIGITS:], "outcome": None if outcome == "decided" else outcome}
+    view = view_query()
+    through = url_for("ui.tasks", **left_behind) + (f"&{view}" if view else "")
+    if wants_part():
+        return deliver([done], said, through)
+    following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
+    target = url_for("ui.task", task_id=following[0], list=view or None, **left_behind) if following else through
+    return redirect(target, HTTPStatus.SEE_OTHER)
 
 
 def ahead() -> Response:
@@ -181,7 +185,7 @@ def ahead() -> Response:
     return deliver([], "")
 
 
-def deliver(done: Sequence[UUID], said: str) -> Response:
+def deliver(done: Sequence[UUID], said: str, then: str = "") -> Response:
     held = [uuid_of(each) for each in request.form.get("held", "").split(",") if each]
     asked = request.form.get("want", "")
     wanted = min(int(asked), AHEAD_MAX) if asked.isdecimal() and len(asked) < 3 else AHEAD
@@ -200,7 +204,7 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
     items = database().run(work)
     _note_shown()
     contexts = [_context(item) for item in items]
-    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, people=_people(), **_tray()))
+    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, then=then, people=_people(), **_tray()))
 
 
 # Of those that the browser names, the ones that were delivered to this person: it could name any.

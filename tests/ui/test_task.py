@@ -138,6 +138,15 @@ def test_a_decision_leads_to_the_next_task_of_its_kind(steward, review, deliver,
     assert decide(steward, review, "different").location == f"{other}?decided={review[-6:]}"
 
 
+def test_a_decision_on_a_closed_task_loses_nothing_that_was_typed(steward, other, review):
+    seen = form(other, review)
+    decide(steward, review, "different")
+    answer = other.post(f"{review}/decision", verdict="same", reason="typed with care", **seen)
+    assert answer.status_code == 409
+    assert "already closed" in answer.text
+    assert "typed with care" in answer.text
+
+
 def test_a_stale_decision_is_refused_and_loses_nothing(steward, review, database):
     seen = form(steward, review)
     with database.unit_of_work() as session:
