@@ -100,7 +100,22 @@ def register(app: Flask) -> None:
 
 def problem(status: int, code: str, detail: str, errors: Sequence[FieldProblem] = ()) -> Response:
     """A problem document as a response."""
-    body: dict[str, object] = {
+    body = _document(status, code, detail, errors)
+    response = Response(dumps(body), status=status, content_type=PROBLEM_TYPE)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def document_of(error: ConcordError) -> dict[str, object]:
+    """The problem document of an error of ours."""
+    return _document(status_of(error), error.code, error.message, error.problems)
+
+
+def _document(status: int, code: str, detail: str, errors: Sequence[FieldProblem]) -> dict[str, object]:
+    told: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
@@ -108,13 +123,8 @@ def problem(status: int, code: str, detail: str, errors: Sequence[FieldProblem] 
         "detail": detail,
     }
     if errors:
-        body["errors"] = [{"code": e.code, "pointer": e.pointer, "message": e.message} for e in errors]
-    response = Response(dumps(body), status=status, content_type=PROBLEM_TYPE)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-    if status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+        told["errors"] = [{"code": e.code, "pointer": e.pointer, "message": e.message} for e in errors]
+    return told
 
 
 def status_of(error: ConcordError) -> HTTPStatus:

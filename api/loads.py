@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, request
 from marshmallow import Schema, ValidationError, fields, validate
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.auth import Access
@@ -13,7 +14,7 @@ from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import field_problems
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
-from mdm import load_undo, loads
+from mdm import load_samples, load_undo, loads
 from mdm.access import Verb
 from mdm.errors import Invalid, UnknownDomain
 from mdm.jsonio import loads as read_json
@@ -22,6 +23,7 @@ from mdm.load_rejected import rejects_csv
 from mdm.load_table import Options
 from mdm.load_targets import read_columns
 from mdm.load_upload import Upload, upload, upload_all
+from mdm.loads import LoadView
 from mdm.reasons import REASON_MAX
 
 UPLOAD_BYTES_MAX = 20 * 1024**3
@@ -41,7 +43,9 @@ class LoadForm(Schema):
     columns = text(
         load_default="", metadata={"description": "attribute=column,...; what is not said is taken from the template, or suggested"}
     )
-    steps = text(load_default="[]", metadata={"description": "A JSON list of repairs, each of one column"})
+    steps = text(
+        load_default=None, metadata={"description": "A JSON list of repairs, each of one column; where none is sent, those of the template"}
+    )
     encoding = text(load_default=None)
     delimiter = text(load_default=None)
     sheet = text(load_default=None)
@@ -101,9 +105,15 @@ class LoadDetailSchema(LoadSchema):
 
 
 class LoadListSchema(Schema):
-    """Loads, newest first."""
+    """Loads, in order."""
 
     items = fields.List(fields.Nested(LoadSchema), required=True)
+
+
+class LoadPageSchema(LoadListSchema):
+    """Loads, newest first; `next` is the cursor of the page after."""
+
+    next = fields.UUID(required=True, allow_none=True)
 
 
 class ApplySchema(Schema):
@@ -111,7 +121,7 @@ class ApplySchema(Schema):
 
     plan_id = fields.UUID(metadata={"description": "The plan that was read; without it, the load's present one."})
     wave = fields.Dict(
-        keys=text(), values=text(), load_default=None, metadata={"description": "Only rows with these values; the others wait."}
+        keys=text(), values=text(), load_default=None, metadata={"description": "Only rows with these values, cleaned; the others wait."}
     )
     despite = fields.List(text(), load_default=list)
     reason = text(
@@ -175,7 +185,7 @@ def blueprint() -> Any:
         "GET",
         "",
         get_all,
-        Operation(name="list_loads", summary="Loads, newest first", access=access, query=LoadQuery, answer=LoadListSchema),
+        Operation(name="list_loads", summary="Loads, newest first", access=access, query=LoadQuery, answer=LoadPageSchema),
     )
     add(
         made,
@@ -188,7 +198,7 @@ def blueprint() -> Any:
     add(made, "POST", "/<load_id>/plan", post_plan, plan)
     apply = _starting(
         "apply_load",
-        "Apply the plan; above a configured size, as the second person who asks. 409 plan_stale says what has changed since the plan",
+        "Apply the plan; above a configured size, as the second person who asks for the same. 409 plan_stale says what has changed since",
         ApplySchema,
     )
     add(made, "POST", "/<load_id>/apply", post_apply, apply)
@@ -264,7 +274,7 @@ def post_folder() -> Answer:
         raise Invalid.at("file_twice", "/file", "two files have the same name")
     entities = concord().entities
     parts = read_sent(manifest.filename or "manifest.json", manifest.read(MANIFEST_BYTES_MAX + 1), files, entities)
-    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, (), p.options) for p in parts]
+    wanted = [Upload(entities[p.domain], p.system, files[p.name].stream, p.name, p.mapping, p.steps, p.options) for p in parts]
     return {"items": upload_all(database(), concord().settings.home, actor(), wanted, request_id())}, HTTPStatus.CREATED
 
 
@@ -276,7 +286,9 @@ def _form() -> Mapping[str, Any]:
     return found
 
 
-def _steps(given: str) -> list[Mapping[str, Any]]:
+def _steps(given: str | None) -> list[Mapping[str, Any]] | None:
+    if given is None:
+        return None
     try:
         found = read_json(given)
     except ValueError:
@@ -287,31 +299,38 @@ def _steps(given: str) -> list[Mapping[str, Any]]:
 
 
 def get_all(query: Mapping[str, Any]) -> Answer:
-    found = database().run(lambda session: loads.list_loads(session, actor(), before=query.get("cursor"), limit=query["limit"]))
-    return {"items": found}
+    most = query["limit"]
+    found = database().run(lambda session: loads.list_loads(session, actor(), before=query.get("cursor"), limit=most + 1))
+    return {"items": found[:most], "next": found[most - 1].id if len(found) > most else None}
 
 
 def get_one(*, load_id: str) -> Answer:
     wanted = uuid_of(load_id)
-    return database().run(lambda session: loads.seen(loads.get(session, actor(), wanted), actor()))
+    return database().run(lambda session: _shown(session, loads.get(session, actor(), wanted)))
+
+
+def _shown(session: Session, view: LoadView) -> LoadView:
+    return load_samples.seen(session, actor(), view, request_id())
 
 
 def post_plan(_: Mapping[str, Any], *, load_id: str) -> Answer:
     wanted = uuid_of(load_id)
-    return database().run(lambda session: loads.seen(loads.ask_plan(session, actor(), wanted, request_id()), actor())), HTTPStatus.ACCEPTED
+    view = database().run(lambda session: _shown(session, loads.ask_plan(session, actor(), wanted, request_id())))
+    return view, HTTPStatus.ACCEPTED
 
 
 def post_apply(body: Mapping[str, Any], *, load_id: str) -> Answer:
     wanted, rows = uuid_of(load_id), concord().settings.load_approval_rows
     how = loads.Applying(rows, body["wave"], tuple(body["despite"]), body["reason"])
-    view = database().run(lambda session: loads.ask_apply_of(session, actor(), wanted, body.get("plan_id"), how, request_id()))
-    return loads.seen(view, actor()), HTTPStatus.ACCEPTED
+    plan_id = body.get("plan_id")
+    view = database().run(lambda session: _shown(session, loads.ask_apply_of(session, actor(), wanted, plan_id, how, request_id())))
+    return view, HTTPStatus.ACCEPTED
 
 
 def post_undo(body: Mapping[str, Any], *, load_id: str) -> Answer:
     wanted, how = uuid_of(load_id), loads.Undoing(concord().settings.load_approval_rows, body["reason"])
-    view = database().run(lambda session: loads.ask_undo(session, actor(), wanted, how, request_id()))
-    return loads.seen(view, actor()), HTTPStatus.ACCEPTED
+    view = database().run(lambda session: _shown(session, loads.ask_undo(session, actor(), wanted, how, request_id())))
+    return view, HTTPStatus.ACCEPTED
 
 
 def get_undo(*, load_id: str) -> Answer:

@@ -57,6 +57,11 @@ def edits(left: str, right: str) -> float:
     return -float(_distance(left, right, score_cutoff=4))
 
 
+def slip(left: str, right: str) -> float:
+    """One digit mistyped or two exchanged, the last one untouched: numbers given one after the other differ in their end."""
+    return 1.0 if left[-1:] == right[-1:] and _distance(left, right, score_cutoff=1) <= 1 else 0.0
+
+
 def initial(left: str, right: str) -> float:
     """One side is only the initial of the other."""
     if len(left) == 1:
@@ -316,6 +321,7 @@ _ALL = (
     Measure("exact", exact),
     Measure("jaro_winkler", jaro_winkler),
     Measure("edits", edits),
+    Measure("slip", slip),
     Measure("initial", initial),
     Measure("month_day_swap", month_day_swap),
     Measure("common_prefix", common_prefix),

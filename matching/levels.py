@@ -17,6 +17,11 @@ def within_edits(column: str, count: int) -> Test:
     return Test("edits", (column,), -float(count))
 
 
+def mistyped(column: str) -> Test:
+    """The same number but for one slip, which is not at its end."""
+    return Test("slip", (column,), 1.0)
+
+
 def is_initial(column: str) -> Test:
     return Test("initial", (column,), 1.0)
 

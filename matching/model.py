@@ -91,13 +91,19 @@ class Comparison:
 class Veto:
     """Never link automatically: the sides know each column of `conflict`, share no value of it, and share a value of each of `agree`.
 
-    A shared value of any column of `lifted_by` (a number of one's own) takes the objection away.
+    A shared value of any column of `lifted_by` (a number of one's own) takes the objection away, as any of the tests `lifted_where` does.
     """
 
     name: str
     conflict: tuple[str, ...]
     agree: tuple[str, ...] = ()
     lifted_by: tuple[str, ...] = ()
+    lifted_where: tuple[Test, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that it reads."""
+        return (*self.conflict, *self.agree, *self.lifted_by, *(column for test in self.lifted_where for column in test.columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,17 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Backing:
+    """Where a comparison does not meet this level, one of these kinds of evidence must speak for a pair, or it never links by itself.
+
+    It holds while no frequencies are counted: until then a common name weighs as much as a rare one.
+    """
+
+    met: tuple[str, str]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """All that decides how two records of one domain compare.
 
@@ -155,6 +172,7 @@ class Model:
     max_cluster: int = 40
     groups_needed: int = 0  # with two groups of evidence known, fewer in agreement than this never link by themselves
     groups_required: tuple[str, ...] = ()  # where none of these kinds of evidence speaks for a pair, it never links by itself
+    backing: Backing | None = None
     u_from: str = "population"
     frequencies: Mapping[str, Frequency] = field(default_factory=dict)
 
@@ -168,12 +186,17 @@ class Model:
             raise ModelError(f"u comes from the population or from the candidates, not from {self.u_from!r}")
 
     @property
+    def wants_backing(self) -> Backing | None:
+        """What `backing` asks for, where it holds."""
+        return None if self.frequencies else self.backing
+
+    @property
     def columns(self) -> frozenset[str]:
         """Every column that the model reads."""
         tested = {c for comp in self.comparisons for level in comp.levels for test in level.any_of for c in test.columns}
         needed = {c for comp in self.comparisons for c in comp.needs}
         blocked = {part.column for rule in self.blocking for part in rule.parts}
-        vetoed = {c for veto in self.vetoes for c in veto.conflict + veto.agree + veto.lifted_by}
+        vetoed = {c for veto in self.vetoes for c in veto.columns}
         return frozenset(tested | needed | blocked | vetoed)
 
 
@@ -189,12 +212,13 @@ def from_json(data: Mapping[str, Any]) -> Model:
         comparisons=tuple(_comparison(entry) for entry in data["comparisons"]),
         blocking=tuple(_rule(entry) for entry in data["blocking"]),
         thresholds=Thresholds(**data["thresholds"]),
-        vetoes=tuple(Veto(v["name"], tuple(v["conflict"]), tuple(v["agree"]), tuple(v["lifted_by"])) for v in data["vetoes"]),
+        vetoes=tuple(_veto(entry) for entry in data["vetoes"]),
         margin=data["margin"],
         clip=data["clip"],
         max_cluster=data["max_cluster"],
         groups_needed=data["groups_needed"],
         groups_required=tuple(data["groups_required"]),
+        backing=_backing(data.get("backing")),
         u_from=data["u_from"],
         frequencies={column: Frequency(**table) for column, table in data["frequencies"].items()},
     )
@@ -204,6 +228,16 @@ def _rule(entry: Mapping[str, Any]) -> BlockingRule:
     parts = tuple(KeyPart(**part) for part in entry["parts"])
     # Models that were stored before there was this limit kept none.
     return BlockingRule(entry["name"], parts, entry["crossed"], entry["holders_max"], entry.get("together_max", HOLDERS_MAX))
+
+
+def _backing(entry: Mapping[str, Any] | None) -> Backing | None:
+    return None if entry is None else Backing((entry["met"][0], entry["met"][1]), tuple(entry["groups"]))
+
+
+def _veto(entry: Mapping[str, Any]) -> Veto:
+    # Models that were stored before vetoes had tests kept none.
+    tests = tuple(_test(test) for test in entry.get("lifted_where", ()))
+    return Veto(entry["name"], tuple(entry["conflict"]), tuple(entry["agree"]), tuple(entry["lifted_by"]), tests)
 
 
 def _comparison(entry: Mapping[str, Any]) -> Comparison:

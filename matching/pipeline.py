@@ -13,6 +13,7 @@ from matching.bulk import Blocked, Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_frequencies
+from matching.cuts import cut_expected
 from matching.model import Columns, Model, Thresholds
 from matching.table import lay_out
 from matching.train import Diagnostics, Trained, train_one_to_one
@@ -20,9 +21,13 @@ from matching.train import train as train_model
 
 Pair = tuple[str, str]
 
-# A trained model's prior is right for its set, so that a cut needs no tuning: even odds on the average over all pairs between two groups.
-# Where u comes from the candidates, what they have in common by being candidates is not in it, and the cut lies a little higher.
-TRAINED = {"population": Thresholds(review=-4.0, link=0.0), "candidates": Thresholds(review=-4.0, link=2.5)}
+# Records below which training would learn nothing but chance, and a name that two of them have would count as common.
+SMALLEST_SET = 50
+# A trained model's prior is right for its set, so that a cut needs no tuning: even odds on the average over all pairs between two groups,
+# or what its weights say of precision. Where u comes from the candidates, what they have in common by being candidates is not in it: the
+# weights say nothing of precision then, and the cut lies a little above even odds.
+EVEN = 0.0
+TRAINED = {"population": Thresholds(review=-4.0, link=EVEN), "candidates": Thresholds(review=-4.0, link=2.5)}
 CLEAR = 0.43  # bits (0.3 nats) to the next partner that is still to be had
 ROOM = Room()
 
@@ -61,10 +66,10 @@ class Executor(Protocol):
 def find_duplicates(model: Model, records: Mapping[str, Columns], *, train: bool = True, room: Room = ROOM) -> Found:
     """Group the records of one set; with `train`, by a model trained on it, without labels."""
     names, columns = list(records), list(records.values())
-    model = with_frequencies(model, columns) if train else model
-    with bulk(model, lay_out(model, columns), room=room) as executor:
+    counted = _counted(model, columns) if train else model
+    with bulk(counted, lay_out(counted, columns), room=room) as executor:
         blocked = executor.block()
-        model, diagnostics = _trained(executor) if train else (model, None)
+        model, diagnostics = _trained(executor, model) if train else (model, None)
         return _duplicates(executor, model, names, blocked, diagnostics)
 
 
@@ -91,22 +96,37 @@ def link_files(
 ) -> Found:
     """Link two sets. Each is taken as free of duplicates, so that a record has at most one partner, unless `many`."""
     names, columns = [*left, *right], [*left.values(), *right.values()]
-    model = with_frequencies(model, columns) if train else model
-    with bulk(model, lay_out(model, columns), second=len(left), room=room) as executor:
+    counted = _counted(model, columns) if train else model
+    with bulk(counted, lay_out(counted, columns), second=len(left), room=room) as executor:
         blocked = executor.block()
-        model, diagnostics = _trained(executor, one_to_one=not many) if train else (model, None)
+        model, diagnostics = _trained(executor, model, one_to_one=not many) if train else (model, None)
         weighed = executor.weigh(model)
     found = _above(weighed, model) if many else _assigned(weighed, model, trained=diagnostics is not None and diagnostics.refused is None)
     links, reviews = (_named(names, pairs) for pairs in found)
     return Found(None, None, links, reviews, blocked.pairs, _table(names, weighed), blocked.over_full, blocked.left_out, model, diagnostics)
 
 
-def _trained(executor: Bulk, *, one_to_one: bool = False) -> tuple[Model, Diagnostics]:
+def _counted(model: Model, records: Sequence[Columns]) -> Model:
+    return with_frequencies(model, records) if len(records) >= SMALLEST_SET else model
+
+
+def _trained(executor: Bulk, declared: Model, *, one_to_one: bool = False) -> tuple[Model, Diagnostics]:
+    """The model trained on the executor's records, or the declared one and why."""
+    if executor.size < SMALLEST_SET:
+        return declared, Diagnostics(refused=f"{executor.size} records are too few; {SMALLEST_SET} are needed")
     version = f"{executor.model.version}-trained"
     trained = _trained_one_to_one(executor, version) if one_to_one else train_on(executor, version)
     if trained.diagnostics.refused is not None:
-        return trained.model, trained.diagnostics
-    return replace(trained.model, thresholds=TRAINED[trained.model.u_from]), trained.diagnostics
+        # How rare words are is part of comparing texts, and of no harm; how rare a name is would change every weight of a person
+        return (declared if declared.u_from == "population" else executor.model), trained.diagnostics
+    model = replace(trained.model, thresholds=TRAINED[trained.model.u_from])
+    return (precise(model, executor.weigh(model, EVEN)) if model.u_from == "population" else model), trained.diagnostics
+
+
+def precise(model: Model, weighed: Weighed) -> Model:
+    """A trained model of persons with the cut that makes its links as precise as was stated, by its weights of pairs from even odds on."""
+    link = min(cut_expected(weighed.weights[~weighed.vetoed], EVEN), model.clip)
+    return replace(model, thresholds=replace(model.thresholds, link=link))
 
 
 def _trained_one_to_one(executor: Bulk, version: str) -> Trained:
@@ -124,8 +144,8 @@ def train_on(executor: Bulk, version: str) -> Trained:
 def _groups(executor: Executor, model: Model, candidates: Weighed, link: float) -> Rows:
     # Vetoes, the margin and evidence of the wrong kind keep the machine from linking; a person is asked about such pairs all the same.
     by_machine = link == model.thresholds.link
-    if not by_machine and model.groups_required:
-        model = replace(model, groups_required=())
+    if not by_machine and (model.groups_required or model.wants_backing is not None):
+        model = replace(model, groups_required=(), backing=None)
         candidates = executor.weigh(model)
     limits = limits_of(model) if by_machine else replace(limits_of(model), link=link, margin=0.0)
 

@@ -113,6 +113,7 @@ class Step:
 
 
 _Reached = tuple[Step, WeighedLevel, float]  # what a step met, and its bits
+_Bits = tuple[str, float, str, str]  # kind of evidence, bits, and what was met
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +210,12 @@ class Scorer:
         return self._explained(left, right, tuple([step.evidence(level, left, right) for step, level, _ in reached]))
 
     def _explained(self, left: Columns, right: Columns, evidence: tuple[Evidence, ...]) -> Score:
-        total = self._total(left, right, [(e.group, e.weight) for e in evidence])
+        total = self._total(left, right, [(e.group, e.weight, e.comparison, e.level) for e in evidence])
         return Score(total.weight, total.vetoes, total.capped, evidence)
 
-    def _total(self, left: Columns, right: Columns, said: Sequence[tuple[str, float]]) -> Total:
+    def _total(self, left: Columns, right: Columns, said: Sequence[_Bits]) -> Total:
         """What kinds of evidence with their bits, in the model's order, come to."""
-        weight = self.model.prior + sum([bits for _, bits in said])
+        weight = self.model.prior + sum([bits for _, bits, _, _ in said])
         vetoes = tuple([veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right)])
         capped = weight >= self.model.thresholds.link and self._is_one_sided(said)
         if capped:
@@ -222,24 +223,27 @@ class Scorer:
             weight = self.model.thresholds.link - 0.01
         return Total(weight, vetoes, capped)
 
-    def _is_one_sided(self, said: Sequence[tuple[str, float]]) -> bool:
+    def _is_one_sided(self, said: Sequence[_Bits]) -> bool:
         """Whether too few kinds of evidence agree, or none of those that the model asks for."""
-        if self.model.groups_needed == 0 and not self.model.groups_required:
+        model, backing = self.model, self.model.wants_backing
+        if model.groups_needed == 0 and not model.groups_required and backing is None:
             return False
         sums: dict[str, float] = {}
-        for group, bits in said:
+        for group, bits, _, _ in said:
             sums[group] = sums.get(group, 0.0) + bits
         agreeing = {group for group, total in sums.items() if total > 0}
-        too_few = len(sums) >= self.model.groups_needed > len(agreeing)
-        return too_few or (bool(self.model.groups_required) and agreeing.isdisjoint(self.model.groups_required))
+        too_few = len(sums) >= model.groups_needed > len(agreeing)
+        required = bool(model.groups_required) and agreeing.isdisjoint(model.groups_required)
+        alone = backing is not None and agreeing.isdisjoint(backing.groups) and all(each[2:] != backing.met for each in said)
+        return too_few or required or alone
 
 
 def _place(reached: _Reached) -> int:
     return reached[0].place
 
 
-def _bits(reached: Sequence[_Reached]) -> list[tuple[str, float]]:
-    return [(step.group, bits) for step, _, bits in reached]
+def _bits(reached: Sequence[_Reached]) -> list[_Bits]:
+    return [(step.group, bits, step.name, level.label) for step, level, bits in reached]
 
 
 def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
@@ -249,7 +253,13 @@ def speaks_against(veto: Veto, left: Columns, right: Columns) -> bool:
     for column in veto.agree:
         if not _common(left, right, column):
             return False
-    return not any(_common(left, right, column) for column in veto.lifted_by)
+    return not (
+        any(_common(left, right, column) for column in veto.lifted_by) or any(_holds(test, left, right) for test in veto.lifted_where)
+    )
+
+
+def _holds(test: Test, left: Columns, right: Columns) -> bool:
+    return take(test, {})(left, right) >= test.at_least
 
 
 def _disjoint(left: Columns, right: Columns, column: str) -> bool:

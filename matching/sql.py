@@ -6,7 +6,7 @@ scoring.
 Measures that SQL has no honest form for are called by name: `matching.bulk` registers the very function of the online scorer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import ceil, log2
 from typing import Any
 
@@ -14,23 +14,25 @@ from matching.compare import ROUNDING
 from matching.model import Comparison, Level, Model, Test, Veto
 from matching.table import Layout, field
 
+# Exchanged letters are what the slow measure adds to the fast one. They are two edits of that, and leave the length, the letters and
+# most places alike; texts of one length that are one edit apart differ in one place, or in the two of an exchange.
+_EDITS = (
+    "(case when abs(length({l}) - length({r})) > {n} then false"
+    " when case when strlen({l}) = strlen({r}) then hamming({l}, {r}) <= {n} end then true"
+    " when case when strlen({l}) = strlen({r}) and {n} = 1 then hamming({l}, {r}) > 2 end then false"
+    " when levenshtein({l}, {r}) <= {n} then true"
+    " when case when strlen({l}) <> strlen({r}) or {n} > 2 then levenshtein({l}, {r}) > 2 * {n} - abs(length({l}) - length({r}))"
+    " when hamming({l}, {r}) = 2 * {n} then jaccard({l}, {r}) < 1 else hamming({l}, {r}) > 2 * {n} end then false"
+    " else damerau_levenshtein({l}, {r}) <= {n} end)"
+)
 _ANY_PAIR = "len(list_filter({l}, lambda x: len(list_filter({r}, lambda y: {test})) > 0)) > 0"
 # Over two texts; a value is never empty, so the length of a prefix is enough to ask for.
 _ON_TEXTS = {
     "exact": "{l} = {r}",
     # Told what it has to reach, the measure gives up early; a little less, lest rounding decides.
     "jaro_winkler": "jaro_winkler_similarity({l}, {r}, {t!r} - 1e-6) + " + repr(ROUNDING) + " >= {t!r}",
-    # Exchanged letters are what the slow measure adds to the fast one. They are two edits of that, and leave the length, the letters and
-    # most places alike; texts of one length that are one edit apart differ in one place, or in the two of an exchange.
-    "edits": (
-        "(case when abs(length({l}) - length({r})) > {n} then false"
-        " when case when strlen({l}) = strlen({r}) then hamming({l}, {r}) <= {n} end then true"
-        " when case when strlen({l}) = strlen({r}) and {n} = 1 then hamming({l}, {r}) > 2 end then false"
-        " when levenshtein({l}, {r}) <= {n} then true"
-        " when case when strlen({l}) <> strlen({r}) or {n} > 2 then levenshtein({l}, {r}) > 2 * {n} - abs(length({l}) - length({r}))"
-        " when hamming({l}, {r}) = 2 * {n} then jaccard({l}, {r}) < 1 else hamming({l}, {r}) > 2 * {n} end then false"
-        " else damerau_levenshtein({l}, {r}) <= {n} end)"
-    ),
+    "edits": _EDITS,
+    "slip": "(case when right({l}, 1) = right({r}, 1) then " + _EDITS + " else false end)",
     "initial": "((length({l}) = 1 and starts_with({r}, {l})) or (length({r}) = 1 and starts_with({l}, {r})))",
     "month_day_swap": "(length({l}) = 8 and length({r}) = 8 and {l} = left({r}, 4) || substr({r}, 7, 2) || substr({r}, 5, 2))",
     "common_prefix": "(length({l}) >= {n} and left({l}, {n}) = left({r}, {n}))",
@@ -240,7 +242,8 @@ def _veto(veto: Veto, layout: Layout) -> str:
     named = [(column, form) for columns, form in forms for column in columns if column in layout.columns]
     # Few pairs agree, and texts are compared faster than lists
     in_turn = sorted(named, key=lambda each: each[0] in layout.lists)
-    return _all_of([form.format(same=f"({_between(Test('exact', (c,), 1.0), c, c, layout)})") for c, form in in_turn])
+    texts = [form.format(same=f"({_between(Test('exact', (c,), 1.0), c, c, layout)})") for c, form in in_turn]
+    return _all_of([*texts, *(f"not coalesce({_test(test, layout)}, false)" for test in veto.lifted_where)])
 
 
 def _side(column: str, side: str) -> str:
@@ -256,7 +259,7 @@ def _listed(column: str, side: str, layout: Layout) -> str:
 def weight_sql(model: Model) -> str:
     """SQL: the total in bits over the level numbers c0, c1 ... (-1: no evidence) and the shares of rarity columns, cap included."""
     total = " + ".join([real(model.prior), *(_weight(place, comparison, model) for place, comparison in enumerate(model.comparisons))])
-    if model.groups_needed == 0 and not model.groups_required:
+    if model.groups_needed == 0 and not model.groups_required and model.wants_backing is None:
         return total
     link = model.thresholds.link
     return f"case when {total} >= {link!r} and ({_is_one_sided(model)}) then {link - 0.01!r} else {total} end"
@@ -292,8 +295,16 @@ def _is_one_sided(model: Model) -> str:
     needed = model.groups_needed
     reasons = [f"{_count(known)} >= {needed} and {_count(list(speaks.values()))} < {needed}"] if needed else []
     if model.groups_required:
-        reasons.append("not (" + " or ".join(f"({speaks[name]})" for name in model.groups_required) + ")")
+        reasons.append(_none(speaks[name] for name in model.groups_required))
+    if (backing := model.wants_backing) is not None:
+        place, comparison = next((n, c) for n, c in enumerate(model.comparisons) if c.name == backing.met[0])
+        met = f"c{place} = {_number(comparison, backing.met[1])}"
+        reasons.append(_none([met, *(speaks[name] for name in backing.groups if name in speaks)]))
     return " or ".join(f"({reason})" for reason in reasons)
+
+
+def _none(conditions: Iterable[str]) -> str:
+    return "not (" + " or ".join(f"({condition})" for condition in conditions) + ")"
 
 
 def _count(conditions: list[str]) -> str:

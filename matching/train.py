@@ -41,6 +41,7 @@ _STEADY_MATCHES = 1e-4  # the same for the share of matches, relative
 _ROUNDING = 1e-6  # nats per pair
 _WIDE = 10.0  # candidate pairs per record from where most of them cannot be matches
 CONTENDERS = 8  # best candidates of a record that one-to-one training looks at
+_PROBABLE = 0.2  # see `train`
 _FLAT = 0.01  # nats between a comparison's ends that say nothing
 
 Learn = Callable[[Floats], Shares]  # from the matches expected in every row
@@ -72,12 +73,16 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """The candidates, how many pairs there are beside them, and who of them may be a match under given shares (0 or 1 each)."""
+    """The candidates, how many pairs there are beside them, and who of them may be a match under given shares (0 or 1 each).
+
+    Rows of pairs less probable than `least` have none.
+    """
 
     levels: Levels
     counts: Floats
     apart: float
     may_match: Callable[[Shares], Floats]
+    least: float = 0.0
 
     @property
     def total(self) -> float:
@@ -85,7 +90,8 @@ class _Pairs:
 
     def matches(self, shares: Shares) -> Floats:
         """How many matches are expected in every row."""
-        return posterior(shares, self.levels) * self.may_match(shares) * self.counts
+        probable = posterior(shares, self.levels)
+        return np.where(probable >= self.least, probable, 0.0) * self.may_match(shares) * self.counts
 
     def log_likelihood(self, shares: Shares) -> float:
         """Nats per pair."""
@@ -108,6 +114,10 @@ def train(model: Model, candidates: Patterns, population: Patterns | None, possi
 
     With `population` (random pairs) u comes from there and the prior is that of any pair. Without, m and u are both free on the candidates
     and the prior is that of a candidate pair: right for pairs that the same blocking found, which is how a cut at 0 bits is meant.
+
+    Among all pairs of a large set, those of namesakes are far more than the matches, and more than chance alone would give (a given name
+    tells the sex). What little probability each has adds up to a class of its own, of matches whose birth dates differ; so pairs count
+    from one in five on.
     """
     reason = _unusable(candidates.levels, candidates.counts) or _unusable_sets(population, possible_pairs)
     if reason is not None:
@@ -119,7 +129,7 @@ def train(model: Model, candidates: Patterns, population: Patterns | None, possi
         run = _iterate(pairs, declared, _from_candidates(pairs, declared, matches_max=pairs.total, prior_weight=1.0))
         return _guarded(model, pairs, run, default=declared, possible_pairs=possible_pairs, version=version)
     apart = max(possible_pairs - float(candidates.counts.sum()), 0.0)
-    pairs = _Pairs(candidates.levels, candidates.counts, apart, _anybody(candidates.levels))
+    pairs = _Pairs(candidates.levels, candidates.counts, apart, _anybody(candidates.levels), _PROBABLE)
     start = replace(declared, match_share=min(0.5, 2 / (_records(possible_pairs) - 1)))
     run = _iterate(pairs, start, _from_population(pairs, declared, population, possible_pairs))
     default = replace(declared, u=run.shares.u)

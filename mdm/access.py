@@ -283,3 +283,9 @@ def person(session: Session, principal_id: UUID) -> Actor | None:
         (principal_id,),
     )
     return actor_of(rows[0]) if rows else None
+
+
+def named(session: Session, name: str) -> Actor | None:
+    """The person or client of this name as they are now, None once disabled."""
+    rows = fetch(session, "select id, name, role, domains, systems, grants from principal where name = %s and not disabled", (name,))
+    return actor_of(rows[0]) if rows else None

@@ -80,7 +80,8 @@ def parse(session: Session, cursor: str | None, pointer: str = "/after") -> Posi
         return Position(now.epoch, 0)
     found = _CURSOR.fullmatch(cursor)
     if found is None:
-        raise Invalid(problems=(FieldProblem("bad_cursor", pointer, "pass `next` of an earlier page, unchanged"),))
+        given = "the position that an earlier answer gave" if pointer == "/since" else "`next` of an earlier page"
+        raise Invalid(problems=(FieldProblem("bad_cursor", pointer, f"pass {given}, unchanged"),))
     position = Position(UUID(found[1]), int(found[2]))
     _check_epoch(position, now, pointer)
     if position.seq > now.seq:

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_mapping, cli_match
-from mdm.cli_shared import current_database, database
+from mdm.cli_shared import current_database, database, line_of, refused_by_database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
 
@@ -38,16 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(asked)
     except ConcordError as error:
-        return _refuse(str(error), [problem.message for problem in error.problems], 2 if isinstance(error, UnusableInput) else 1)
+        return _refuse(line_of(error), 2 if isinstance(error, UnusableInput) else 1)
     except OSError as error:
-        return _refuse(f"{error.filename or 'the system'}: {error.strerror}", [])
+        return _refuse(f"{error.filename or 'the system'}: {error.strerror}", 1)
     except KeyboardInterrupt:
         return 130
 
 
-def _refuse(message: str, problems: Sequence[str], status: int = 1) -> int:
-    further = [problem for problem in problems if problem not in message]
-    print("mdm:", "; ".join([message, *further]).replace("\n", " "), file=sys.stderr)
+def _refuse(line: str, status: int) -> int:
+    print("mdm:", line, file=sys.stderr)
     return status
 
 
@@ -60,8 +59,8 @@ def _run(asked: Namespace) -> int:
         end_with_parent(asked.with_parent)
     try:
         status: int | None = asked.command(Settings.from_env(os.environ), asked)
-    except DatabaseError as error:  # names the SQLSTATE, never a value
-        raise ServiceError(f"the database refused: {error}") from error
+    except DatabaseError as error:
+        raise refused_by_database(error) from error
     return status or 0
 
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from mdm.cli_shared import current_database, domain
-from mdm.errors import UnusableInput
+from mdm.errors import Invalid, UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
@@ -49,6 +49,8 @@ def _export(settings: Settings, asked: Namespace) -> None:
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
         return
+    if not asked.to.parent.is_dir():
+        raise UnusableInput(f"{asked.to}: there is no such folder")
     with placed(asked.to) as file:
         about = {"file": str(asked.to), **_written(settings, asked, form, file)}
     with placed(asked.to.with_name(asked.to.name + ".json")) as file:
@@ -104,9 +106,12 @@ def _extract(session: "Session", asked: Namespace) -> "Extract":
     from mdm.reading import Reader
 
     reader, entity = Reader(SYSTEM_ACTOR, ""), domain(asked.domain)
-    if asked.what == "crosswalk":
-        return exports.crosswalk(session, entity, reader, asked.system, asked.since)
-    return exports.golden(session, entity, reader, asked.since)
+    try:
+        if asked.what == "crosswalk":
+            return exports.crosswalk(session, entity, reader, asked.system, asked.since)
+        return exports.golden(session, entity, reader, asked.since)
+    except Invalid as error:  # an option is wrong: --since is no position of ours, or there is no such system
+        raise UnusableInput(error.message, error.problems) from error
 
 
 def _say(asked: Namespace, about: dict[str, Any], where: TextIO) -> None:

@@ -1,7 +1,6 @@
 """`mdm load`: a file planned, applied, undone. Without a running worker the command does the job itself; beside one it waits for it.
 
-Status 0: done. 1: refused, or the job failed. 2: the file or the options cannot be used. 3: the plan hits a guard rail. 4: the plan is
-stale. 5: a second person has to agree. 130: interrupted; asked again, the job is gone on with.
+Status 0: done. 1: refused, or the job failed; others as in `mdm.cli_refusals`. 130: interrupted; asked again, the job is gone on with.
 """
 
 import json
@@ -13,19 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from mdm.cli_load_files import REQUEST_ID, add_reading, ask_plan, reading, to_plan
+from mdm.cli_refusals import RAIL, Command, SecondNeeded, refusing
 from mdm.cli_shared import current_database, domain
-from mdm.errors import ConcordError, UnusableInput
+from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
+    from sqlalchemy.orm import Session
+
+    from mdm.access import Actor
     from mdm.db import Database
-    from mdm.entity import EntityType
     from mdm.loads import LoadView
 
-RAIL, STALE, SECOND = 3, 4, 5
-REQUEST_ID = "cli"
 REASON = "from the command line"
-Command = Callable[[Settings, Namespace], int | None]
 
 
 def add_parser(commands: Any) -> None:
@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
     plan = _command(
         below, "plan", _plan, "FILE", "what a file, or a folder with a manifest, would change; changes nothing. A load's id plans it again"
     )
-    _add_reading(plan)
+    add_reading(plan)
     apply = _command(below, "apply", _apply, "PLAN", "apply a plan")
     apply.add_argument("--wave", metavar="ATTRIBUTE=VALUE", action="append", default=[], help="only rows with this value; the others wait")
     apply.add_argument("--despite", metavar="CODE", action="append", default=[], help="a guard rail that you have looked at")
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
     undo.add_argument("--reason", metavar="TEXT", default=REASON, help=f"why, for the audit; name no patient ({REASON})")
     undo.add_argument("--second", metavar="NAME", help="who agrees as the second person, where one is needed")
     watch = _command(below, "watch", _watch, "FOLDER", "load what is dropped into a folder, until a guard rail stops it")
-    _add_reading(watch)
+    add_reading(watch)
     watch.add_argument("--every", type=float, default=10.0, metavar="SECONDS", help="how often to look (10)")
     watch.add_argument("--once", action="store_true", help="end when nothing is left, for a system timer")
     _command(below, "status", _status, "LOAD", "a load, its plan, its job")
@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
     blank = below.add_parser("template", help="a blank workbook for a domain, to be filled in")
     blank.add_argument("what", metavar="FILE", help="where to write it, such as patients.xlsx")
     blank.add_argument("--domain", required=True, metavar="D")
-    blank.set_defaults(command=_template)
+    blank.set_defaults(command=refusing(_template))
     _command(below, "rejects", _rejects, "LOAD", "the rejected rows as CSV, to be corrected and loaded again")
 
 
@@ -62,68 +62,21 @@ def _command(below: Any, name: str, command: Command, what: str, help_text: str)
     made: ArgumentParser = below.add_parser(name, help=help_text)
     made.add_argument("what", metavar=what)
     made.add_argument("--json", action="store_true", help="one JSON document")
-    made.set_defaults(command=command)
+    made.set_defaults(command=refusing(command))
     return made
-
-
-def _add_reading(parser: ArgumentParser) -> None:
-    parser.add_argument("--domain", metavar="D")
-    parser.add_argument("--system", metavar="S")
-    parser.add_argument(
-        "--columns", default="", metavar="attribute=column,...", help="what is not said is taken from the template, or suggested"
-    )
-    parser.add_argument("--step", action="append", default=[], metavar="JSON", help="a repair of one column, such as a date order")
-    parser.add_argument("--encoding", metavar="E")
-    parser.add_argument("--delimiter", metavar="C")
-    parser.add_argument("--sheet", metavar="S")
-    parser.add_argument("--header-row", type=int, metavar="N", help="where the names stand; else the first row with anything in it")
 
 
 def _plan(settings: Settings, asked: Namespace) -> int:
     views = []
     with current_database(settings) as database:
-        for load_id in _to_plan(database, settings, asked):
-            views.append(_planned(database, settings, load_id, asked))
+        for load_id in to_plan(database, settings, asked):
+            views.append(_follow(database, settings, ask_plan(database, settings, load_id, asked), asked))
             if not asked.json:
                 print("\n".join(_plan_lines(views[-1])))
     if asked.json:
         documents = [_plan_document(view) for view in views]
         _print_json({"loads": documents} if Path(asked.what).is_dir() else documents[0])
     return max(_plan_status(view) for view in views)
-
-
-def _planned(database: "Database", settings: Settings, load_id: UUID, asked: Namespace) -> "LoadView":
-    from mdm import loads
-    from mdm.access import SYSTEM_ACTOR
-
-    view = database.run(lambda session: loads.ask_plan(session, SYSTEM_ACTOR, load_id, REQUEST_ID))
-    return _follow(database, settings, view, asked)
-
-
-def _to_plan(database: "Database", settings: Settings, asked: Namespace) -> list[UUID]:
-    """A load that is there; or a file, or the files of a folder in the order of its manifest, each of which becomes a load."""
-    from mdm.entities import ENTITY_TYPES
-    from mdm.load_manifest import read_manifest
-
-    known, path = _known_load(asked.what), Path(asked.what)
-    if known is not None:
-        return [known]
-    if path.is_dir():
-        parts = read_manifest(path, ENTITY_TYPES)
-        return [_upload(database, settings, p.path, (ENTITY_TYPES[p.domain], p.system, (p.mapping, (), p.options))) for p in parts]
-    if asked.domain is None or asked.system is None:
-        raise UnusableInput("say --domain D and --system S")
-    return [_upload(database, settings, path, (domain(asked.domain), asked.system, _reading(asked)))]
-
-
-def _upload(database: "Database", settings: Settings, path: Path, what: tuple["EntityType", str, tuple[Any, Any, Any]]) -> UUID:
-    from mdm.access import SYSTEM_ACTOR
-    from mdm.load_upload import Upload, upload
-
-    entity, system, reading = what
-    with path.open("rb") as content:
-        given = Upload(entity, system, content, path.name, *reading)
-        return upload(database, settings.home, SYSTEM_ACTOR, given, REQUEST_ID).id
 
 
 def _watch(settings: Settings, asked: Namespace) -> int:
@@ -134,7 +87,7 @@ def _watch(settings: Settings, asked: Namespace) -> int:
 
     if asked.domain is None or asked.system is None:
         raise UnusableInput("say --domain D and --system S")
-    how = Upload(domain(asked.domain), asked.system, io.BytesIO(), "", *_reading(asked))
+    how = Upload(domain(asked.domain), asked.system, io.BytesIO(), "", *reading(asked))
 
     def tell(taken: Taken) -> None:
         if asked.json:
@@ -147,25 +100,6 @@ def _watch(settings: Settings, asked: Namespace) -> int:
         return 0 if watch(database, settings, Watch(Path(asked.what), asked.every, how, asked.once), tell) else RAIL
 
 
-def _reading(asked: Namespace) -> tuple[Any, Any, Any]:
-    from mdm.load_table import Options
-    from mdm.load_targets import read_columns
-
-    try:
-        steps = [json.loads(step) for step in asked.step]
-    except json.JSONDecodeError as error:
-        raise UnusableInput('--step takes JSON, such as {"kind": "date_order", "column": "DOB", "order": "DMY"}') from error
-    columns = read_columns(asked.columns) if asked.columns else ()
-    return columns, steps, Options(asked.encoding, asked.delimiter, asked.sheet, asked.header_row)
-
-
-def _known_load(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
-
-
 def _plan_status(view: "LoadView") -> int:
     if view.plan is None or view.plan["state"] not in {"ready", "blocked"}:
         return 1
@@ -174,17 +108,11 @@ def _plan_status(view: "LoadView") -> int:
 
 def _apply(settings: Settings, asked: Namespace) -> int:
     from mdm import loads
-    from mdm.errors import PlanStale
 
     plan_id, wave = _id(asked.what, "PLAN"), _wave(asked.wave)
     how = loads.Applying(settings.load_approval_rows, wave, tuple(asked.despite), asked.reason)
     with current_database(settings) as database:
-        try:
-            view = _asked_by_two(database, asked, lambda session, actor: loads.ask_apply(session, actor, plan_id, how, REQUEST_ID))
-        except PlanStale as error:
-            return _say_stale(error)
-        if view.job_id is None or view.status == "planned":
-            return _say_second(view)
+        view = _asked_by_two(database, asked, lambda session, actor: loads.ask_apply(session, actor, plan_id, how, REQUEST_ID))
         view = _follow(database, settings, view, asked)
     document = {
         "load_id": str(view.id),
@@ -194,32 +122,36 @@ def _apply(settings: Settings, asked: Namespace) -> int:
         "status": view.status,
     }
     _print(view, asked, document, _applied_lines(view))
-    return 0 if view.applied is not None else 1
+    return 0 if view.applied is not None and (view.job or {}).get("state") == "done" else 1
 
 
 def _asked_by_two(database: "Database", asked: Namespace, ask: Callable[[Any, Any], "LoadView"]) -> "LoadView":
-    """Whoever has the command line, and the second person that they name."""
-    from mdm.access import SYSTEM_ACTOR, Actor
+    """Whoever has the command line, and the second person that they name. Raises SecondNeeded while nobody has agreed."""
+    from mdm.access import SYSTEM_ACTOR
 
+    second = None if asked.second is None else database.run(lambda session: _second(session, asked.second))
     view = database.run(lambda session: ask(session, SYSTEM_ACTOR))
-    if asked.second is None or view.status not in {"planned", "applied"} or view.asked_by is None:
-        return view
-    second = Actor(UUID(int=0), asked.second, SYSTEM_ACTOR.role, grants=SYSTEM_ACTOR.grants)
-    return database.run(lambda session: ask(session, second))
+    if _waits(view) and second is not None:
+        view = database.run(lambda session: ask(session, second))
+    if _waits(view):
+        raise SecondNeeded(f"{SecondNeeded().message} {view.asked_by} has asked.")
+    return view
 
 
-def _say_stale(error: ConcordError) -> int:
-    print("mdm:", "; ".join([error.message, *(problem.message for problem in error.problems)]), file=sys.stderr)
-    print("mdm: plan it again with `mdm load plan LOAD`; the new plan names the difference", file=sys.stderr)
-    return STALE
+def _second(session: "Session", name: str) -> "Actor":
+    """Somebody who works here, and may load; loads that they may not see do not exist for them."""
+    from mdm.access import SYSTEM_ACTOR, Verb, named
+    from mdm.policy import can
+
+    found = named(session, name)
+    if found is None or found.name == SYSTEM_ACTOR.name or not can(found, Verb.LOAD):
+        raise UnusableInput("--second takes the name of a person or client that is there, not disabled, and may load")
+    return found
 
 
-def _say_second(view: "LoadView") -> int:
-    print(
-        f"mdm: a second person has to agree, for {view.asked_by} has asked: apply it as somebody else, or name them with --second",
-        file=sys.stderr,
-    )
-    return SECOND
+def _waits(view: "LoadView") -> bool:
+    is_under_way = (view.job or {}).get("state") in {"queued", "running"}
+    return view.asked_by is not None and view.approved_by is None and not is_under_way
 
 
 def _wave(given: list[str]) -> Mapping[str, str] | None:
@@ -238,8 +170,6 @@ def _undo(settings: Settings, asked: Namespace) -> int:
             return _preview(database, load_id, asked)
         how = loads.Undoing(settings.load_approval_rows, asked.reason)
         view = _asked_by_two(database, asked, lambda session, actor: loads.ask_undo(session, actor, load_id, how, REQUEST_ID))
-        if view.status == "applied":
-            return _say_second(view)
         view = _follow(database, settings, view, asked)
     told = (view.plan or {}).get("report", {}).get("undo", {})
     document = {
@@ -378,6 +308,8 @@ def _status_lines(view: "LoadView") -> list[str]:
     lines = [f"{view.domain} of {view.system}: {view.name}", f"status     {view.status}"]
     if job:
         lines.append(f"job        {job['kind']} {job['state']} {job['error'] or ''}".rstrip())
+    if view.applied is None and view.status == "applying":
+        lines.append("as planned; how far it is, the job tells:")
     lines += [f"{name:<10} {count:>10,}" for name, count in (view.applied or view.counts or {}).items()]
     return lines
 

@@ -71,7 +71,11 @@ _WRITERS: dict[str, Callable[[Extract, BinaryIO], None]] = {"csv": write_csv, "p
 @contextmanager
 def placed(path: Path) -> Iterator[BinaryIO]:
     """A file that appears under its name when all went well, readable by its owner alone; else nothing is left of it."""
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+    try:
+        beside = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115 - entered below
+    except OSError as error:  # nobody asked for the file beside it
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    with beside as file:
         try:
             yield cast("BinaryIO", file)
             file.flush()

@@ -14,9 +14,10 @@ from matching.bulk import Bulk, Room, bulk
 from matching.cluster import limits_of
 from matching.components import cluster_all
 from matching.counting import with_counted
+from matching.cuts import cut_decided
 from matching.model import Model, to_json
 from matching.patterns import Patterns
-from matching.pipeline import train_on
+from matching.pipeline import EVEN, SMALLEST_SET, precise, train_on
 from matching.train import Trained, reestimate_from_labels
 from mdm import audit
 from mdm.access import Actor
@@ -25,11 +26,10 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.jsonio import dumps
 from mdm.model_versions import active_version, find_model, lock_activation
-from mdm.pile import Ids, Pile
+from mdm.pile import Pile
 from mdm.running import Run
 from mdm.stock import StoredPair, Told, judged_pairs, read_stock, told_among
 
-SMALLEST_STOCK = 50  # records below which training would learn nothing but chance
 ENOUGH_LABELS = 20  # pairs that a person called the same
 
 
@@ -71,8 +71,8 @@ class Effect:
 def learn(database: Database, entity: EntityType, actor: Actor, room: Room) -> Learned:
     """Train a new version on the stored records and keep it, not in use. The domain's declared model is the start."""
     stock = read_stock(database, entity, entity.model.columns)
-    if stock.size < SMALLEST_STOCK:
-        return Learned(entity.name, None, f"{stock.size} records are too few; {SMALLEST_STOCK} are needed", stock.size, 0, 0, {})
+    if stock.size < SMALLEST_SET:
+        return Learned(entity.name, None, f"{stock.size} records are too few; {SMALLEST_SET} are needed", stock.size, 0, 0, {})
     judged = judged_pairs(database, entity)
     trained, pairs = _train(entity, stock, judged, room)
     metrics = {"records": stock.size, "pairs": pairs, "labels": len(judged), **asdict(trained.diagnostics)}
@@ -92,17 +92,34 @@ def _train(entity: EntityType, stock: Pile, judged: Sequence[StoredPair], room: 
         del records  # as `bulk` does
         blocked = executor.block()
         trained = train_on(executor, version)
-        labels = _labels(executor, ids, judged)
-    if trained.diagnostics.refused is None and labels is not None:
-        refined = reestimate_from_labels(trained.model, *labels, version=version)
-        if refined.diagnostics.refused is None:
-            trained = replace(trained, model=refined.model)
+        if trained.diagnostics.refused is None:
+            trained = replace(trained, model=_refined(executor, trained.model, told_among(ids, judged)))
     return trained, blocked.pairs
 
 
-def _labels(executor: Bulk, ids: Ids, judged: Sequence[StoredPair]) -> tuple[Patterns, Patterns] | None:
+def _refined(executor: Bulk, model: Model, told: Told) -> Model:
+    """The trained model with what people have judged, and a cut by their word or, where they said too little, by its own."""
+    if (labels := _labels(executor, told)) is not None:
+        refined = reestimate_from_labels(model, *labels, version=model.version)
+        model = model if refined.diagnostics.refused is not None else refined.model
+    if model.u_from != "population":
+        return model
+    cut = _cut_decided(executor, model, told)
+    if cut is None:
+        return precise(model, executor.weigh(model, EVEN))
+    return replace(model, thresholds=replace(model.thresholds, link=min(cut, model.clip)))
+
+
+def _cut_decided(executor: Bulk, model: Model, told: Told) -> float | None:
+    if len(told.left) == 0:
+        return None
+    judged = executor.score(model, told.left, told.right)
+    open_to_machine = ~judged.vetoed
+    return cut_decided(judged.weights[open_to_machine], told.of(judged, executor.size)[0][open_to_machine], EVEN)
+
+
+def _labels(executor: Bulk, told: Told) -> tuple[Patterns, Patterns] | None:
     """The level vectors of pairs that people have judged: same, different. None while there are too few of the first."""
-    told = told_among(ids, judged)
     same = told.same
     if np.count_nonzero(same) < ENOUGH_LABELS:
         return None

@@ -6,7 +6,6 @@ end the outcomes are read from what is stored, not from the plan.
 """
 
 import time
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,14 +25,17 @@ from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, HierarchyLoop, InvalidRecord, NotFound
 from mdm.ingest import Delivered, Ready, Result, chunks, deliver
 from mdm.jsonio import dumps
+from mdm.load_counts import count_outcomes
 from mdm.load_files import open_table
 from mdm.load_findings import write_counts
+from mdm.load_loops import in_words
 from mdm.load_newcomers import newcomers, settle_newcomers
 from mdm.load_pool import Craft, hands
 from mdm.load_rows import Row, read_groups
-from mdm.load_same import count_same
 from mdm.load_source import source_of
 from mdm.load_stage import PIECE_ROWS, storable_cells
+from mdm.load_stale import has_begun
+from mdm.load_waves import Wanted, is_of, left_of, wanted_of
 from mdm.models import current_scorer
 from mdm.running import Run
 
@@ -54,7 +56,7 @@ class Work:
     request_id: str
     bulk: int
     online: int
-    wave: Mapping[str, str]
+    wave: Wanted
     planned_at: datetime
     as_planned: bool  # whether the model is the one by which the plan found who is near whom
     met: frozenset[int] = field(default=frozenset(), repr=False)  # keys of records that came or changed since the plan
@@ -107,11 +109,11 @@ def _work(session: Session, run: Run) -> Work:
     rows = fetch(
         session,
         "select l.domain, l.system, p.report -> 'wave', j.created_by, j.request_id, p.created_at, p.fingerprint ->> 'model' from load l"
-        " join load_plan p on p.id = %s and p.load_id = l.id join job j on j.id = %s where l.id = %s",
+        " join load_plan p on p.id = %s and p.id = l.plan_id join job j on j.id = %s where l.id = %s and l.status = 'applying'",
         (plan_id, run.mine.id, load_id),
     )
     if not rows or rows[0][0] not in ENTITY_TYPES:
-        raise NotFound("there is no such plan, or its domain is no longer declared")
+        raise NotFound("there is no such plan, nobody asks for it any more, or its domain is no longer declared")
     domain, system, wave, by, request_id, made_at, model = rows[0]
     entity = ENTITY_TYPES[domain]
     ways: dict[str, int] = dict(fetch(session, "select way, count(*) from load_piece where plan_id = %s group by way", (plan_id,)))
@@ -124,7 +126,7 @@ def _work(session: Session, run: Run) -> Work:
         request_id or "",
         ways.get("bulk", 0),
         ways.get("online", 0),
-        wave or {},
+        wanted_of(entity, wave or {}),
         made_at,
         current_scorer(session, entity).model.version == model,
     )
@@ -141,8 +143,8 @@ def _apply(session: Session, work: Work, no: int) -> Tally:
     rows = fetch(session, "select content, rows from load_piece where plan_id = %s and way = %s and no = %s", (work.plan_id, way, number))
     content, size = rows[0]
     groups = read_groups(work.system, content)
-    left = _left(session, work, [row.no for group in groups for row in group])
-    wanted = [[row for row in group if row.no in left and _is_of(row, work.wave)] for group in groups]
+    left = left_of(session, work.plan_id, [row.no for group in groups for row in group])
+    wanted = [[row for row in group if row.no in left and is_of(row, work.wave)] for group in groups]
     alone: list[list[Row]] = []
     met: list[list[Row]] = []
     for group in wanted:
@@ -153,15 +155,6 @@ def _apply(session: Session, work: Work, no: int) -> Tally:
     _write_down(session, work, done)
     rejected = sum(each.became == "rejected" for each in done)
     return Tally(size - rejected, rejected)
-
-
-def _left(session: Session, work: Work, numbers: Sequence[int]) -> frozenset[int]:
-    rows = fetch(session, "select no from load_row where plan_id = %s and no = any(%s) and became is null", (work.plan_id, list(numbers)))
-    return frozenset(row[0] for row in rows)
-
-
-def _is_of(row: Row, wave: Mapping[str, str]) -> bool:
-    return all(row.standard.delivery.attributes.get(name) == value for name, value in wave.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +224,8 @@ def _deliver(session: Session, work: Work, chunk: Sequence[Ready], way: str) -> 
             for ready in chunk:
                 yield from _deliver(session, work, [ready], way)
             return
-        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", way, error.problems)
+        problems = in_words(session, work.entity, work.load_id, chunk[0].standard, error.problems)
+        yield _Done(chunk[0].index, chunk[0].record_id or UUID(int=0), "rejected", way, problems)
         return
     _keep_moves(session, work, delivered)
     for ready, result in zip(chunk, delivered.results, strict=True):
@@ -361,27 +355,23 @@ _OUTCOMES: LiteralString = (
 
 
 def _conclude(session: Session, work: Work, seconds: float) -> None:
-    counted = fetch(
-        session,
-        "select coalesce(became, case when planned in ('unchanged', 'rejected') then planned else 'waiting' end), count(*) from load_row"
-        " where plan_id = %s group by 1",
-        (work.plan_id,),
-    )
-    absent = fetch(session, "select absent from load_count where plan_id = %s and stage = 'plan'", (work.plan_id,))[0][0]
-    counts = Counter({**dict(counted), "absent": absent})
-    counts["unchanged"] += count_same(session, work.plan_id)
-    write_counts(session, work.plan_id, "apply", counts)
-    is_done = counts.get("waiting", 0) == 0
+    counts = count_outcomes(session, work.plan_id)
+    is_done = counts["waiting"] == 0
+    if is_done or has_begun(session, work.plan_id):
+        write_counts(session, work.plan_id, "apply", counts)
+        plan_state, state = ("applied", "applied") if is_done else ("ready", "applying")
+    else:  # nobody was of this wave: the load is planned, as before
+        plan_state, state = None, "planned"
     execute(
         session,
-        "update load_plan set state = %s, report = report - 'wave' where id = %s",
-        ("applied" if is_done else "ready", work.plan_id),
+        "update load_plan set state = coalesce(%s, state), report = report - 'wave' where id = %s",
+        (plan_state, work.plan_id),
     )
     execute(
         session,
-        "update load set status = %s, applied_at = clock_timestamp(),"
+        "update load set status = %s, applied_at = case when %s = 'planned' then applied_at else clock_timestamp() end,"
         " seconds = seconds || jsonb_build_object('apply', coalesce((seconds ->> 'apply')::float8, 0) + %s) where id = %s",
-        ("applied" if is_done else "applying", seconds, work.load_id),
+        (state, state, seconds, work.load_id),
     )
     if is_done:
         execute(session, "delete from load_piece where plan_id = %s", (work.plan_id,))

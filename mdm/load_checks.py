@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mdm.entity import EntityType
-from mdm.errors import Conflict, FieldProblem, Invalid
+from mdm.errors import Conflict, FieldProblem
 from mdm.tiers import ReasonWanted
 
 Rails = Sequence[Mapping[str, Any]]  # those that a plan hits: code, message, count
+
+
+class RailHit(Conflict):
+    """The plan hits a guard rail that nobody has named."""
 
 
 def changing(counts: Mapping[str, int] | None) -> int:
@@ -20,16 +23,12 @@ def takes_two(counts: Mapping[str, int] | None, approval_rows: int) -> bool:
     return changing(counts) > approval_rows
 
 
-class RailsHit(Conflict):
-    """The plan hits a guard rail; name its code to apply it all the same."""
-
-
 def check_rails(rails: Rails, despite: Sequence[str]) -> None:
-    """Raise RailsHit while the plan hits a guard rail that nobody has named."""
+    """Raise RailHit while the plan hits a guard rail that nobody has named."""
     hit = [rail for rail in rails if rail["code"] not in despite]
     if hit:
         problems = tuple(FieldProblem(rail["code"], "/despite", f"{rail['message']}: {rail['count']}") for rail in hit)
-        raise RailsHit(problems=problems)
+        raise RailHit("the plan hits a guard rail; name its code to apply it all the same", problems)
 
 
 def check_reason(rails: Rails, reason: str, *, by_two: bool) -> None:
@@ -37,10 +36,3 @@ def check_reason(rails: Rails, reason: str, *, by_two: bool) -> None:
     against = [rail["message"] for rail in rails] + (["a second person decides this too"] if by_two else [])
     if against and not reason.strip():
         raise ReasonWanted("; ".join(against) + ". Give a reason.", (FieldProblem("reason_wanted", "/reason", "say why"),))
-
-
-def check_wave(entity: EntityType, wave: Mapping[str, str]) -> None:
-    """Raise Invalid for a wave by something that the domain has not."""
-    unknown = sorted(set(wave) - {a.name for a in entity.attributes})
-    if unknown:
-        raise Invalid.at("unknown_attribute", f"/wave/{unknown[0]}", f"{entity.label} has no such attribute")

@@ -12,6 +12,7 @@ from matching.score import Scorer
 from mdm.entity import EntityType
 from mdm.guard import by_column, guards, heavy_keys, without
 from mdm.identifier_rulings import placeholders
+from mdm.load_exclusive import exclusive, holders_among, read_holders
 from mdm.load_match import Pairs, match
 from mdm.load_near import Entry, Few, few_max, key_counts, read_near
 from mdm.load_rows import read_compared
@@ -45,11 +46,7 @@ def match_staged(run: Run, source: Source, plan_id: UUID, memory_gb: int) -> Mat
 
 
 def _columns(entity: EntityType, model: Model) -> set[str]:
-    return {*model.columns, *guards(entity), *_exclusive(entity)}
-
-
-def _exclusive(entity: EntityType) -> list[str]:
-    return [rule.name for rule in entity.identifiers if rule.exclusive]
+    return {*model.columns, *guards(entity), *exclusive(entity)}
 
 
 @dataclass(slots=True)
@@ -82,8 +79,8 @@ class _Rows:
 
     def without(self, over: Over, entity: EntityType) -> Entries:
         stripped = self.pile.strip(over)
-        exclusive = {column: self.pile.held(column) for column in _exclusive(entity)}
-        return Entries(self.pile, np.array(self.numbers, dtype=np.int64), stripped, exclusive)
+        claimed = {column: self.pile.held(column) for column in exclusive(entity)}
+        return Entries(self.pile, np.array(self.numbers, dtype=np.int64), stripped, claimed)
 
 
 def _uuid(text: str | None) -> UUID | None:
@@ -95,13 +92,15 @@ def _match_many(run: Run, entity: EntityType, model: Model, rows: _Rows, memory_
     heavy = heavy_keys(run, entity)
     over = by_column(overshared(entity, stock, rows.pile, heavy) | _ruled_out(run, entity))
     stock.strip(over)
+    entries = rows.without(over, entity)
+    others = Others(stock, judged_pairs(run.database, entity), holders_among(stock, entries.exclusive))
 
     def compare(world: World) -> AbstractContextManager[Pairs]:
         from mdm.load_bulk import compared  # noqa: PLC0415  (Splink and DuckDB: seconds that small plans do without)
 
         return compared(model, memory_gb, stock, edge_ends(run.database, entity), world)
 
-    return match(model, Others(stock, judged_pairs(run.database, entity)), rows.without(over, entity), compare)
+    return match(model, others, entries, compare)
 
 
 def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Matched:
@@ -117,7 +116,9 @@ def _match_few(run: Run, entity: EntityType, scorer: Scorer, rows: _Rows) -> Mat
         columns = world.columns(stored, [each.columns for each in few])
         return nullcontext(Few.of(scorer, columns, world.places, few, near))
 
-    return match(scorer.model, Others(stock, near.judged), rows.without(over, entity), compare)
+    claims = {(column, value) for column, system in exclusive(entity).items() for each in few for value in each.identifiers.get(system, ())}
+    others = Others(stock, near.judged, read_holders(run, entity, claims))
+    return match(scorer.model, others, rows.without(over, entity), compare)
 
 
 def _ruled_out(run: Run, entity: EntityType) -> set[tuple[str, str]]:

@@ -40,6 +40,7 @@ def open_csv(file: Stored, options: Options) -> Table:
         encoding=encoding.name,
         delimiter=delimiter,
         notes=tuple(filter(None, (encoding.note, *header.notes))),
+        of_rejects=header.skipped > 0,
         read=lambda rows: source.batches(header, rows),
     )
 

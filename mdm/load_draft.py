@@ -19,7 +19,7 @@ from mdm import audit, load_templates, loads, policy
 from mdm.access import Actor, Verb
 from mdm.db import Database, execute
 from mdm.entity import EntityType
-from mdm.errors import ConcordError, Conflict, NotFound
+from mdm.errors import Conflict, NotFound
 from mdm.ids import new_id
 from mdm.load_columns import Suggestion, suggest
 from mdm.load_files import open_table
@@ -91,15 +91,14 @@ def begin(database: Database, home: Path, actor: Actor, given: Upload, request_i
 
         def register(session: Session) -> LoadView:
             columns = load_templates.propose(session, given.entity, given.system, table.header, sample)
-            former = next(iter(load_templates.templates(session, given.entity.name, given.system)), None)
-            steps = [step for step in former.steps if step["column"] in table.header] if former else []
+            steps = load_templates.former_steps(session, given.entity, given.system, table.header)
             new = NewLoad(
                 load_id, given.entity.name, given.system, given.name, kept.place, kept.sha256, kept.bytes, columns, steps, given.reading
             )
             return loads.create(session, given.entity, actor, new, request_id)
 
         return database.run(register)
-    except ConcordError:
+    except BaseException:  # whatever went wrong: a file without a load would lie there for ever
         drop(home, kept)
         raise
 

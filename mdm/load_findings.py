@@ -10,16 +10,18 @@ from uuid import UUID
 import numpy as np
 from sqlalchemy.orm import Session
 
+from matching.arrays import Rows
 from mdm.consumers import affected
 from mdm.db import execute, fetch
 from mdm.jsonio import dumps
+from mdm.load_former import WHOLE
 from mdm.load_profile import unsettled
 from mdm.load_rows import Row
 from mdm.load_same import ALL_ROWS, count_same
 from mdm.load_source import Source
 from mdm.load_stage import Staged
 from mdm.load_staged import Fact
-from mdm.load_verdicts import DECIDED, Matched, Verdict
+from mdm.load_verdicts import DECIDED, REVIEW, Matched, Verdict
 from mdm.models import current_scorer
 
 OUTCOMES = ("new", "linked", "review", "updated", "unchanged", "rejected")
@@ -80,6 +82,7 @@ def conclude(session: Session, making: Making) -> None:
         "notes": [{"note": note, "rows": rows} for note, rows in fetch(session, _NOTES, (making.plan_id,))],
         "header": list(making.staged.header),
         "steps": dict(making.staged.applied),
+        "of_rejects": making.staged.of_rejects,
         "findings": [asdict(finding) for finding in making.staged.findings],
         "thresholds": {"review": scorer.model.thresholds.review, "link": scorer.model.thresholds.link},
         "simulation": _simulation(matched, scorer.model.thresholds.review, scorer.model.thresholds.link),
@@ -87,7 +90,7 @@ def conclude(session: Session, making: Making) -> None:
         "merges": [[str(golden) for golden in goldens] for goldens in matched.merges[:SAMPLES_MAX]],
         "pairs": matched.pairs,
         "expected_false_links": matched.expected_false_links,
-        "steward_hours": round(counts["review"] * REVIEW_SECONDS / 3600, 1),
+        "steward_hours": _steward_hours(matched, counts["review"]),
         "consumers": [asdict(each) for each in affected(session, entity.name, goldens)],
         "difference": _difference(session, making),
         "seconds": round(making.seconds + time.monotonic() - began, 2),
@@ -110,7 +113,7 @@ _TOUCHED: LiteralString = (
     "select distinct golden_id from load_row where plan_id = %s and golden_id is not null and planned <> 'unchanged' limit %s"
 )
 _REJECTS: LiteralString = (
-    "select p ->> 'code', p ->> 'column', count(*) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
+    "select p ->> 'code', p ->> 'column', count(distinct r.no) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
     " where r.plan_id = %s and r.planned = 'rejected' group by 1, 2 order by 3 desc, 1, 2 limit 50"
 )
 _NOTES: LiteralString = (
@@ -128,10 +131,10 @@ def _count(session: Session, making: Making) -> dict[str, int]:
     return counts
 
 
-# As sets: whatever the planner believes of the rows, it sorts or hashes them once.
+# As sets: whatever the planner believes of the rows, it sorts or hashes them once. A row that is rejected names its key all the same.
 _ABSENT: LiteralString = (
-    "select count(*) from (select id from source_record where domain = %s and system = %s and status = 'active'"
-    " except select record_id from " + ALL_ROWS + " where plan_id = %s) gone"
+    "select count(*) from (select key collate \"C\" from source_record where domain = %s and system = %s and status = 'active'"
+    ' except select key collate "C" from ' + ALL_ROWS + " where plan_id = %s) gone"
 )
 
 
@@ -160,9 +163,9 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
         (making.plan_id,),
     )[0][0]
     crowded = int(np.count_nonzero(np.bincount(making.matched.verdicts.units) > ROWS_PER_GOLDEN_MAX))
-    shared = sum(making.matched.shared.values())
-    former = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
-    change = abs(rows - former[0][0]) / former[0][0] if former and former[0][0] else 0.0
+    shared = len(_claiming(making.matched))
+    former = _former_rows(session, making)
+    change = abs(rows - former) / former if former else 0.0
     checks = (
         (twice > 0, Rail("key_not_unique", twice, 0, "rows name a key that an earlier row has")),
         (
@@ -170,7 +173,10 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
             Rail("many_rejects", counts["rejected"], REJECTED_MAX, "too many rows are rejected"),
         ),
         (crowded > 0, Rail("many_rows_to_one", crowded, ROWS_PER_GOLDEN_MAX, "golden records would get too many rows of this one file")),
-        (shared > 0, Rail("identifier_shared", shared, 0, "rows of different entities claim one exclusive identifier")),
+        (
+            shared > 0,
+            Rail("identifier_shared", shared, 0, "rows claim an exclusive identifier of somebody else, in the file or stored"),
+        ),
         (change > VOLUME_CHANGE_MAX, Rail("volume_off", rows, VOLUME_CHANGE_MAX, "the number of rows differs much from the last load's")),
     )
     unchosen = (
@@ -180,10 +186,31 @@ def _rails(session: Session, making: Making, counts: Mapping[str, int]) -> list[
     return [*(rail for hit, rail in checks if hit), *unchosen]
 
 
+def _former_rows(session: Session, making: Making) -> int:
+    """How many rows the last load of the system had, 0 where there is nothing to compare with."""
+    if making.staged.of_rejects:
+        return 0
+    rows = fetch(session, _FORMER_ROWS, (making.source.entity.name, making.source.system, making.load_id))
+    return int(rows[0][0]) if rows else 0
+
+
+# A file of which nothing could be taken says nothing of how many rows there are
 _FORMER_ROWS: LiteralString = (
-    "select c.rows from load l join load_count c on c.plan_id = l.plan_id and c.stage = 'plan' where l.domain = %s and l.system = %s"
-    " and l.status = 'applied' and l.id <> %s order by l.applied_at desc limit 1"
+    "select c.rows from load o join load_plan p on p.id = o.plan_id" + WHOLE + " join load_count c on c.plan_id = p.id"
+    " and c.stage = 'plan' and c.rows > c.rejected where o.domain = %s and o.system = %s and o.status = 'applied' and o.id <> %s"
+    " order by o.applied_at desc limit 1"
 )
+
+
+def _claiming(matched: Matched) -> Rows:
+    """The rows that claim an exclusive identifier of somebody else, as the verdicts stand."""
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *matched.shared.values()]))
+
+
+def _steward_hours(matched: Matched, reviews: int) -> float:
+    """What reviews take, and questions of whom an identifier is where no review asks that already."""
+    asked = np.count_nonzero(matched.verdicts.outcomes[_claiming(matched)] != REVIEW)
+    return round((reviews + int(asked)) * REVIEW_SECONDS / 3600, 2)
 
 
 def _simulation(matched: Matched, review: float, link: float) -> list[dict[str, float]]:
@@ -235,7 +262,7 @@ def _unchanged(session: Session, plan_id: UUID) -> dict[str, list[dict[str, Any]
 
 def _sample(session: Session, sample: Sample) -> dict[str, Any]:
     fact, verdict, row = sample.fact, sample.verdict, sample.row
-    golden = fact.golden_id if verdict is None else verdict.golden_id
+    golden = fact.golden_id if verdict is None else verdict.golden_id or verdict.beside
     told: dict[str, Any] = {"row": fact.no, "key": fact.key, "golden_id": golden and str(golden), "weight": verdict and verdict.weight}
     if fact.planned == "rejected" and fact.detail is not None:
         return {**told, "problems": fact.detail["problems"]}
@@ -253,7 +280,7 @@ def _plain(value: object) -> object:
 
 
 def _before(session: Session, fact: Fact, golden: UUID | None) -> Mapping[str, Any]:
-    """What the record said before; of a new one, what the golden record says that it will join."""
+    """What the record said before; of a new one, what the golden record says that it will join, or that a person is asked about."""
     if fact.before is not None:
         rows = fetch(session, "select clean -> 'attributes' from source_record where id = %s", (fact.record_id,))
     else:

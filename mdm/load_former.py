@@ -126,11 +126,13 @@ def read_former(run: Run, load_id: UUID, source: Source) -> Former:
     return Former(prints[order], records[order], versions[order], keys[order])
 
 
+# Of loads and their plans `o` and `p`: mended rows of another file say neither how many rows a system sends nor what they are
+WHOLE: LiteralString = " and not coalesce((p.report ->> 'of_rejects')::boolean, false)"
 _LAST: LiteralString = (
     "select o.plan_id, (select coalesce(max(no) + 1, 0) from load_row where plan_id = o.plan_id),"
     " (select coalesce(max(no) + 1, 0) from load_same where plan_id = o.plan_id) from load l join load o"
     " on o.domain = l.domain and o.system = l.system and o.options = l.options and o.id <> l.id and o.status = 'applied'"
-    " and o.same_as is null where l.id = %s order by o.applied_at desc limit 1"
+    " and o.same_as is null join load_plan p on p.id = o.plan_id" + WHOLE + " where l.id = %s order by o.applied_at desc limit 1"
 )
 
 

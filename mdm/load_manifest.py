@@ -6,6 +6,7 @@ Raises UnusableFile, which names the entry. manifest.json or manifest.toml:
     file = "patients.csv"                      # inside the folder, or the name of a file that was sent
     domain = "patient"
     columns = {key = "MRN", phone = ["HOME", "CELL"]}       # left out: suggested
+    steps = [{kind = "date_order", column = "DOB", order = "DMY"}]
     order = 1                                  # left out: as listed; also sheet, encoding, delimiter, header_row
 """
 
@@ -17,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mdm.errors import UnusableInput
+from mdm.load_steps import given_step
 from mdm.load_table import Options, refusal
 from mdm.load_targets import Binding, Mapping
 
@@ -24,7 +27,7 @@ NAMES = ("manifest.json", "manifest.toml")
 FILES_MAX = 200
 MANIFEST_BYTES_MAX = 1024 * 1024
 _OPTIONS = tuple(each.name for each in fields(Options))
-_KNOWN = frozenset({"file", "domain", "system", "columns", "order", *_OPTIONS})
+_KNOWN = frozenset({"file", "domain", "system", "columns", "steps", "order", *_OPTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Part:
     system: str
     mapping: Mapping
     options: Options
+    steps: tuple[dict[str, Any], ...] | None = None  # None: those of the template
 
 
 Find = Callable[[str], Path]  # the file of an entry; raises _Missing
@@ -136,7 +140,17 @@ def _part(name: str, number: int, entry: dict[str, Any], known: tuple[Find, Coll
     if not all(isinstance(value, int if each == "header_row" else str) for each, value in options.items()):
         raise _wrong(name, number, "an option is of the wrong kind", "sheet, encoding and delimiter are texts, header_row is a number")
     mapping = _mapping(name, number, entry.get("columns", {}))
-    return Part(found, entry["file"], entry["domain"], entry["system"], mapping, Options(**options))
+    steps = _steps(name, number, entry["steps"]) if "steps" in entry else None
+    return Part(found, entry["file"], entry["domain"], entry["system"], mapping, Options(**options), steps)
+
+
+def _steps(name: str, number: int, raw: object) -> tuple[dict[str, Any], ...]:
+    if not isinstance(raw, list):
+        raise _wrong(name, number, "steps is no list", "list the repairs, each of one column")
+    try:
+        return tuple(given_step(step).as_json() for step in raw)
+    except UnusableInput as error:
+        raise _wrong(name, number, error.message, "; ".join(each.message for each in error.problems) or "mend the step") from None
 
 
 def _mapping(name: str, number: int, raw: object) -> Mapping:

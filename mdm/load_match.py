@@ -5,7 +5,7 @@ Pairs come from who compares them: the bulk executor all of them (`mdm/load_bulk
 It decides as a delivery does: the machine joins, it never parts what is published, and what people have said of pairs counts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,9 +20,10 @@ from matching.arrays import Bits, Flags, Rows, Weighed
 from matching.cluster import limits_of
 from matching.components import cluster_all, components
 from matching.model import Model
+from mdm.load_exclusive import Holders, shared
 from mdm.load_verdicts import LINKED, NEW, REVIEW, UPDATED, Matched, Neighbours, Verdicts
 from mdm.load_world import Entries, Others, World
-from mdm.pile import NOBODY, Held
+from mdm.pile import NOBODY, Held, places_among
 from mdm.stock import Told, told_among
 
 
@@ -47,7 +48,7 @@ def match(model: Model, others: Others, entries: Entries, compare: Compare) -> M
         told = told_among(world.ids, others.judged)
         parts = _parts(world, weighed, told, model)
         units = _units(pairs, model, world, _near(world, weighed, parts), told)
-    return _matched(world, weighed, told, _Grouped(units, parts))
+    return _matched(world, weighed, told, _Grouped(units, parts), others.holders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _published(world: World, groups: Rows, told: Told) -> Rows:
     return np.asarray(np.unique(units, return_inverse=True)[1], dtype=np.int64)
 
 
-def _matched(world: World, weighed: Weighed, told: Told, grouped: _Grouped) -> Matched:
+def _matched(world: World, weighed: Weighed, told: Told, grouped: _Grouped, holders: Mapping[str, Holders]) -> Matched:
     units = grouped.units
     count = int(units.max(initial=-1)) + 1
     rows = world.entries.rows
@@ -152,10 +153,11 @@ def _matched(world: World, weighed: Weighed, told: Told, grouped: _Grouped) -> M
     outcomes[founders] = np.where(_open(weighed, told, units, count)[mine[founders]], REVIEW, NEW)
     alone = (goldens == NOBODY) & ~stands & ~crowded[mine] & ~world.entries.stripped
     weights = _best(world, weighed)[world.places]
-    verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, weights, alone)
-    shared = {column: _shared(held, mine) for column, held in world.entries.exclusive.items()}
+    beside = np.where(outcomes == REVIEW, _beside(world, weighed, units, keeps), NOBODY)
+    verdicts = Verdicts(world, outcomes, mine, grouped.parts[world.places], goldens, beside, weights, alone)
+    claimed = {column: _shared(world, held, units, holders[column]) for column, held in world.entries.exclusive.items()}
     neighbours, false_links = Neighbours.of(world, weighed), _false_links(world, weighed, units)
-    return Matched(verdicts, _merges(world, units), _pairs_of_rows(world, weighed), ~known, false_links, shared, neighbours)
+    return Matched(verdicts, _merges(world, units), _pairs_of_rows(world, weighed), ~known, false_links, claimed, neighbours)
 
 
 def _pairs_of_rows(world: World, weighed: Weighed) -> int:
@@ -203,6 +205,16 @@ def _best(world: World, weighed: Weighed) -> Bits:
     return best
 
 
+def _beside(world: World, weighed: Weighed, units: Rows, keeps: Rows) -> Rows:
+    """Of each entry the golden record that is nearest to it, of those that it does not join."""
+    mine, other = np.concatenate([weighed.left, weighed.right]), units[np.concatenate([weighed.right, weighed.left])]
+    outside = (units[mine] != other) & (keeps[other] != NOBODY)
+    order = np.argsort(np.concatenate([weighed.weights, weighed.weights])[outside], kind="stable")
+    found = np.full(world.size, NOBODY, dtype=np.int64)
+    found[mine[outside][order]] = keeps[other[outside][order]]  # the heaviest pair comes last
+    return found[world.places]
+
+
 def _crowded(world: World, weighed: Weighed, units: Rows, count: int) -> Flags:
     """Units that have a pair outside themselves, or a stripped row: what they are depends on others."""
     crowded = np.zeros(count, dtype=np.bool_)
@@ -226,8 +238,14 @@ def _merges(world: World, units: Rows) -> list[tuple[UUID, ...]]:
     return [tuple(goldens) for goldens in found.values()]
 
 
-def _shared(held: Held, units: Rows) -> int:
-    """Values of rows of the file that a row of another unit has too."""
-    codes = np.asarray(held.values.combine_chunks().dictionary_encode().indices.to_numpy(), dtype=np.int64)
-    holders = np.unique(np.stack((codes, units[held.rows])), axis=1)[0]
-    return int(np.count_nonzero(np.bincount(holders)[codes] > 1))
+def _shared(world: World, held: Held, units: Rows, stored: Holders) -> Rows:
+    """The rows that claim what somebody else has.
+
+    Of a record for which a row stands, the row says what it has; one that is not in this world is of another unit than any row.
+    """
+    places = places_among(stored.ids, world.ids)
+    is_far = places == NOBODY
+    others = np.where(is_far, int(units.max(initial=-1)) + 1, units[np.maximum(places, 0)])
+    stays = is_far | world.stays[np.maximum(places, 0)]
+    kept = Holders(stored.ids.filter(pa.array(stays)), stored.values.filter(pa.array(stays)))
+    return shared(held, units[world.places], kept, others[stays])

@@ -54,6 +54,7 @@ def open_ndjson(file: Stored, options: Options) -> Table:
         bytes=file.bytes,
         encoding=encoding.name,
         notes=notes,
+        of_rejects=header.skipped > 0,
         read=_reader(file, encoding, header),
     )
 

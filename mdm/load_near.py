@@ -41,6 +41,7 @@ class Entry:
     name: str
     columns: Columns
     keys: Mapping[int, str]
+    identifiers: Mapping[str, Sequence[str]]
     stands_for: UUID | None
     golden_id: UUID | None
 

@@ -38,6 +38,7 @@ def open_parquet(file: Stored, _: Options) -> Table:
         sha256=file.sha256,
         bytes=file.bytes,
         notes=header.notes,
+        of_rejects=header.skipped > 0,
         read=_reader(file, header),
     )
 

@@ -129,10 +129,10 @@ def read(system: str, text: bytes, near: Near | None = None) -> Row:
     return Row(no, UUID(record), standard, dict(keys), near)
 
 
-def read_compared(text: bytes) -> tuple[Columns, dict[int, str]]:
-    """What matching wants of a row by itself: its columns, and its keys with the names of their rules."""
+def read_compared(text: bytes) -> tuple[Columns, dict[int, str], dict[str, list[str]]]:
+    """What matching wants of a row by itself: its columns, its keys with the names of their rules, and its identifiers."""
     _, _, _, made, keys = loads(text)
-    return made[2], dict(keys)
+    return made[2], dict(keys), made[1]
 
 
 def pack_groups(sizes: Sequence[int], lines: Sequence[bytes], numbers: Sequence[int], near: Sequence[Near | None] = ()) -> Packed:

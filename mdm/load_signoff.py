@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import loads
+from mdm import load_samples, loads
 from mdm.access import Actor
 from mdm.db import fetch
 from mdm.entities import ENTITY_TYPES
@@ -17,9 +17,9 @@ from mdm.loads import LoadView
 from mdm.mask import line
 
 
-def sign_off(session: Session, actor: Actor, load_id: UUID) -> LoadReport:
+def sign_off(session: Session, actor: Actor, load_id: UUID, request_id: str = "") -> LoadReport:
     """Raises NotFound, or Conflict for a load that has no plan yet."""
-    view = loads.seen(loads.get(session, actor, load_id), actor)
+    view = load_samples.seen(session, actor, loads.get(session, actor, load_id), request_id)
     if view.plan is None or view.counts is None:
         raise Conflict("this load has no plan yet: there is nothing to report")
     report, fingerprint = view.plan["report"], view.plan["fingerprint"]
@@ -56,7 +56,7 @@ def _file(view: LoadView, rows: int) -> ReportFile:
 
 
 _REJECTS = (
-    "select p ->> 'code', count(*) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
+    "select p ->> 'code', count(distinct r.no) from load_row r, jsonb_array_elements(r.detail -> 'problems') p"
     " where r.plan_id = %s and coalesce(r.became, r.planned) = 'rejected' group by 1 order by 2 desc, 1"
 )
 

@@ -23,6 +23,7 @@ from mdm.guard import record_keys
 from mdm.ids import new_record_id
 from mdm.load_files import open_table
 from mdm.load_former import NOT_KNOWN, Former, Numbers, Prints, read_former
+from mdm.load_loops import closing
 from mdm.load_pool import Craft, hands
 from mdm.load_profile import Finder, Finding
 from mdm.load_rows import Row, line
@@ -35,7 +36,7 @@ from mdm.models import current_scorer
 from mdm.overlay import disagreement
 from mdm.records import Incoming, Stored
 from mdm.running import Run
-from mdm.standardise import Delivery, Standard, content_hash, standardise
+from mdm.standardise import KEY_LENGTH_MAX, Delivery, Standard, content_hash, standardise
 from mdm.statements import Assertion, read_assertions
 from mdm.systems import SystemRegistry, registry
 
@@ -60,11 +61,15 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The columns of the file, how many rows each named step changed, and what was found to be wrong with many cells at once."""
+    """The columns of the file, how many rows each named step changed, and what was found to be wrong with many cells at once.
+
+    `of_rejects`: these are rows of another file, mended.
+    """
 
     header: Sequence[str]
     applied: Mapping[str, int]
     findings: Sequence[Finding]
+    of_rejects: bool
 
 
 def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
@@ -74,7 +79,7 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
     done = run.effect(lambda session: staged_numbers(session, plan_id))
     finder = Finder(source.entity, table.header, source.columns)
     former = read_former(run, UUID(run.mine.payload["load"]), source)
-    reader = _Reader(plan_id, converter, Prints(source, table.header), former)
+    reader = _Reader(plan_id, converter, Prints(source, table.header), former, closing(run, source, table))
     rows = 0
     craft = Craft(partial(_begin, header=table.header), _write_piece)
     size = source.path.stat().st_size
@@ -88,7 +93,7 @@ def stage(run: Run, plan_id: UUID, source: Source, home: Path) -> Staged:
             if number % 10 == 0:
                 run.tell_far("reading", rows)
         crew.finish()
-    return Staged([_storable(name) for name in table.header], dict(converter.applied), finder.findings())
+    return Staged([_storable(name) for name in table.header], dict(converter.applied), finder.findings(), table.of_rejects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +120,30 @@ _Read = tuple[int, Cells, int | None, Cells | RowReject]  # number, cells, print
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of one piece as they were read; `same`: those of which it is known already that they say nothing new."""
+    """The rows of one piece as they were read; `same`: those of which it is known already that they say nothing new.
+
+    `keys`: of the rows that are rejected already and name one, by number.
+    """
 
     plan_id: UUID
     number: int
     rows: Sequence[_Read]
+    keys: Mapping[int, str]
     same: Same
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads piece by piece. A key's second row is refused, because nobody could say which of the two is true."""
+    """Reads piece by piece. A key's second row is refused, because nobody could say which of the two is true.
+
+    `loops`: rows that close a loop, by number.
+    """
 
     plan_id: UUID
     converter: Converter
     prints: Prints
     former: Former
+    loops: Mapping[int, RowReject]
     seen: dict[str, int] = field(default_factory=dict)  # key -> the first row that has it
 
     def read(self, number: int, batch: RawBatch) -> Read:
@@ -139,11 +152,15 @@ class _Reader:
         fresh = np.flatnonzero(known == NOT_KNOWN).tolist()
         said = dict(zip(fresh, self._repaired(batch, columns, fresh), strict=True))
         told: dict[int, Cells | RowReject] = {**said, **self._rejects(said)}
-        told |= self._twice(batch, self.converter.keys(columns), told)
+        keys = self.converter.keys(columns)
+        told |= self._twice(batch, keys, told)
+        told |= {place: self.loops[no] for place, no in enumerate(batch.numbers) if no in self.loops}
         known[[*told]] = NOT_KNOWN
         same = np.flatnonzero(known != NOT_KNOWN)
         numbers = np.array(batch.numbers, dtype=np.int64)
-        return Read(self.plan_id, number, self._in_order(batch, told, prints), self.former.same(numbers[same], known[same]))
+        rejected = {batch.numbers[place]: keys[place] for place, made in told.items() if isinstance(made, RowReject)}
+        rows, named = self._in_order(batch, told, prints), {no: key for no, key in rejected.items() if 0 < len(key) <= KEY_LENGTH_MAX}
+        return Read(self.plan_id, number, rows, named, self.former.same(numbers[same], known[same]))
 
     def _repaired(self, batch: RawBatch, columns: Columns, places: Sequence[int]) -> Sequence[Cells]:
         """The rows in these places after every step."""
@@ -202,7 +219,7 @@ class _Staging:
         stored = _stored(session, [known[row.key] for row in changes.values() if row is not None])
         for no, cells, mark, row in rows:
             if isinstance(row, RowReject):
-                _reject(piece, no, None, cells, row)
+                _reject(piece, no, self.read.keys.get(no), cells, row)
                 continue
             delivery = changes[no] if no in changes else self.converter.deliver_sound(row)
             if delivery is None:

@@ -16,12 +16,15 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from mdm.errors import UnusableInput
+from mdm.errors import FieldProblem, UnusableInput
 
 Cell = Callable[[str], str]
 
 KINDS = ("trim", "date_order", "serial_dates", "pad_zeros", "plain_numbers", "map_values", "split")
 ORDERS = ("DMY", "MDY", "YMD")
+_TYPES: Mapping[str, type] = {"kind": str, "column": str, "order": str, "width": int, "separator": str, "on": bool}
+_FIELDS = (*_TYPES, "pairs")
+_CALLED: Mapping[type, str] = {str: "a text", int: "a whole number", bool: "true or false"}
 _EPOCH = date(1899, 12, 30)
 _DATE = re.compile(r"\s*(\d{1,4})([-/. ])(\d{1,2})\2(\d{1,4})((?:[T ]\d{1,2}:\d{2}.*)?)\s*", re.ASCII)
 _SERIAL = re.compile(r"\d{4,5}(?:\.\d+)?", re.ASCII)
@@ -65,13 +68,30 @@ class Step:
 
 
 def read_step(raw: Mapping[str, Any]) -> Step:
-    """A step out of what `as_json` made. Raises UnusableInput."""
-    try:
-        known = {name: raw[name] for name in ("kind", "column", "order", "width", "separator", "on") if name in raw}
-        pairs = tuple((str(old), str(new)) for old, new in raw.get("pairs", ()))
-        return Step(pairs=pairs, **known)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise UnusableInput("a step has at least kind and column; pairs are lists of two texts") from error
+    """A step out of what `as_json` made."""
+    return Step(**{**raw, "pairs": tuple((old, new) for old, new in raw.get("pairs", ()))})
+
+
+def given_step(raw: object) -> Step:
+    """A step as somebody wrote it. Raises UnusableInput, with a problem for each field that is missing or of another type."""
+    if not isinstance(raw, Mapping):
+        raise UnusableInput("a step is an object with at least kind and column")
+    problems = [FieldProblem("required", f"/{name}", f"say the {name}") for name in ("kind", "column") if name not in raw]
+    problems += [FieldProblem("unknown_field", f"/{name}", f"a step has {', '.join(_FIELDS)}") for name in raw if name not in _FIELDS][:1]
+    for name, kind in _TYPES.items():
+        if name in raw and type(raw[name]) is not kind:  # a flag is a whole number to Python, but to nobody who writes a step
+            problems.append(FieldProblem("wrong_type", f"/{name}", f"{name} is {_CALLED[kind]}"))
+    if not _are_pairs(raw.get("pairs", ())):
+        problems.append(FieldProblem("wrong_type", "/pairs", "pairs are lists of two texts"))
+    if problems:
+        raise UnusableInput("a step cannot be used", tuple(problems))
+    return read_step(raw)
+
+
+def _are_pairs(pairs: object) -> bool:
+    return isinstance(pairs, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
+    )
 
 
 def check_steps(header: Sequence[str], steps: Iterable[Step]) -> None:

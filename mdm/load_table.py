@@ -92,7 +92,10 @@ class RawBatch:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of one file. `notes`: what was guessed, in words. `sheets`: what else the workbook holds. `bytes`: as delivered, packed."""
+    """One table of one file. `notes`: what was guessed, in words. `sheets`: what else the workbook holds. `bytes`: as delivered, packed.
+
+    `of_rejects`: rows that were rejected before, mended; not all that the system has.
+    """
 
     name: str
     format: str
@@ -104,6 +107,7 @@ class Table:
     sheet: str | None = None
     sheets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    of_rejects: bool = False
     read: Callable[[int], Iterator[RawBatch]] = field(default=lambda _: iter(()), repr=False)
 
     def batches(self, rows: int) -> Iterator[RawBatch]:

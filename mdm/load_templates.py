@@ -78,6 +78,12 @@ def propose(
     return tuple(found)
 
 
+def former_steps(session: Session, entity: EntityType, system: str, header: Sequence[str]) -> list[Mapping[str, Any]]:
+    """The steps of the newest template, those whose column the file has."""
+    newest = next(iter(templates(session, entity.name, system)), None)
+    return [] if newest is None else [step for step in newest.steps if step["column"] in header]
+
+
 def keep(session: Session, entity: EntityType, system: str, columns: Columns, steps: Sequence[Mapping[str, Any]], by: str) -> Reading:
     """The template version that says this; a new one unless the newest does."""
     hold(session, entity.name, system)

@@ -65,8 +65,8 @@ def _check_text(file: Stored, start: bytes) -> None:
 
 def _chosen(file: Stored, name: str) -> Encoding:
     try:
-        codecs.lookup(name)
-    except LookupError:
+        "".encode(name)  # refuses also what turns bytes into bytes, such as base64
+    except (LookupError, ValueError):
         raise refusal(file.name, "unknown_encoding", "there is no encoding of that name", "use utf-8, utf-16, cp1252 or latin-1") from None
     _check(file, name)
     return Encoding(name, lenient=False)

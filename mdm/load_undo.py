@@ -1,7 +1,8 @@
 """A load taken back, as a durable job: what is true then is what would be true had it never been applied, but for what came later.
 
 New records are withdrawn, updated ones get their former version back, others that the load brought elsewhere return. A row about whose
-record a person has decided since, or that its system has delivered again, stays; it is listed with the reason.
+record a person has decided since, or that its system has delivered otherwise, stays; it is listed with the reason. Delivered unchanged it
+goes: that leaves no trace, for nearly all deliveries are such, and cost no write.
 """
 
 import time

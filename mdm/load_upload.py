@@ -14,11 +14,11 @@ from mdm import load_templates, loads, policy
 from mdm.access import Actor, Verb
 from mdm.db import Database
 from mdm.entity import EntityType
-from mdm.errors import ConcordError, UnknownSystem
+from mdm.errors import UnknownSystem
 from mdm.ids import new_id
 from mdm.load_files import open_table
 from mdm.load_keep import Kept, drop, keep
-from mdm.load_steps import Step, check_steps, read_step
+from mdm.load_steps import Step, check_steps, given_step
 from mdm.load_table import Cells, Options, Table
 from mdm.load_targets import Mapping as Columns
 from mdm.loads import LoadView, NewLoad
@@ -31,14 +31,17 @@ _UNNAMEABLE = re.compile("[\x00-\x1f\x7f/\\\\\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that somebody wants loaded; of `columns` what is not said is taken from the template, or suggested."""
+    """A file that somebody wants loaded; of `columns` what is not said is taken from the template, or suggested.
+
+    `steps`: None takes those of the template, an empty list none.
+    """
 
     entity: EntityType
     system: str
     content: IO[bytes]
     name: str
     columns: Columns = ()
-    steps: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[Mapping[str, Any]] | None = None
     reading: Options = field(default_factory=Options)
 
 
@@ -58,7 +61,7 @@ def upload_all(database: Database, home: Path, actor: Actor, given: Sequence[Upl
             lying = [*lying, _keep(home, each)]
         looked = [_look(home, each) for each in lying]
         return database.run(lambda session: [_register(session, actor, each, request_id) for each in looked])
-    except ConcordError:
+    except BaseException:  # whatever went wrong: a file without a load would lie there for ever
         for kept in lying:
             drop(home, kept.kept)
         raise
@@ -71,11 +74,11 @@ class _Lying:
     given: Upload
     load_id: UUID
     kept: Kept
-    steps: Sequence[Step]
+    steps: Sequence[Step] | None
 
 
 def _keep(home: Path, given: Upload) -> _Lying:
-    steps = [read_step(step) for step in given.steps]
+    steps = None if given.steps is None else [given_step(step) for step in given.steps]
     given = replace(given, name=_UNNAMEABLE.sub("_", given.name)[-NAME_LENGTH_MAX:])
     load_id = new_id()
     return _Lying(given, load_id, keep(home, load_id, given.content, given.name), steps)
@@ -92,13 +95,15 @@ class _Looked:
 
 def _look(home: Path, lying: _Lying) -> _Looked:
     table = open_table(home / lying.kept.place, name=lying.given.name, options=lying.given.reading)
-    check_steps(table.header, lying.steps)
+    check_steps(table.header, lying.steps or ())
     return _Looked(lying, table, next((batch.rows for batch in table.batches(SAMPLE_ROWS)), []))
 
 
 def _register(session: Session, actor: Actor, looked: _Looked, request_id: str) -> LoadView:
     lying, table = looked.lying, looked.table
-    given, steps = lying.given, [step.as_json() for step in lying.steps]
+    given = lying.given
+    former = load_templates.former_steps(session, given.entity, given.system, table.header)
+    steps = former if lying.steps is None else [step.as_json() for step in lying.steps]
     columns = load_templates.choose(session, given.entity, given.system, table.header, looked.sample, given.columns)
     template = load_templates.keep(session, given.entity, given.system, columns, steps, actor.name)
     new = NewLoad(lying.load_id, **_new(given, lying.kept, table, template))

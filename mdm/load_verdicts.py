@@ -21,12 +21,14 @@ class Verdict:
     """What becomes of a row. `unit`: rows of one number become, or join, one golden record. `alone`: nothing stored is near it.
 
     `part`: rows of one number are joined by pairs of `link` and more, vetoed or not, or by golden records: each has a say about the others.
+    `beside`: of a row that a person is asked about, the nearest golden record that it does not join.
     """
 
     outcome: str
     unit: int
     part: int
     golden_id: UUID | None
+    beside: UUID | None
     weight: float | None
     alone: bool
 
@@ -35,7 +37,7 @@ class Verdict:
 class Verdicts(Mapping[int, Verdict]):
     """The verdicts by the number of the row in its file; in the arrays they stand in the order of the world's entries.
 
-    `outcomes`: places in `DECIDED`. `goldens`: of the world, or NOBODY. `weights`: minus infinity where a row has no pair.
+    `outcomes`: places in `DECIDED`. `goldens`, `beside`: of the world, or NOBODY. `weights`: minus infinity where a row has no pair.
     """
 
     world: World
@@ -43,6 +45,7 @@ class Verdicts(Mapping[int, Verdict]):
     units: Rows
     parts: Rows
     goldens: Rows
+    beside: Rows
     weights: Bits
     alone: Flags
 
@@ -56,6 +59,7 @@ class Verdicts(Mapping[int, Verdict]):
             int(self.units[row]),
             int(self.parts[row]),
             golden,
+            self.world.goldens_of(self.beside[rows])[0],
             None if weight == -np.inf else weight,
             bool(self.alone[row]),
         )
@@ -115,8 +119,8 @@ class Matched:
     """What becomes of the rows.
 
     `merges`: stored golden records that rows bring together. `pairs`: how many of `review` bits and more rows of the file have. `fresh`:
-    which verdicts are of rows that no golden record knew. `shared`: per column, rows of different entities that claim one exclusive
-    identifier.
+    which verdicts are of rows that no golden record knew. `shared`: per column, the rows (as the verdicts stand) that claim an exclusive
+    identifier of somebody else, who is in the file or stored.
     """
 
     verdicts: Verdicts
@@ -124,5 +128,5 @@ class Matched:
     pairs: int
     fresh: Flags
     expected_false_links: float
-    shared: Mapping[str, int]
+    shared: Mapping[str, Rows]
     neighbours: Neighbours

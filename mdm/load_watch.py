@@ -12,7 +12,7 @@ from pathlib import Path
 from mdm import loads
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, DatabaseError
-from mdm.errors import ConcordError, UnusableInput
+from mdm.errors import ConcordError, Conflict, UnusableInput
 from mdm.load_follow import follow
 from mdm.load_rejected import rejects_csv
 from mdm.load_upload import Upload, upload
@@ -22,6 +22,10 @@ from mdm.settings import Settings
 REQUEST_ID = "watch"
 REASON = "dropped into a watched folder"
 _FOLDERS = ("done", "rejects", "stopped")
+
+
+class WatchStopped(Conflict):
+    """An earlier file stopped the watch: look at it, and take it out of `stopped`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,17 @@ class Watch:
 
 
 def watch(database: Database, settings: Settings, asked: Watch, tell: Callable[[Taken], None]) -> bool:
-    """Take what comes, until told to end (or, `once`, until nothing is left); False when something stopped it."""
+    """Take what comes, until told to end (or, `once`, until nothing is left); False when something stopped it.
+
+    Raises WatchStopped while what stopped an earlier one lies there still: a timer that begins anew is nobody who has looked.
+    """
     if not asked.folder.is_dir():
         raise UnusableInput(f"{asked.folder} is no folder")
     for name in _FOLDERS:
         (asked.folder / name).mkdir(exist_ok=True)
+    stopped = sorted(_look(asked.folder / "stopped"))
+    if stopped:
+        raise WatchStopped(f"{WatchStopped().message} There lies {', '.join(stopped)}.")
     seen: dict[str, tuple[int, int]] = {}
     while True:
         now = _look(asked.folder)

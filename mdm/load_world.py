@@ -11,16 +11,18 @@ import pyarrow.compute as pc
 
 from matching.arrays import Flags, Rows
 from matching.model import Columns
+from mdm.load_exclusive import Holders
 from mdm.pile import NOBODY, Held, Ids, Pile, places_among
 from mdm.stock import StoredPair
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What is stored: the records, and the pairs of them that people have judged."""
+    """What is stored: the records, the pairs of them that people have judged, and per column who holds what rows claim for themselves."""
 
     stock: Pile
     judged: Sequence[StoredPair]
+    holders: Mapping[str, Holders]
 
 
 @dataclass(frozen=True, slots=True)

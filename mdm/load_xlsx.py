@@ -44,6 +44,7 @@ def open_xlsx(file: Stored, options: Options) -> Table:
         sheet=sheet.name,
         sheets=tuple(visible),
         notes=tuple(filter(None, (*header.notes, errors))),
+        of_rejects=header.skipped > 0,
         read=source.reader(header),
     )
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, mask, policy
+from mdm import audit, policy
 from mdm.access import Actor, Verb
 from mdm.db import Row, execute, fetch
 from mdm.entities import ENTITY_TYPES
@@ -22,17 +22,19 @@ from mdm.errors import Conflict, FieldProblem, NotFound, PlanStale
 from mdm.ids import new_id
 from mdm.jobs import enqueue
 from mdm.jsonio import dumps
-from mdm.load_checks import check_rails, check_reason, check_wave, takes_two
-from mdm.load_same import ALL_ROWS
+from mdm.load_checks import check_rails, check_reason, takes_two
+from mdm.load_counts import COUNTS, count_outcomes, forget_outcomes
+from mdm.load_second import Asked, Question, is_agreed
+from mdm.load_stale import Plan, changed_since, has_begun
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
 from mdm.load_targets import required
-from mdm.models import current_scorer
+from mdm.load_waves import Waiting, begin_wave, check_under_way, check_wave
 
 PLAN, APPLY, UNDO = "load_plan", "load_apply", "load_undo"
 KINDS = (PLAN, APPLY, UNDO)
-COUNTS = ("new", "linked", "review", "updated", "unchanged", "rejected", "absent")
 PAGE_MAX = 200
+_BEGUN = frozenset({"applying", "undoing", "undone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,28 +130,21 @@ def get(session: Session, actor: Actor, load_id: UUID, *, lock: bool = False) ->
     rows = fetch(session, f"select {_COLUMNS} from load where id = %s{locked}", (load_id,))
     if not rows or not policy.can(actor, Verb.LOAD, rows[0][1], rows[0][2]):
         raise NotFound("there is no such load")
-    return _full(session, rows[0])
+    view = _full(session, rows[0])
+    return _rested(session, view) if lock else view
 
 
-def seen(view: LoadView, actor: Actor) -> LoadView:
-    """The same with the values in samples as the actor may see them."""
-    entity, plan = ENTITY_TYPES.get(view.domain), view.plan
-    if entity is None or plan is None or "samples" not in plan["report"]:
+def _rested(session: Session, view: LoadView) -> LoadView:
+    """A load whose apply ended before it changed anything is planned, as before: it may be planned again, or read otherwise."""
+    if view.status != "applying" or _is_under_way(view, APPLY) or has_begun(session, view.plan_id):
         return view
-    samples = {outcome: [_masked(entity, actor, each) for each in kept] for outcome, kept in plan["report"]["samples"].items()}
-    return replace(view, plan={**plan, "report": {**plan["report"], "samples": samples}})
+    execute(session, "update load set status = 'planned' where id = %s", (view.id,))
+    return replace(view, status="planned")
 
 
-def _masked(entity: EntityType, actor: Actor, sample: Mapping[str, Any]) -> dict[str, Any]:
-    told = dict(sample)
-    if "values" in told:
-        told["values"] = mask.values(entity, actor, told["values"])
-    if "differences" in told:
-        pairs = told["differences"]
-        before = mask.values(entity, actor, {name: pair[0] for name, pair in pairs.items() if pair[0] is not None})
-        after = mask.values(entity, actor, {name: pair[1] for name, pair in pairs.items() if pair[1] is not None})
-        told["differences"] = {name: [before.get(name), after.get(name)] for name in pairs}
-    return told
+def _is_under_way(view: LoadView, kind: str) -> bool:
+    job = view.job or {}
+    return job.get("kind") == kind and job["state"] in {"queued", "running"}
 
 
 def of_plan(session: Session, plan_id: UUID) -> UUID:
@@ -199,7 +194,14 @@ def _with_counts(session: Session, view: LoadView) -> LoadView:
     )
     found = {row[0]: dict(zip((*COUNTS, "waiting"), row[1:], strict=True)) for row in rows}
     counts = {name: found["plan"][name] for name in COUNTS} if "plan" in found else None
-    return _replaced(view, counts=counts, applied=found.get("apply"))
+    applied = found.get("apply")
+    if applied is None and view.plan_id is not None and view.status in _BEGUN and not _is_live(session, view.job_id):
+        applied = count_outcomes(session, view.plan_id)  # it ended on its way; until then the job tells how far it is
+    return _replaced(view, counts=counts, applied=applied)
+
+
+def _is_live(session: Session, job_id: UUID | None) -> bool:
+    return bool(fetch(session, "select 1 from job where id = %s and state in ('queued', 'running')", (job_id,)))
 
 
 def _replaced(view: LoadView, **changes: Any) -> LoadView:
@@ -242,7 +244,8 @@ def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> 
 def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", request_id: str) -> LoadView:
     """Apply a plan, or agree to it as the second person.
 
-    Raises PlanStale, Conflict for a plan that cannot be applied, Invalid for a wave by something that the domain has not, or ReasonWanted.
+    Raises PlanStale, Conflict for a plan that cannot be applied or where the first person asked for something else, Invalid for a wave in
+    which no waiting row is, or ReasonWanted.
     """
     load_id = of_plan(session, plan_id)
     view = get(session, actor, load_id, lock=True)
@@ -254,25 +257,22 @@ def ask_apply(session: Session, actor: Actor, plan_id: UUID, how: "Applying", re
         raise Conflict(f"same as load {view.same_as}: nothing to do")
     if view.status not in {"planned", "applying"}:
         raise Conflict(f"this load is {view.status}")
-    if how.wave is not None:
-        check_wave(ENTITY_TYPES[view.domain], how.wave)
+    if _is_under_way(view, APPLY):
+        check_under_way((view.plan or {}).get("report", {}), how.wave)
+        return view
+    if how.wave:
+        check_wave(session, actor, Waiting(plan_id, ENTITY_TYPES[view.domain], view.system), how.wave)
     rails = (view.plan or {}).get("report", {}).get("guard_rails", ())
     check_rails(rails, how.despite)
     check_reason(rails, how.reason, by_two=takes_two(view.counts, how.approval_rows))
-    if view.status == "planned":
-        check_fresh(session, view)
-    if not _agreed(session, actor, view, how.approval_rows):
+    _check_fresh(session, view)
+    if not _agreed(session, actor, view, Asked("apply", how.wave, how.despite), how.approval_rows):
         _audit(session, actor, "load:ask", load_id, request_id, reason=how.reason)
         return get(session, actor, load_id)
     execute(session, "update load set status = 'applying' where id = %s", (load_id,))
-    payload = {"load": str(load_id), "plan": str(plan_id)}
-    if how.wave is not None:
-        execute(
-            session,
-            "update load_plan set report = report || jsonb_build_object('wave', %s::jsonb) where id = %s",
-            (dumps(dict(how.wave)).decode(), plan_id),
-        )
-    _start(session, actor, APPLY, load_id, payload, request_id)
+    begin_wave(session, plan_id, how.wave)
+    forget_outcomes(session, plan_id)
+    _start(session, actor, APPLY, load_id, {"load": str(load_id), "plan": str(plan_id)}, request_id)
     _audit(session, actor, "load:apply", load_id, request_id, reason=how.reason)
     return get(session, actor, load_id)
 
@@ -298,49 +298,30 @@ class Applying:
     reason: str = ""
 
 
-def check_fresh(session: Session, view: LoadView) -> None:
-    """Raise PlanStale with what changed since the plan was made."""
-    problems = stale_because(session, view)
-    if problems:
-        raise PlanStale(problems=tuple(problems))
-
-
 def stale_because(session: Session, view: LoadView) -> list[FieldProblem]:
     """What the plan does not know: another model, or something that happened to a golden record or a key that it touches."""
-    entity, plan = ENTITY_TYPES[view.domain], view.plan or {}
-    model = current_scorer(session, entity).model.version
-    found = []
-    if plan["fingerprint"]["model"] != model:
-        found.append(FieldProblem("model_changed", "/model", f"the domain's model is {model} now"))
-    touched, keys = fetch(session, _CHANGED_SINCE, {"plan": view.plan_id, "domain": view.domain, "system": view.system})[0]
-    if touched:
-        found.append(
-            FieldProblem("golden_records_changed", "/golden_state", f"{touched} golden records that the plan touches have changed")
+    made_by = (view.plan or {})["fingerprint"]["model"]
+    begun = has_begun(session, view.plan_id) if view.status == "applying" else False
+    return changed_since(session, ENTITY_TYPES[view.domain], Plan(view.id, view.plan_id, view.system, made_by, begun=begun))
+
+
+def _check_fresh(session: Session, view: LoadView) -> None:
+    """Raise PlanStale with what changed since the plan was made."""
+    problems = tuple(stale_because(session, view))
+    if problems and view.status == "applying":
+        raise PlanStale(
+            "things have changed since this plan was made: upload the file again, what was applied counts as unchanged", problems
         )
-    if keys:
-        found.append(FieldProblem("records_changed", "/golden_state", f"{keys} records of the file's keys were delivered or changed"))
-    return found
+    if problems:
+        raise PlanStale(problems=problems)
 
 
-_CHANGED_SINCE: LiteralString = (
-    "with recent as materialized (select distinct e.golden_id from event e, load_plan p where p.id = %(plan)s and e.n > p.mark"
-    " and e.domain = %(domain)s), keys as materialized (select distinct r.key from recent join link l on l.golden_id = recent.golden_id"
-    " join source_record r on r.id = l.record_id where r.domain = %(domain)s and r.system = %(system)s and r.updated_at >="
-    " (select created_at from load_plan where id = %(plan)s))"
-    " select (select count(distinct x.golden_id) from load_row x join recent on recent.golden_id = x.golden_id where x.plan_id = %(plan)s),"
-    " (select count(*) from " + ALL_ROWS + " where r.plan_id = %(plan)s and r.key in (select key from keys))"
-)
-
-
-def _agreed(session: Session, actor: Actor, view: LoadView, approval_rows: int) -> bool:
+def _agreed(session: Session, actor: Actor, view: LoadView, asked: Asked, approval_rows: int) -> bool:
     """Whether enough people want it: above so many rows a second one has to ask for the same."""
-    if not takes_two(view.counts, approval_rows) or view.approved_by is not None:
+    if not takes_two(view.counts, approval_rows):
         return True
-    if view.asked_by is None or view.asked_by == actor.name:
-        execute(session, "update load set asked_by = %s where id = %s", (actor.name, view.id))
-        return False
-    execute(session, "update load set approved_by = %s where id = %s", (actor.name, view.id))
-    return True
+    report = (view.plan or {}).get("report", {})
+    return is_agreed(session, actor, Question(view.id, view.plan_id, view.asked_by, view.approved_by, report.get("asked")), asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,13 +337,9 @@ def ask_undo(session: Session, actor: Actor, load_id: UUID, how: Undoing, reques
     view = get(session, actor, load_id, lock=True)
     check_undoable(view)
     check_reason((), how.reason, by_two=takes_two(view.counts, how.approval_rows))
-    if view.status != "undoing":
-        if view.approved_by is not None:  # that was about applying it
-            execute(session, "update load set asked_by = null, approved_by = null where id = %s", (load_id,))
-            view = replace(view, asked_by=None, approved_by=None)
-        if not _agreed(session, actor, view, how.approval_rows):
-            _audit(session, actor, "load:ask_undo", load_id, request_id, reason=how.reason)
-            return get(session, actor, load_id)
+    if view.status != "undoing" and not _agreed(session, actor, view, Asked("undo"), how.approval_rows):
+        _audit(session, actor, "load:ask_undo", load_id, request_id, reason=how.reason)
+        return get(session, actor, load_id)
     execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
     _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
     _audit(session, actor, "load:undo", load_id, request_id, reason=how.reason)

@@ -1,5 +1,6 @@
 """Loads: a file becomes records in five steps, each a page of its own on a draft that lies on the server; plan, apply, undo."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -8,10 +9,10 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import load_checks, load_draft, load_undo, loads, policy
+from mdm import load_checks, load_draft, load_samples, load_undo, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
-from mdm.load_checks import RailsHit
+from mdm.load_checks import RailHit
 from mdm.load_draft import Changes
 from mdm.load_files import FORMATS
 from mdm.load_rejected import rejects_csv, sees_cells
@@ -86,10 +87,10 @@ def is_busy(view: LoadView) -> bool:
 
 
 def find(load_id: str) -> LoadView:
-    """The load as this person may see it; samples are masked."""
+    """The load, for pages that show no samples of its plan."""
     policy.check(actor(), Verb.LOAD)
     wanted = uuid_of(load_id)
-    return database().run(lambda session: loads.seen(loads.get(session, actor(), wanted), actor()))
+    return database().run(lambda session: loads.get(session, actor(), wanted))
 
 
 def listing() -> Page:
@@ -183,7 +184,8 @@ def change(load_id: UUID, changes: Changes) -> None:
 
 def plan(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     """What applying would do; or how far the plan is; or how to ask for one."""
-    view = find(load_id)
+    found = find(load_id)
+    view = database().run(lambda session: load_samples.seen(session, actor(), found, request_id()))
     ready = view.plan is not None and view.status != "uploaded"
     may_be_stale = view.status == "planned" and view.plan is not None and view.same_as is None
     stale = database().run(lambda session: loads.stale_because(session, view)) if may_be_stale else []
@@ -232,14 +234,23 @@ def ask_apply(load_id: str) -> Response | Page:
 
     def act() -> None:
         said = uuid_of(forms.text("plan"))
-        how = loads.Applying(concord().settings.load_approval_rows, None, tuple(request.form.getlist("despite")), reason("reason"))
+        rows, wave = concord().settings.load_approval_rows, _wave_asked_for(view.id)
+        how = loads.Applying(rows, wave, tuple(request.form.getlist("despite")), reason("reason"))
         try:
             database().run(lambda session: loads.ask_apply_of(session, actor(), view.id, said, how, request_id()))
-        except RailsHit as error:  # whose own words are for those who have no boxes to tick
+        except RailHit as error:  # whose own words are for those who have no boxes to tick
             hit = "; ".join(problem.message for problem in error.problems)
             raise Conflict(f"The plan hits a guard rail. Tick what you have looked at, then apply: {hit}") from None
 
     return forms.done(act, url_for("ui.load_apply", load_id=view.id), lambda said, status: apply(load_id, said, status))
+
+
+def _wave_asked_for(load_id: UUID) -> Mapping[str, str] | None:
+    """Whoever is the second person here agrees to the wave that the first one asked for elsewhere; the page asks for all rows."""
+    view = database().run(lambda session: loads.get(session, actor(), load_id))
+    is_second = view.approved_by is None and view.asked_by not in {None, actor().name}
+    asked = (view.plan or {}).get("report", {}).get("asked", {})
+    return asked.get("wave") or None if is_second else None
 
 
 def rejects(load_id: str) -> Response:

@@ -1,9 +1,11 @@
 """Values as people read them, and small checks of what an address may say."""
 
+from collections.abc import Mapping
+
 from mdm import mask
 from mdm.access import Actor
 from mdm.entity import Attribute
-from stewardship_ui.words import TAG_DIGITS
+from stewardship_ui.words import LEFT, TAG_DIGITS, tag
 
 
 def shown(reader: Actor, attribute: Attribute, value: object, *, raw: bool = False) -> list[str]:
@@ -17,3 +19,9 @@ def shown(reader: Actor, attribute: Attribute, value: object, *, raw: bool = Fal
 def tag_only(text: str) -> str:
     """The digits of a tag from an address; anything else is dropped."""
     return text if len(text) == TAG_DIGITS and text.isascii() and text.isalnum() else ""
+
+
+def left(args: Mapping[str, str]) -> str:
+    """What became of the task that was left last, as an address says it; what is no such word is left out."""
+    done = tag_only(args.get("decided", ""))
+    return LEFT.get(args.get("outcome", ""), LEFT["decided"]).format(tag(done)) if done else ""

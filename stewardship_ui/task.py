@@ -25,12 +25,11 @@ from mdm.worklist import Filters
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.item import Item, read_item, visible
 from stewardship_ui.rendering import wants_part
-from stewardship_ui.showing import tag_only
+from stewardship_ui.showing import left
 from stewardship_ui.words import OUTCOMES, TAG_DIGITS, spoken
 
 Page = tuple[str, int]
 AHEAD, AHEAD_MAX = 3, 12
-DONE_BEFORE = {"decided": "Decision on task #{} stored.", "rests": "Task #{} rests; nothing was decided."}
 _FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "sort")
 
 
@@ -43,13 +42,7 @@ def add_routes(blueprint: Blueprint) -> None:
 
 def task(task_id: str) -> Page:
     policy.check(actor(), Verb.READ)
-    return page(read(task_id), said=said_in_address())
-
-
-def said_in_address() -> str:
-    """What was done to the task before this one: an address carries which and how, never a text of its own."""
-    found = ((said, tag_only(request.args.get(how, ""))) for how, said in DONE_BEFORE.items())
-    return next((said.format(done) for said, done in found if done), "")
+    return page(read(task_id), said=left(request.args))
 
 
 def read(task_id: str) -> Item:
@@ -89,8 +82,15 @@ def _context(item: Item) -> dict[str, Any]:
         "digits": REASONS,
         "view": view_query(),
         "people": item.people,
+        "address": _address(item),
         "typed": request.form if request.method == "POST" else {},
     }
+
+
+def _address(item: Item) -> str:
+    """By which this is reopened: the task, the candidate where it is not the first, and the list that is worked through."""
+    candidate = None if item.candidate in item.task.goldens[1:2] else item.candidate
+    return url_for("ui.task", task_id=item.task.id, candidate=candidate, list=view_query() or None)
 
 
 def page(item: Item, *, said: str = "", problem: str = "", status: int = HTTPStatus.OK) -> Page:
@@ -116,7 +116,7 @@ def decide(task_id: str) -> Response | Redirect | Page:
         answer = database().run(lambda session: verdicts.settle(session, entity, wanted, actor(), form, request_id()))
     except (Conflict, Invalid, Unguarded, Forbidden) as error:
         return refused(task_id, error)
-    return onward(wanted, spoken(answer.told, repeated=answer.repeated))
+    return onward(wanted, spoken(answer.told, repeated=answer.repeated), answer.told["outcome"])
 
 
 def _form() -> Form:
@@ -164,15 +164,16 @@ def _remedy(error: ConcordError) -> str:
     return "; ".join(problem.message for problem in error.problems) or error.message
 
 
-def onward(done: UUID, said: str, how: str = "decided") -> Response | Redirect:
-    """On to the next: by a link without a script, which tells what was done (DONE_BEFORE), else as the part that the script asked for."""
-    if not wants_part():
-        following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
-        told: dict[str, Any] = {how: str(done)[-TAG_DIGITS:]}
-        view = view_query()
-        target = url_for("ui.task", task_id=following[0], list=view or None, **told) if following else None
-        return redirect(target or url_for("ui.tasks", **told) + (f"&{view}" if view else ""), HTTPStatus.SEE_OTHER)
-    return deliver([done], said)
+def onward(done: UUID, said: str, outcome: str) -> Response | Redirect:
+    """On to the next, or to the list that has no more: by a link without a script, else as the part that the script asked for."""
+    left_behind: dict[str, Any] = {"decided": str(done)[-TAG_DIGITS:], "outcome": None if outcome == "decided" else outcome}
+    view = view_query()
+    through = url_for("ui.tasks", **left_behind) + (f"&{view}" if view else "")
+    if wants_part():
+        return deliver([done], said, through)
+    following = database().run(lambda session: worklist.upcoming(session, actor(), _filters(), [done], 1))
+    target = url_for("ui.task", task_id=following[0], list=view or None, **left_behind) if following else through
+    return redirect(target, HTTPStatus.SEE_OTHER)
 
 
 def ahead() -> Response:
@@ -181,7 +182,7 @@ def ahead() -> Response:
     return deliver([], "")
 
 
-def deliver(done: Sequence[UUID], said: str) -> Response:
+def deliver(done: Sequence[UUID], said: str, then: str = "") -> Response:
     held = [uuid_of(each) for each in request.form.get("held", "").split(",") if each]
     asked = request.form.get("want", "")
     wanted = min(int(asked), AHEAD_MAX) if asked.isdecimal() and len(asked) < 3 else AHEAD
@@ -200,7 +201,7 @@ def deliver(done: Sequence[UUID], said: str) -> Response:
     items = database().run(work)
     _note_shown()
     contexts = [_context(item) for item in items]
-    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, **_tray()))
+    return make_response(render_template("task/_ahead.html", contexts=contexts, said=said, then=then, **_tray()))
 
 
 # Of those that the browser names, the ones that were delivered to this person: it could name any.

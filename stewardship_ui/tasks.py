@@ -17,11 +17,11 @@ from mdm.values.kind import clean_text
 from mdm.worklist import Filters
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page, show
-from stewardship_ui.task import DONE_BEFORE, said_in_address
+from stewardship_ui.showing import left
 from stewardship_ui.words import DUES, SORTS, WAITS
 
 FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "status", "sort")
-_BESIDE = frozenset({"cursor", *DONE_BEFORE})
+_BESIDE = frozenset({"cursor", "decided", "outcome"})
 
 
 def add_routes(blueprint: Blueprint) -> None:
@@ -56,7 +56,7 @@ def tasks() -> Page:
         sorts=SORTS,
         waits=WAITS,
         most=batches.TASKS_MAX,
-        said=said_in_address(),
+        left=left(request.args),
         may_decide=policy.can(actor(), Verb.DECIDE),
     )
 

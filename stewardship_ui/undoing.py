@@ -1,7 +1,8 @@
 """Taking decisions back, from wherever one is: the last one, or any other that can be taken back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
@@ -38,17 +39,16 @@ def undo_one(decision_id: str) -> Response | Redirect:
 def redo_last() -> Response | Redirect:
     """What I took back last is said again, where its question still stands."""
 
-    def work(session: Session) -> tuple[UUID, str]:
+    def work(session: Session) -> Mapping[str, Any]:
         undone = verdicts.last_undone(session, actor())
         if undone is None:
             raise Conflict("there is nothing of yours to say again")
         policy.check(actor(), Verb.DECIDE, undone.domain)
         visible(session, undone.task)
-        answer = verdicts.redo(session, concord().entities[undone.domain], actor(), undone, request_id())
-        return UUID(answer.told["task"]), f"Again: {spoken(answer.told)}"
+        return verdicts.redo(session, concord().entities[undone.domain], actor(), undone, request_id()).told
 
-    task_id, said = database().run(work)
-    return onward(task_id, said)
+    told = database().run(work)
+    return onward(UUID(told["task"]), f"Again: {spoken(told)}", told["outcome"])
 
 
 def _undo(find: Callable[[Session], UUID | None]) -> Response | Redirect:

@@ -236,6 +236,16 @@ REFUSALS: Mapping[int, str] = {
 }
 
 
+# What an address may say of the task that was left last: a word of these, with its tag
+LEFT: Mapping[str, str] = {
+    "decided": "Decision on task {} stored.",
+    "proposed": "Proposed on task {}: a second person decides.",
+    "agreed": "Decision on task {} stored: two people say the same.",
+    "disagreed": "You and who proposed on task {} disagree; see its comments.",
+    "rests": "Task {} rests.",
+}
+
+
 def tag(golden_id: UUID | str) -> str:
     """The short name of an id: # and its last six digits."""
     return "#" + str(golden_id)[-TAG_DIGITS:]

@@ -3,8 +3,10 @@
 A comparison is written without its last level: what is left of m and u to 1 is the level that holds when nothing else did.
 """
 
+from dataclasses import replace
+
 from matching.levels import alike, either_crossed, same, shares, soft_contains, soft_jaccard, within_edits, word_for_word, words_agree
-from matching.model import Comparison, Level, Test
+from matching.model import Comparison, Level, Test, Veto
 
 
 def level(label: str, m: float, u: float, *any_of: Test) -> Level:
@@ -22,6 +24,16 @@ def compared(
 def same_or_not(name: str, column: str, group: str, *, m: float, u: float, unless: tuple[str, str] | None = None) -> Comparison:
     """Two levels: the same value, or another one."""
     return compared(name, group, level("same", m, u, same(column)), needs=column, unless=unless)
+
+
+def in_its_script(name: str, column: str, group: str, *, as_much_as: Level, unlike: float = 0.03) -> Comparison:
+    """A name that has no Latin spelling: the same one counts as much as a Latin one does, another one is another name.
+
+    Beside a Latin spelling it says nothing: nobody knows how it would be spelt. `unlike`: share of such pairs of one entity.
+    """
+    m = 1 - unlike
+    same_name = replace(level("same", m, m * as_much_as.u / as_much_as.m, same(column)), frequency=as_much_as.frequency and column)
+    return compared(name, group, same_name, needs=column)
 
 
 def cross_reference() -> Comparison:
@@ -142,3 +154,12 @@ def ledger_name(*, part_u: float, many_u: float, some_u: float) -> Comparison:
 def name_numbers(column: str) -> Comparison:
     """Numbers, unit codes and lone letters of a name are identity: floor 3 is not floor 4, Part A is not Part B."""
     return same_or_not("numbers in the name", f"{column}.numbers", "name", m=0.9999, u=0.4)
+
+
+def opposite_sides(column: str) -> tuple[Veto, ...]:
+    """Northside is not Southside, Upper Valley not Lower Valley, however alike they are spelt and whatever they share."""
+    return (
+        Veto(f"north and south in the {column}", conflict=(f"{column}.north_south",)),
+        Veto(f"east and west in the {column}", conflict=(f"{column}.east_west",)),
+        Veto(f"opposite sides in the {column}", conflict=(f"{column}.sides",)),
+    )

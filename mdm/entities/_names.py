@@ -1,4 +1,4 @@
-"""A name in one field, read as its parts: comparison columns that persons derive from several attributes."""
+"""A name in one field, read as its parts, and generations out of names: comparison columns that persons derive from several attributes."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,18 @@ from mdm.values.person_name import FAMILY_NAME, GIVEN_NAME, is_no_name
 
 RESIDUAL = "full_name.residual"
 _PARTICLES = frozenset({"of", "the", "and"})
+_GENERATIONS = ("family_name.generation", "given_name.generation", "full_name.generation")
+
+
+def told_by_names(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """Both: a generation, and the parts of a name in one field."""
+    return {**generation_in_a_name(columns), **names_in_one_field(columns)}
+
+
+def generation_in_a_name(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """The generation that a name field tells (`Garcia Jr`), where the field for it tells none: a veto looks there."""
+    told = [columns[name] for name in _GENERATIONS if name in columns]
+    return {"suffix": told[0]} if told and "suffix" not in columns else {}
 
 
 def names_in_one_field(columns: Mapping[str, Value]) -> dict[str, Value]:

@@ -2,7 +2,7 @@
 
 from matching.levels import alike, either_crossed, part, same, soft_contains, soft_jaccard, within_edits
 from matching.model import BlockingRule, Model, Thresholds, Veto
-from mdm.entities._evidence import compared, cross_reference, level, same_or_not
+from mdm.entities._evidence import compared, cross_reference, level, opposite_sides, same_or_not
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Survive, replacement
 from mdm.values.code import CODE
 from mdm.values.date import DATE
@@ -110,7 +110,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="department-2",
+    version="department-3",
     prior=-7.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -118,6 +118,8 @@ _MODEL = Model(
     vetoes=(
         Veto("two unit codes", conflict=("name.units",)),
         Veto("two facilities", conflict=("facility.marks",)),
+        *opposite_sides("name"),
+        *opposite_sides("facility"),
         Veto("two points of care of one name", conflict=("poc", "code"), agree=("system",)),
     ),
     clip=12.0,

@@ -98,6 +98,7 @@ _SIZES = (
     _statement("side", "description.side", m=0.998, u=0.5),
     _statement("fit", "description.fit", m=0.995, u=0.25),
     _statement("wearer", "description.wearer", m=0.995, u=0.5),
+    _statement("area", "description.area", m=0.99, u=0.3),
     compared(
         "numbers",
         "content",
@@ -179,7 +180,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="item-4",
+    version="item-5",
     prior=-11.0,
     # The decisive and cheap ones first: the scorer stops as soon as the rest cannot reach a review.
     comparisons=(*_IDENTIFIERS, *_PACK, *_SIZES, _PRICE, _MANUFACTURER, *_TEXTS),
@@ -187,6 +188,10 @@ _MODEL = Model(
     thresholds=Thresholds(review=2.0, link=7.0),
     vetoes=(
         Veto("two packs", conflict=("pack",)),
+        # BX and CS without a count are another pack whatever the texts count; BX and PK may be one, which is for a person to say.
+        Veto("two pack units", conflict=("unit_alone",)),
+        # A GTIN in common names the pack that one side does not tell.
+        Veto("one pack unknown", conflict=("sold_as",), lifted_by=("gtin",)),
         Veto("two base units", conflict=("base_unit",)),
         Veto("two calibers", conflict=("description.caliber",)),
         Veto("two volumes", conflict=("description.volume",)),
@@ -195,7 +200,10 @@ _MODEL = Model(
         Veto("left and right", conflict=("description.side",)),
         Veto("two fits", conflict=("description.fit",)),
         Veto("adult and child", conflict=("description.wearer",)),
+        Veto("two areas", conflict=("description.area",)),
+        Veto("two letters of size or side", conflict=("description.letter",)),
         Veto("sterile and not sterile", conflict=("sterile",)),
+        Veto("latex and latex-free", conflict=("latex_free",)),
         Veto("two drug codes", conflict=("ndc",)),
         # A GTIN is given to one packaging level of one product (GS1), and a record that is silent on its pack may still have one.
         Veto("two GTINs", conflict=("gtin",)),
@@ -205,12 +213,13 @@ _MODEL = Model(
     clip=13.0,
 )
 
+_HOLD_SEVERAL = frozenset({"bx", "cs", "pk", "ct", "pl", "cr"})
 _EACH = {"ea": 1, "pr": 2, "dz": 12, "hu": 100, "gr": 144, "th": 1000}
 _GRAM = 3
 
 
 def _derived(columns: Mapping[str, Value]) -> Mapping[str, Value]:
-    """What needs several attributes: all words, all part numbers, the count of a pack, and the letters of what identifies an item."""
+    """What needs several attributes: all words, all part numbers, the pack, flags that only the text raises, the letters of it all."""
     part_number = _texts(columns, "manufacturer_part_number")
     text = " ".join([*_texts(columns, "manufacturer"), *_texts(columns, "description"), *part_number]).split()
     words = _sorted(
@@ -226,16 +235,28 @@ def _derived(columns: Mapping[str, Value]) -> Mapping[str, Value]:
         "letters_joined": _sorted(*_grams("".join(text))),
         "parts": _sorted(*_texts(columns, "description.parts"), *part_number),
         "joined": "".join(_texts(columns, "description")).replace(" ", ""),
-        "pack": _pack(columns),
+        **_packaging(columns),
+        **{flag: "".join(_texts(columns, flag) or _texts(columns, f"description.{flag}")) for flag in ("sterile", "latex_free")},
     }
     return {name: value for name, value in found.items() if value}
 
 
-def _pack(columns: Mapping[str, Value]) -> str:
-    """Base units in what is sold, or nothing. A 1 beside a unit that holds several is a default; there the text knows better."""
+def _packaging(columns: Mapping[str, Value]) -> dict[str, Value]:
+    """Base units in what is sold (`pack`), its unit where no column counts them, and in `sold_as` how far its pack is known.
+
+    A 1 beside a unit that holds several is a default; there the text knows better.
+    """
     told, text, unit = ("".join(_texts(columns, name)) for name in ("pack_quantity", "description.pack", "pack_unit"))
     stated = "" if told == "1" and _EACH.get(unit) != 1 else told
-    return stated or text or told or str(_EACH.get(unit, ""))
+    pack = stated or text or told or str(_EACH.get(unit, ""))
+    return {"pack": pack, "unit_alone": unit if stated in {"", "1"} else "", "sold_as": _sold_as(pack, unit)}
+
+
+def _sold_as(pack: str, unit: str) -> tuple[str, ...]:
+    """Known packs have `told` in common, so that they conflict as packs only; what tells none is taken for one each."""
+    if pack in {"", "1"} and unit in _HOLD_SEVERAL:
+        return ("several",)
+    return (pack, "told") if pack else ("1",)
 
 
 def _texts(columns: Mapping[str, Value], name: str) -> tuple[str, ...]:
@@ -283,5 +304,5 @@ ENTITY = EntityType(
     ),
     overlay_below=-8.0,
     derived=_derived,
-    derived_columns=("words", "phrases", "letters", "letters_joined", "parts", "joined", "pack"),
+    derived_columns=("words", "phrases", "letters", "letters_joined", "parts", "joined", "pack", "unit_alone", "sold_as"),
 )

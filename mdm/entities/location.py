@@ -11,6 +11,7 @@ from mdm.entities._evidence import (
     house_number,
     level,
     name_numbers,
+    opposite_sides,
     organisation_name,
     postal_code,
     same_or_not,
@@ -101,7 +102,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="location-3",
+    version="location-4",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -110,6 +111,8 @@ _MODEL = Model(
         Veto("two kinds of place", conflict=("kind",)),
         Veto("two numbers", conflict=("name.numbers",)),
         Veto("two facilities", conflict=("facility.marks",)),
+        *opposite_sides("name"),
+        *opposite_sides("facility"),
         Veto("two codes of one system", conflict=("code.bare",), agree=("system",)),
     ),
     clip=17.0,

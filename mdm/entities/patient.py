@@ -9,6 +9,7 @@ from matching.levels import (
     either_crossed,
     is_initial,
     jaccard,
+    mistyped,
     month_day_swapped,
     part,
     prefix,
@@ -16,9 +17,9 @@ from matching.levels import (
     shares,
     within_edits,
 )
-from matching.model import BlockingRule, Comparison, KeyPart, Model, Thresholds, Veto
-from mdm.entities._evidence import compared, cross_reference, house_number, level, phone, same_or_not, street
-from mdm.entities._names import RESIDUAL, names_in_one_field
+from matching.model import Backing, BlockingRule, Comparison, KeyPart, Model, Test, Thresholds, Veto
+from mdm.entities._evidence import compared, cross_reference, house_number, in_its_script, level, phone, same_or_not, street
+from mdm.entities._names import RESIDUAL, told_by_names
 from mdm.entity import Attribute, EntityType, IdentifierRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, COUNTRY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
@@ -98,7 +99,14 @@ _BORN_APART = tuple(
 _GIVEN_NAME_KNOWN = compared(
     "given name known",
     "content",
-    level("on both sides", 0.9995, 0.9887, alike("given_name", 0.0)),
+    level(
+        "on both sides",
+        0.9995,
+        0.9887,
+        alike("given_name", 0.0),
+        alike("given_name.script", 0.0),
+        Test("jaro_winkler", ("given_name", "given_name.script"), 0.0, both=False),
+    ),
     needs="system",
     otherwise="not on both sides",
 )
@@ -137,6 +145,9 @@ _FAMILY_NAME = compared(
     needs="family_name",
     unless=("given name", "names exchanged"),
 )
+
+_GIVEN_IN_ITS_SCRIPT = in_its_script("given name in its own script", "given_name.script", "person", as_much_as=_GIVEN_NAME.levels[1])
+_FAMILY_IN_ITS_SCRIPT = in_its_script("family name in its own script", "family_name.script", "name", as_much_as=_FAMILY_NAME.levels[0])
 
 # Words of a name in one field that are neither the given nor the family name.
 _FURTHER_NAMES = compared(
@@ -243,6 +254,8 @@ _COMPARISONS = (
     _GIVEN_NAME_KNOWN,
     _GIVEN_NAME,
     _FAMILY_NAME,
+    _GIVEN_IN_ITS_SCRIPT,
+    _FAMILY_IN_ITS_SCRIPT,
     _FURTHER_NAMES,
     _BIRTH_DATE,
     same_or_not("sex", "sex", "birth", m=0.985, u=0.5),
@@ -283,6 +296,7 @@ _BLOCKING = (
     _broad("birth date", part("birth_date")),
     _broad("birth month, initials", part("birth_date.year_month"), part("given_name", 0, 1), part("family_name", 0, 1), crossed=True),
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
+    BlockingRule("names in their own script", (part("given_name.script"), part("family_name.script")), crossed=True),
     _broad("family name, given initial", part("family_name"), part("given_name", 0, 1)),
     _broad("street, family name", part("address_line.street", 0, 6), part("family_name", 0, 2)),
     _broad("street, given name", part("address_line.street", 0, 6), part("given_name", 0, 2)),
@@ -310,12 +324,16 @@ _MODEL = Model(
         Veto("two generations", conflict=("suffix",)),
         Veto("two children of a multiple birth", conflict=("birth_order",)),
         Veto("two names in a multiple birth", conflict=("given_name",), agree=("multiple_birth.yes", "birth_date")),
-        # Robert and Roberta: names further apart than these are no evidence for one person anyway.
+        # Robert and Roberta, Maria Elena and Maria Teresa: twins are named alike, so that no likeness of names speaks for one person here.
+        Veto("two sexes and two names of one birth", conflict=("sex", "given_name"), agree=("birth_date",)),
         Veto(
-            "two sexes and two names of one birth",
-            conflict=("sex", "given_name.nicknames"),
-            agree=("birth_date", "family_name", "given_name.sound"),
+            "two social security numbers and two names of one birth",
+            conflict=("given_name", "ssn"),
+            agree=("birth_date",),
+            lifted_where=(mistyped("ssn"),),
         ),
+        # Of these no likeness is known, and a household shares the rest.
+        Veto("two given names in their own script", conflict=("given_name.script",)),
         Veto(
             "two given and two middle names",
             conflict=("given_name.nicknames", "given_name.sound", "middle_name.initial"),
@@ -343,6 +361,8 @@ _MODEL = Model(
     ),
     clip=12.0,
     groups_required=("person", "identifier"),
+    # Two Maria Garcia born ten days apart are two persons as likely as one, and nobody has counted yet how common they are.
+    backing=Backing(met=("birth date", "same"), groups=("location", "contact", "identifier")),
 )
 
 ENTITY = EntityType(
@@ -369,6 +389,6 @@ ENTITY = EntityType(
     guarded=(("phone", 12), ("email", 8)),
     overlay_below=-8.0,
     grave=("birth_date.year", "deceased", "deceased_date"),
-    derived=names_in_one_field,
+    derived=told_by_names,
     derived_columns=(RESIDUAL,),
 )

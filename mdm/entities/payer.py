@@ -8,6 +8,7 @@ from mdm.entities._evidence import (
     house_number,
     level,
     name_numbers,
+    opposite_sides,
     organisation_name,
     postal_code,
     same_or_not,
@@ -84,7 +85,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="payer-2",
+    version="payer-3",
     prior=-7.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -93,6 +94,7 @@ _MODEL = Model(
         Veto("two types", conflict=("type",)),
         Veto("two lines of business", conflict=("name.lines",)),
         Veto("two numbers", conflict=("name.numbers",)),
+        *opposite_sides("name"),
     ),
     clip=12.0,
     groups_needed=2,

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from matching.levels import alike, crossed, either_crossed, is_initial, month_day_swapped, part, same, shares, soft_contains, within_edits
 from matching.model import BlockingRule, Model, Test, Thresholds, Veto
-from mdm.entities._evidence import city, compared, cross_reference, level, phone, postal_code, same_or_not, street
+from mdm.entities._evidence import city, compared, cross_reference, in_its_script, level, phone, postal_code, same_or_not, street
+from mdm.entities._names import generation_in_a_name
 from mdm.entity import Attribute, EntityType, IdentifierRule, RelationshipRule, Sensitivity, Survive
 from mdm.values.address import ADDRESS_LINE, CITY, POSTAL_CODE, STATE
 from mdm.values.date import DATE
@@ -13,7 +14,7 @@ from mdm.values.department_name import DEPARTMENT_NAME
 from mdm.values.email import EMAIL
 from mdm.values.kind import Features
 from mdm.values.organisation_name import ORGANISATION_NAME
-from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
+from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX, is_no_name
 from mdm.values.phone import PHONE
 from mdm.values.sex import SEX
 from mdm.values.text import LABEL, TEXT
@@ -43,11 +44,13 @@ def _parts_of_full_name(value: str) -> Features:
         given, family = words[0] if words else "", words[-1] if len(words) > 1 else ""
     parts = {"given": GIVEN_NAME.features(given), "family": FAMILY_NAME.features(family)}
     named = {f"{name}_{feature}" if feature else name: found for name, features in parts.items() for feature, found in features.items()}
-    return {**FULL_NAME.features(value), **named}
+    return {**FULL_NAME.features(value), **{name: found for name, found in named.items() if name in _NAME_PARTS}}
 
 
 def _are_credentials(text: str) -> bool:
-    return all(re.sub(r"[^a-z]", "", word.lower()) in _CREDENTIALS for word in text.replace(",", " ").split())
+    """What follows the whole name: letters of a degree, `Jr`."""
+    words = [re.sub(r"[^a-z]", "", word.lower()) for word in text.replace(",", " ").split()]
+    return all(word in _CREDENTIALS or is_no_name(word) for word in words)
 
 
 def _without_credentials(words: list[str]) -> list[str]:
@@ -121,6 +124,10 @@ _FAMILY_NAME = compared(
     needs="family_name",
     unless=("given name", "names exchanged"),
 )
+
+
+_GIVEN_IN_ITS_SCRIPT = in_its_script("given name in its own script", "given_name.script", "name", as_much_as=_GIVEN_NAME.levels[1])
+_FAMILY_IN_ITS_SCRIPT = in_its_script("family name in its own script", "family_name.script", "name", as_much_as=_FAMILY_NAME.levels[0])
 
 
 def _crossed(measure: str, field: str, in_full_name: str, at_least: float) -> Test:
@@ -200,6 +207,8 @@ _COMPARISONS = (
     _FAMILY_NAME,
     _FAMILY_IN_ONE_FIELD,
     _GIVEN_IN_ONE_FIELD,
+    _GIVEN_IN_ITS_SCRIPT,
+    _FAMILY_IN_ITS_SCRIPT,
     compared(
         "middle name",
         "name",
@@ -243,6 +252,7 @@ _BLOCKING = (
     BlockingRule("sound of both names", (part("given_name.sound"), part("family_name.sound")), crossed=True),
     # Rules of one name share their keys: a name in one field meets the same name in parts.
     BlockingRule("sound of both names", (part("full_name.given_sound"), part("full_name.family_sound")), crossed=True),
+    BlockingRule("names in their own script", (part("given_name.script"), part("family_name.script")), crossed=True),
     BlockingRule("family name, given initial", (part("full_name.family"), part("full_name.given", 0, 1))),
     BlockingRule("family name, given initial", (part("family_name"), part("given_name", 0, 1))),
     BlockingRule("former name, given name", (part("previous_family_name"), part("given_name.sound"))),
@@ -294,4 +304,5 @@ ENTITY = EntityType(
     ),
     guarded=(("phone", 40), ("email", 4)),
     overlay_below=-6.0,
+    derived=generation_in_a_name,
 )

@@ -11,6 +11,7 @@ from mdm.entities._evidence import (
     house_number,
     level,
     name_numbers,
+    opposite_sides,
     organisation_name,
     postal_code,
     same_or_not,
@@ -92,7 +93,7 @@ _BLOCKING = (
 )
 
 _MODEL = Model(
-    version="supplier-3",
+    version="supplier-4",
     prior=-8.0,
     comparisons=_COMPARISONS,
     blocking=_BLOCKING,
@@ -102,7 +103,8 @@ _MODEL = Model(
         Veto("two legal entities", conflict=("lei",)),
         Veto("two registered entities", conflict=("uei",)),
         Veto("two numbers", conflict=("name.numbers",)),
-        Veto("two tax numbers and two names", conflict=("ein", "name")),
+        *opposite_sides("name"),
+        Veto("two tax numbers", conflict=("ein",)),
     ),
     clip=17.0,
     groups_needed=2,

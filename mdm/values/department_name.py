@@ -10,7 +10,7 @@ from functools import lru_cache
 from mdm.values.kind import Features, ValueType, fold
 from mdm.values.placeholders import says_nothing
 from mdm.values.role_words import ACCOUNT_WORDS, AMBIGUOUS, DEPARTMENT_WORDS
-from mdm.values.words import SMALL_WORDS, Dictionary, expand, without, words_of
+from mdm.values.words import OPPOSED, SMALL_WORDS, Dictionary, expand, opposed, without, words_of
 
 _INSTRUCTION = re.compile(r"\([^()]*specify[^()]*\)|\bspecify\b")
 _UNIT = re.compile(r"\b0?([1-9][0-9]?)[ -]?(north|south|east|west|ne|nw|se|sw|[nsewabcd])\b")
@@ -55,7 +55,7 @@ def _with_codes(folded: str) -> str:
 def _department_features(value: str) -> Features:
     words = _department_words(value)
     units = unit_codes(value)
-    return {**_word_features(words), **({"units": units} if units else {})}
+    return {**_word_features(words), **({"units": units} if units else {}), **opposed(words)}
 
 
 @lru_cache(maxsize=20_000)
@@ -85,7 +85,7 @@ DEPARTMENT_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_department_features,
-    feature_names=("", "tokens", "units"),
+    feature_names=("", "tokens", "units", *OPPOSED),
     max_length=200,
 )
 

@@ -1,8 +1,4 @@
-"""The description of an item, taken apart for comparison (words, numbers, quantities, part numbers, pack size, sizes, traits).
-
-Pack size is the count of base units that the text itself states; a text that states none says nothing about it. The words that state it
-are left out of the other columns, since 100/BX and BOX OF 100 would only make equal items look different.
-"""
+"""The description of an item, taken apart for comparison (words, numbers, quantities, part numbers, pack size, sizes, traits)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mdm.values.kind import fold
+from mdm.values.pack import stated_pack
 
 _VERSION = re.compile(r"\bv\.? ?(?=[0-9])")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
@@ -41,48 +38,50 @@ _LETTERS_AND_DIGITS = re.compile(r"(?=.{4})(?=[a-z]*[0-9])(?=[0-9]*[a-z])[a-z0-9
 _NUMBER_AND_WORD = re.compile(r"[0-9]+d?[a-z]{4,}|[0-9]+in[0-9]")
 _SHORTEST_NUMERIC_PART = 5
 
-_MAIN_CONTAINER = "(?:boxes|box|bx|case|cs|package|pack|pkg|pk|carton|ctn)"
-_CONTAINER = (
-    f"(?:{_MAIN_CONTAINER}|pair|pr|vial|vl|tube|tb|ca|bg|bag|btl|bottle|bt|kit|kt|tray|tr|roll|rl|sleeve|sl|can|cn|jar|set|dispenser)"
-)
-_EACH = "(?:each|ea|count|ct|pcs|pc|pieces?|units?)"
-_COUNT = "([1-9][0-9]{0,5})"
-_SHORT_COUNT = "([1-9][0-9]{0,3})"  # without "of" or a stroke a longer number is a part number: CS-50613
-_PACKS = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rf"\b{_CONTAINER}\.? ?of ?{_COUNT}\b",
-        rf"(?<![0-9.]){_COUNT} ?{_EACH}?\.? ?(?:/|per\b|to a\b|in a\b|in\b|a\b) ?{_CONTAINER}\b",
-        rf"\b{_CONTAINER} ?(?:/|\(|, ) ?{_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
-        rf"\b{_MAIN_CONTAINER}-{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
-        rf"(?<![0-9.]){_COUNT} ?-? ?(?:ct|count|pk|pack|pcs|pieces)\b(?: {_CONTAINER}\b)?",
-        rf"\b{_MAIN_CONTAINER} ?{_SHORT_COUNT}(?: ?{_EACH})?(?![0-9a-z.])",
-        rf"(?<![0-9.]){_COUNT} ?(?:bx|cs|ctn)$",
-    )
-)
-# 10/BX 10BX/CS is a case of 100.
-_OUTER_PACK = re.compile(rf"(?<![0-9.]){_COUNT} ?{_CONTAINER}\.? ?(?:/|per\b) ?{_CONTAINER}\b")
-_DOZEN = re.compile(r"(?:\b([1-9][0-9]?) )?(?:\bper |/ ?)?\b(?:dozen|dz)\b")
 _TRAITS = {
     "left": "left lt lft", "right": "right rt rgt", "sterile": "sterile", "nonsterile": "nonsterile", "small": "small sm sml",
-    "medium": "medium med", "large": "large lg lrg", "xl": "xl xlarge", "xxl": "xxl 2xl", "xs": "xs xsmall", "adult": "adult",
+    "medium": "medium med", "large": "large lg lrg", "xl": "xl xlarge", "xs": "xs xsmall",
+    "2xl": "2xl", "3xl": "3xl", "4xl": "4xl", "5xl": "5xl", "6xl": "6xl",
+    "adult": "adult",
     "pediatric": "pediatric peds ped", "infant": "infant neonatal", "disposable": "disposable disp",
-    "reusable": "reusable", "latexfree": "latexfree",
+    "reusable": "reusable", "latexfree": "latexfree", "latex": "latex",
 }  # fmt: skip
 _TRAIT_OF = {word: trait for trait, words in _TRAITS.items() for word in words.split()}
 _NONSTERILE = re.compile(r"\b(?:non|un|not)[ -]?sterile\b|\bn/s\b")
 _EXTRA_SIZE = re.compile(r"\b(?:x|extra)[ -]?(large|lg|lrg|small|sm)\b")
+_MORE_EXTRA = re.compile(r"\b(?:([2-6]) ?x|(x{2,6}))[ -]?(?:large|lg|lrg|l)\b")
+_WORN = re.compile(
+    r"\b(?:gloves?|gowns?|masks?|stockings?|socks?|briefs?|diapers?|underwear|scrubs?|pants?|shirts?|coveralls?|caps?|vests?|belts?)\b"
+)
+_TIMES_EXTRA = re.compile(r"\b([2-6])x(?= ?(?:[,;)]|$))")
+# Men's, (R) and M/L are no letters by themselves.
+_LETTER = re.compile(r"(?<![a-z0-9'./&-])(\b(?:size|sz)[ .:-]*)?([sml]|(?<!\()r)(?![a-z0-9'./&-])")
+_LETTER_TRAITS = {"s": "small", "m": "medium", "r": "right"}
+# 18G is a needle's gauge; of anything else it is a weight.
+_PIERCES = re.compile(
+    r"\b(?:needles?|ndl|cannulas?|cath|catheters?|angiocath|syringes?|lancets?|introducer|trocar|hypodermic|huber|butterfly|spinal|epidural|biopsy)\b"
+)
+_GAUGE = re.compile(r"(?<![0-9a-z.])([7-9]|[12][0-9]|3[0-4]) ?g(?![a-z0-9])")
+_SIDE_LENGTH = r"([0-9]++(?:\.[0-9]++)?)(?:in)?"
+# Both in inches or both without a unit; other units are told among the lengths.
+_AREA = re.compile(rf"(?<![0-9a-z./-]){_SIDE_LENGTH} *x ?{_SIDE_LENGTH}(?: *x ?{_SIDE_LENGTH})?(?!\.?[0-9]|[a-z/])")
+_SUTURE = re.compile(r"(?<![0-9a-z./-])([1-9]|1[0-2])[-/]0(?![0-9a-z./-])")
 _DIMENSIONS = {
     "caliber": {"fr": ("fr", 1), "ga": ("ga", 1)},
     "volume": {"ml": ("ml", 1), "l": ("ml", 1000), "oz": ("oz", 1), "gal": ("gal", 1)},
     "length": {"mm": ("mm", 1), "cm": ("mm", 10), "m": ("mm", 1000), "in": ("in", 1), "ft": ("in", 12), "yd": ("in", 36)},
-    "strength": {"mcg": ("mcg", 1), "mg": ("mcg", 1000), "meq": ("meq", 1), "mmol": ("mmol", 1), "iu": ("iu", 1), "u": ("iu", 1)},
+    "strength": {
+        "mcg": ("mcg", 1), "mg": ("mcg", 1000), "g": ("mcg", 1_000_000), "kg": ("mcg", 1_000_000_000),
+        "meq": ("meq", 1), "mmol": ("mmol", 1), "iu": ("iu", 1), "u": ("iu", 1),
+    },
 }  # fmt: skip
 _SIDES = frozenset({"left", "right"})
-_FITS = frozenset({"xs", "small", "medium", "large", "xl", "xxl"})
+_FITS = frozenset({"xs", "small", "medium", "large", "xl", "2xl", "3xl", "4xl", "5xl", "6xl"})
 _WEARERS = frozenset({"adult", "pediatric", "infant"})
 _AMOUNT = re.compile(r"([0-9]*\.?[0-9]+)([a-z]+)")
-_LATEX_FREE = re.compile(r"\blatex[ -]?free\b|\blf\b|\bnon[ -]?latex\b")
+_LATEX_FREE = re.compile(
+    r"\blatex[ -]?(?:free|safe)\b|\blf\b|\bnon[ -]?latex\b|\b(?:no|without|not (?:made )?(?:with|of)) (?:natural )?(?:rubber )?latex\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +103,21 @@ class DescriptionParts:
     side: str
     fit: str
     wearer: str
+    area: str
+    letter: str
+    sterile: str
+    latex_free: str
 
 
 def description_parts(value: str) -> DescriptionParts:
     """Take a description apart."""
     text = _normal(value)
-    pack, rest = _pack(text)
+    pack, rest = stated_pack(text)
     tokens = _tokens(rest)
     numbers = _sorted(_NUMBER.findall(rest))
     quantities = _sorted(token for token in tokens if _is_quantity(token))
-    traits = _traits(_PIECE.findall(rest))
+    letters = _LETTER.findall(rest)
+    traits = _sorted([*_traits(_PIECE.findall(rest)), *_letter_traits(letters, is_worn=_WORN.search(rest) is not None)])
     dimensions = _dimensions(quantities)
     return DescriptionParts(
         text=" ".join(_PIECE.findall(text)),
@@ -124,19 +128,38 @@ def description_parts(value: str) -> DescriptionParts:
         pack=pack,
         traits=traits,
         sizes=" ".join([*filter(None, dimensions.values()), *numbers, *(word for word in traits if word in _SIDES | _FITS | _WEARERS)]),
-        caliber=dimensions["caliber"],
+        caliber=" ".join(filter(None, (dimensions["caliber"], *_sorted(f"{size}-0" for size in _SUTURE.findall(rest))))),
         volume=dimensions["volume"],
         length=dimensions["length"],
         strength=dimensions["strength"],
         side=" ".join(word for word in traits if word in _SIDES),
         fit=" ".join(word for word in traits if word in _FITS),
         wearer=" ".join(word for word in traits if word in _WEARERS),
+        area=" ".join(_sorted(_area(found) for found in _AREA.finditer(rest))),
+        letter=" ".join(_sorted(letter for _, letter in letters)),
+        sterile=_yes_or_no(traits, "sterile", "nonsterile"),
+        latex_free=_yes_or_no(traits, "latexfree", "latex"),
     )
 
 
 def _traits(words: Sequence[str]) -> tuple[str, ...]:
     # A description that begins with LG names the maker.
     return _sorted(_TRAIT_OF[word] for place, word in enumerate(words) if word in _TRAIT_OF and (place, word) != (0, "lg"))
+
+
+def _letter_traits(letters: Iterable[tuple[str, str]], *, is_worn: bool) -> list[str]:
+    """What lone letters mean: L is a size of what is worn and of what is called a size, else a side."""
+    return [_LETTER_TRAITS.get(letter, "large" if is_worn or size else "left") for size, letter in letters]
+
+
+def _area(found: re.Match[str]) -> str:
+    return "x".join(sorted(filter(None, found.groups()), key=float))
+
+
+def _yes_or_no(traits: Sequence[str], yes: str, no: str) -> str:
+    """As a flag says it; what a text says both of is not said."""
+    said = [word for word in traits if word in {yes, no}]
+    return str(said == [yes]).lower() if len(said) == 1 else ""
 
 
 def _dimensions(quantities: Iterable[str]) -> dict[str, str]:
@@ -157,8 +180,13 @@ def _normal(value: str) -> str:
     text = _THOUSANDS.sub("", _VERSION.sub("", fold(value)))
     text = _FRACTION.sub(_decimal, text)
     text = _FEET.sub("ft ", _INCHES.sub("in ", _ZERO_DECIMALS.sub(r"\1", text)))
+    if _WORN.search(text):
+        text = _TIMES_EXTRA.sub(r"\1xl", text)
+    text = _MORE_EXTRA.sub(lambda found: f"{found[1] or len(found[2])}xl", text)
     text = _EXTRA_SIZE.sub(lambda found: "xl" if found[1].startswith("l") else "xs", text)
     text = _LATEX_FREE.sub("latexfree", _NONSTERILE.sub("nonsterile", text))
+    if _PIERCES.search(text):
+        text = _GAUGE.sub(r"\1ga", text)
     return _MEASURE.sub(lambda found: _amount(found[1]) + _UNIT_OF[found[2]], text)
 
 
@@ -169,19 +197,6 @@ def _decimal(fraction: re.Match[str]) -> str:
 def _amount(number: str) -> str:
     whole, point, decimals = number.partition(".")
     return (whole.lstrip("0") or "0") + point + decimals
-
-
-def _pack(text: str) -> tuple[str, str]:
-    """The stated pack size, if any, and the text without the words that state it."""
-    found = next((match for pattern in _PACKS if (match := pattern.search(text))), None)
-    if found:
-        rest = f"{text[: found.start()]} {text[found.end() :]}"
-        outer = _OUTER_PACK.search(rest)
-        return (found[1], rest) if outer is None else (str(int(found[1]) * int(outer[1])), f"{rest[: outer.start()]} {rest[outer.end() :]}")
-    dozen = _DOZEN.search(text)
-    if dozen:
-        return str(12 * int(dozen[1] or 1)), f"{text[: dozen.start()]} {text[dozen.end() :]}"
-    return "", text
 
 
 def _tokens(text: str) -> tuple[str, ...]:

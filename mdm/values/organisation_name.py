@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from mdm.values.kind import Feature, Features, ValueType
 from mdm.values.placeholders import says_nothing
-from mdm.values.words import SMALL_WORDS, Dictionary, dictionary, expand, without, words_of
+from mdm.values.words import OPPOSED, SMALL_WORDS, Dictionary, dictionary, expand, opposed, without, words_of
 
 _LEGAL_FORM_NAMES = (
     "inc, incorporated, corp, corporation, co, company, cos, companies, llc, l l c, limited liability company, llp, lllp, lp, l p, "
@@ -211,6 +211,7 @@ def _features_of(words: list[str]) -> dict[str, Feature]:
         "pairs": pairs,
         **acronym,
         **({"numbers": numbers} if numbers else {}),
+        **opposed(words),
     }
 
 
@@ -236,7 +237,7 @@ ORGANISATION_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_organisation_features,
-    feature_names=("", "tokens", "pairs", "acronym", "numbers", "lines"),
+    feature_names=("", "tokens", "pairs", "acronym", "numbers", *OPPOSED, "lines"),
     alone="same_organisation",
     max_length=300,
 )
@@ -248,6 +249,6 @@ FACILITY_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_facility_features,
-    feature_names=("", "tokens", "pairs", "acronym", "numbers", "marks"),
+    feature_names=("", "tokens", "pairs", "acronym", "numbers", *OPPOSED, "marks"),
     max_length=300,
 )

@@ -1,11 +1,13 @@
 """Names of persons: kept as written, compared as folded words, by sound and by nickname.
 
-Titles and generation words are no part of a name when it is compared. A name that stands for "no name" (BABY BOY A, TRAUMA 12) is a
-placeholder and never evidence.
+Titles and generation words are no part of a name when it is compared; the generation is a column of its own. A name that stands for
+"no name" (BABY BOY A, TRAUMA 12) is a placeholder and never evidence.
 """
 
 import re
 from functools import lru_cache
+from itertools import dropwhile
+from unicodedata import category, normalize
 
 import jellyfish
 from nicknames import NickNamer
@@ -14,6 +16,7 @@ from mdm.values.kind import Features, ValueType, fold
 from mdm.values.placeholders import says_nothing
 
 _ORDINAL = re.compile(r"\b[0-9]+(?:st|nd|rd|th)\b")
+_LAST_ORDINAL = re.compile(r"\b(2nd|3rd|4th|5th)\W*$")
 _JOINED = re.compile(r"['.]")
 _NO_LETTER = re.compile(r"[^a-z]+")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -38,6 +41,8 @@ _GENERATIONS = {
 _GENERATION_OF = {word: normal for normal, words in _GENERATIONS.items() for word in words}
 # A lone "v" or a digit is more often an initial or a typing slip than a generation.
 _GENERATION_WORDS = frozenset(word for word in _GENERATION_OF if word not in {"v", "2", "3", "4", "5"})
+_NAMES_TOO = frozenset({"ii", "junior", "senior", "second", "third", "fourth", "fifth"})
+_BETWEEN_COMMAS = re.compile(rf",\s*({'|'.join(sorted(_GENERATION_WORDS - _NAMES_TOO))}|ii(?=\s*,))\.?\s*(?=,|$)", re.IGNORECASE)
 
 _NO_NAMES = _TITLES | _GENERATION_WORDS
 
@@ -57,14 +62,31 @@ def _name(text: str) -> str | None:
     return text if _LETTER.search(text) else None
 
 
-def _given_words(value: str) -> list[str]:
-    words = _words(value)
-    return [word for word in words if word not in _TITLES] or words
+def _told(value: str, *, titled: bool = False, names: int = 1) -> tuple[list[str], str]:
+    """Words of a name, and the generation that they tell, as `suffix` has it; empty where they tell none.
+
+    What comes first is a name, Junior and Ii among them, as are these where there are but so many `names`. A title may come before it.
+    """
+    words = _words(_ORDINAL.sub(" ", _LAST_ORDINAL.sub(lambda found: _GENERATION_OF[found[1]], value.lower())))
+    while titled and len(words) > 1 and words[0] in _TITLES:
+        words = words[1:]
+    places = [n for n, word in enumerate(words) if n and word in _GENERATION_WORDS and not (n < names and word in _NAMES_TOO)]
+    generation = _GENERATION_OF[words[places[-1]]].lower() if places else ""
+    return [word for n, word in enumerate(words) if n not in places], generation
 
 
-def _family_words(value: str) -> list[str]:
-    words = _words(value)
-    return words[:1] + [word for word in words[1:] if word not in _GENERATION_WORDS]
+def _generation(told: str) -> dict[str, str]:
+    return {"generation": told} if told else {}
+
+
+def _script(value: str) -> Features:
+    """A name in a script without a Latin spelling: its letters, of which only the very same say something.
+
+    Comparison values are ASCII, because executors count letters otherwise; the code of a letter has one length, so that no two names
+    share theirs. The column is one of its own: no measure of likeness is ever asked of codes.
+    """
+    words = "".join(letter if category(letter)[0] in "LM" else " " for letter in normalize("NFKC", value).casefold()).split()
+    return {"script": " ".join("u" + "".join(f"{ord(letter):05x}" for letter in word) for word in words)}
 
 
 def _sound(joined: str) -> dict[str, str]:
@@ -73,9 +95,9 @@ def _sound(joined: str) -> dict[str, str]:
 
 
 def _given_features(value: str) -> Features:
-    words = _given_words(value)
-    name = " ".join(words)
-    return {"": name, **_sound(name), "nicknames": _nicknames(name)} if name else {}
+    words, generation = _told(value, titled=True)
+    name = " ".join([word for word in words if word not in _TITLES] or words)
+    return {"": name, **_sound(name), "nicknames": _nicknames(name), **_generation(generation)} if name else _script(value)
 
 
 @lru_cache(maxsize=20_000)
@@ -94,9 +116,9 @@ def _namer() -> NickNamer:
 
 
 def _family_features(value: str) -> Features:
-    words = _family_words(value)
+    words, generation = _told(value)
     name = " ".join(words)
-    return {"": name, **_sound(name), "words": tuple(words)} if name else {}
+    return {"": name, **_sound(name), "words": tuple(words), **_generation(generation)} if name else _script(value)
 
 
 def _middle_features(value: str) -> Features:
@@ -106,33 +128,36 @@ def _middle_features(value: str) -> Features:
 
 def _full_features(value: str) -> Features:
     """The words in the order given, family, and the first given and the family name among them."""
-    given, family = _full_parts(value)
+    given, family, generation = _full_parts(value)
     words = [*given, *family]
-    parts = {"given": given[0] if given else "", "family": " ".join(family)}
+    parts = {"given": given[0] if given else "", "family": " ".join(family), "generation": generation}
     named = {name: part for name, part in parts.items() if part}
     return {"": " ".join(words), "tokens": tuple(sorted(set(words))), **named} if words else {}
 
 
-def _full_parts(value: str) -> tuple[list[str], list[str]]:
-    """Given and family words: `Rivera Jr, Ana` reads as `Ana Rivera`. Titles, ranks and generation words are gone."""
-    before, _, after = value.partition(",")
-    if _is_given(after):
-        return _name_words(after), _name_words(before)
-    words = _name_words(value)
-    return words[:-1], words[-1:]
+def _full_parts(value: str) -> tuple[list[str], list[str], str]:
+    """Given and family words, and the generation: `Rivera Jr, Ana` reads as `Ana Rivera`. Titles and ranks are gone."""
+    before, _, after = _BETWEEN_COMMAS.sub(r" \1", value).partition(",")
+    if _is_given(after, before):
+        family, told = _name_words(before)
+        given, told_after = _name_words(after)
+        return given, family, told or told_after
+    words, told = _name_words(f"{before} {after}", names=2)
+    return words[:-1], words[-1:], told
 
 
-def _is_given(text: str) -> bool:
-    """What stands after the comma: no `Jr` and no `3rd Baronet`."""
-    words = _words(_ORDINAL.sub(" baron ", text.lower()))
-    return bool(words) and not is_no_name(words[0])
+def _is_given(text: str, family: str) -> bool:
+    """What stands after the comma: no `Jr` and no `3rd Baronet`. Behind a lone family name, Junior is one."""
+    words = [*dropwhile(_TITLES.__contains__, _words(_ORDINAL.sub(" baron ", text.lower())))]
+    return bool(words) and (not is_no_name(words[0]) or (words[0] in _NAMES_TOO and len(_words(family)) == 1))
 
 
-def _name_words(value: str) -> list[str]:
-    words = [word for word in _words(_ORDINAL.sub(" ", value.lower())) if word not in _NO_NAMES]
+def _name_words(value: str, *, names: int = 1) -> tuple[list[str], str]:
+    words, generation = _told(value, titled=True, names=names)
+    words = [word for word in words if word not in _TITLES]
     unranked = [word for word in words if word not in _RANKS]
     # Ana Baron keeps hers.
-    return unranked if len(unranked) > 1 else words
+    return (unranked if len(unranked) > 1 else words), generation
 
 
 def is_no_name(word: str) -> bool:
@@ -153,7 +178,7 @@ GIVEN_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_given_features,
-    feature_names=("", "sound", "nicknames"),
+    feature_names=("", "sound", "nicknames", "generation", "script"),
     max_length=100,
     recurs=True,
 )
@@ -165,7 +190,7 @@ FAMILY_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_family_features,
-    feature_names=("", "sound", "words"),
+    feature_names=("", "sound", "words", "generation", "script"),
     max_length=100,
     recurs=True,
 )
@@ -191,7 +216,7 @@ FULL_NAME = ValueType(
     normalise=_name,
     validate=_problem,
     features=_full_features,
-    feature_names=("", "tokens", "given", "family"),
+    feature_names=("", "tokens", "given", "family", "generation"),
     alone="same_person",
     max_length=200,
 )

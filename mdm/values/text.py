@@ -33,6 +33,10 @@ def _columns(parts: DescriptionParts) -> dict[str, Feature]:
         "side": parts.side,
         "fit": parts.fit,
         "wearer": parts.wearer,
+        "area": parts.area,
+        "letter": parts.letter,
+        "sterile": parts.sterile,
+        "latex_free": parts.latex_free,
     }
 
 
@@ -50,7 +54,8 @@ DESCRIPTION = ValueType(
     features=_description_features,
     feature_names=(
         *("", "tokens", "numbers", "quantities", "parts", "pack", "traits"),
-        *("sizes", "caliber", "volume", "length", "strength", "side", "fit", "wearer"),
+        *("sizes", "caliber", "volume", "length", "strength", "side", "fit", "wearer", "area"),
+        *("letter", "sterile", "latex_free"),
     ),
     max_length=2000,
 )

@@ -57,3 +57,21 @@ def without(words: Sequence[str], dropped: Iterable[str]) -> list[str]:
     """The words that are not dropped; all of them when none would be left."""
     kept = [word for word in words if word not in frozenset(dropped)]
     return kept or list(words)
+
+
+# Ordinals among them: First Medical is not Second Medical.
+_OPPOSITES = {
+    **{word: word for word in ("upper", "lower", "left", "right", "inner", "outer")},
+    **dict(zip(("first", "second", "third", "fourth", "1st", "2nd", "3rd", "4th"), "12341234", strict=True)),
+}
+_PLACES = "side|shore|end|gate|view|field|point|bank|bay|land|lake|park|ridge|brook|wood|town"
+_DIRECTION = re.compile(rf"(north|south)?(east|west)?(?:ern|erly|wards?|{_PLACES})?")
+OPPOSED = ("north_south", "east_west", "sides")
+
+
+def opposed(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Words that have an opposite, by what they are opposed in; directions also as the beginning of a word (Northside, southwestern)."""
+    known = set(words)
+    directions = [found.groups("") for word in known if (found := _DIRECTION.fullmatch(word))]
+    said = ({one for one, _ in directions}, {other for _, other in directions}, {_OPPOSITES.get(word, "") for word in known})
+    return {name: tuple(sorted(sides - {""})) for name, sides in zip(OPPOSED, said, strict=True) if sides - {""}}

@@ -56,6 +56,15 @@ def test_a_file_is_uploaded_planned_applied_and_undone(client, key, work, clean_
     assert client.get(address, headers=headers).json["status"] == "undone"
 
 
+def test_loads_are_listed_page_by_page(clean_database, client, key):
+    headers = key("loader")
+    made = [send(client, headers, name=f"{number}.csv").json["load_id"] for number in range(3)]
+    first = client.get("/v1/loads?limit=2", headers=headers).json
+    assert ([each["load_id"] for each in first["items"]], first["next"]) == (made[:0:-1], made[1])
+    last = client.get(f"/v1/loads?limit=2&cursor={first['next']}", headers=headers).json
+    assert ([each["load_id"] for each in last["items"]], last["next"]) == (made[:1], None)
+
+
 def send_folder(client, headers, manifest, *files):
     form = {"manifest": (io.BytesIO(dumps(manifest)), "manifest.json"), "file": [(io.BytesIO(content), name) for name, content in files]}
     return client.post("/v1/loads/folder", data=form, headers=headers, content_type="multipart/form-data")
@@ -99,14 +108,14 @@ def test_files_of_which_one_cannot_be_are_not_loaded_at_all(clean_database, clie
     headers, kept = key("loader"), set((settings.home / FOLDER).glob("*"))
     refused = send_folder(client, headers, manifest, *files)
     assert (refused.status_code, refused.content_type) == (status, "application/problem+json")
-    assert client.get("/v1/loads", headers=headers).json == {"items": []}
+    assert client.get("/v1/loads", headers=headers).json == {"items": [], "next": None}
     assert set((settings.home / FOLDER).glob("*")) == kept
 
 
 def test_whoever_may_not_load_one_of_the_files_loads_none(clean_database, client, key):
     refused = send_folder(client, key("loader", domains=["payer"]), MANIFEST, ("suppliers.csv", PEOPLE), ("payers.csv", PAYERS))
     assert refused.status_code == 403
-    assert client.get("/v1/loads", headers=key("loader")).json == {"items": []}
+    assert client.get("/v1/loads", headers=key("loader")).json == {"items": [], "next": None}
 
 
 def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
@@ -116,7 +125,7 @@ def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
     made = send(client, key("loader"))
     foreign = key("loader", systems=["erp-mercy"])
     assert client.get(f"/v1/loads/{made.json['load_id']}", headers=foreign).status_code == 404
-    assert client.get("/v1/loads", headers=foreign).json == {"items": []}
+    assert client.get("/v1/loads", headers=foreign).json == {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(
@@ -130,6 +139,8 @@ def test_only_loaders_of_domain_and_system_may(client, key, clean_database):
         (PEOPLE, {"steps": "{"}, 422),
         (PEOPLE, {"steps": "[5]"}, 422),
         (PEOPLE, {"steps": '[{"kind": "trim", "column": "Nmae"}]'}, 422),
+        (PEOPLE, {"steps": '[{"kind": "split", "column": "name", "separator": 5}]'}, 422),
+        (PEOPLE, {"encoding": "rot13"}, 422),
         (PEOPLE, {"steps": '[{"kind": "trim", "column": "name", "pairs": null}]'}, 422),
         (PEOPLE, {"steps": '[{"kind": "map_values", "column": "name", "pairs": ["abc"]}]'}, 422),
         (PEOPLE, {"header_row": "x"}, 422),
@@ -181,3 +192,10 @@ def test_rejected_rows_of_patients_go_back_to_their_uploader(client, key, work):
     work()
     assert "Grayson" in client.get(f"{address}/rejects.csv", headers=headers).text
     assert client.get(f"{address}/rejects.csv", headers=key("loader", grants=["phi"])).status_code == 403
+
+
+def test_steps_that_nobody_sends_are_those_of_the_template_and_an_empty_list_is_none(client, key, clean_database):
+    headers, pad = key("loader"), {"kind": "pad_zeros", "column": "key", "width": 5}
+    ids = [send(client, headers, **said).json["load_id"] for said in ({"steps": dumps([pad]).decode()}, {}, {"steps": "[]"})]
+    taken = "select jsonb_array_length(options -> 'steps') from load where id = %s"
+    assert [clean_database.run(lambda session, asked=each: fetch(session, taken, (asked,)))[0][0] for each in ids] == [1, 1, 0]

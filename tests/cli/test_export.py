@@ -39,3 +39,11 @@ def test_what_cannot_be_exported_leaves_no_file(mdm, tmp_path):
         assert (said.status in {1, 2}, said.err.startswith("mdm: ")) == (True, True)
     assert mdm("export", "crosswalk", "--domain", "supplier", "--to", str(tmp_path / "x.doc")).status == 2
     assert not list(tmp_path.glob("*x.*"))
+
+
+def test_an_option_that_cannot_be_is_named_as_it_was_given(mdm, tmp_path):
+    said = mdm("export", "golden", "--domain", "supplier", "--since", "abc")
+    assert (said.status, "position" in said.err, said.out) == (2, True, "")
+    place = tmp_path / "nowhere" / "a.csv"
+    said = mdm("export", "golden", "--domain", "supplier", "--to", str(place))
+    assert (said.status, f"{place}: " in said.err) == (2, True)

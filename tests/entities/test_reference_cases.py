@@ -142,10 +142,51 @@ KEPT_APART: list[tuple[str, str, dict[str, str], dict[str, str]]] = [
         {**SUITE, "kind": "building", "name": "Northfield General Hospital East Pavilion"},
         {**SUITE, "kind": "building", "name": "Northfield General Hospital West Pavilion"},
     ),
+    *(
+        (
+            f"{one} / {other}",
+            "supplier",
+            {**VENDOR, "phone": "937-555-0134", "name": one},
+            {**VENDOR, "phone": "937-555-0134", "name": other},
+        )
+        for one, other in (
+            *(("Northside Imaging", "Southside Imaging"), ("Eastern Dental Supply", "Western Dental Supply")),
+            *(("Northwestern Supply", "Northeastern Supply"), ("Outer Banks Surgical", "Inner Banks Surgical")),
+        )
+    ),
+    ("another tax number", "supplier", {**VENDOR, "ein": "84-6295840"}, {**VENDOR, "ein": "84-6295841"}),
+    (
+        "another side of a facility",
+        "department",
+        {"name": "Pharmacy", "code": "4410", "facility": "Northshore Hospital"},
+        {"name": "Pharmacy", "code": "4410", "facility": "Southshore Hospital"},
+    ),
     ("another role of a site", "supplier", {**VENDOR, "site_role": "remit_to"}, {**VENDOR, "site_role": "order_from"}),
     ("another pack", "item", {**GLOVE, "pack_quantity": "100"}, {**GLOVE, "pack_quantity": "200"}),
     ("another pack in the text", "item", {**GLOVE, "description": "Glove, box of 100"}, {**GLOVE, "description": "Glove, box of 50"}),
     ("another size", "item", {**GLOVE, "description": "Needle 22ga"}, {**GLOVE, "description": "Needle 25ga"}),
+    *(
+        (f"{one} / {other}", "item", {**GLOVE, "description": f"Glove exam {one}"}, {**GLOVE, "description": f"Glove exam {other}"})
+        for one, other in (
+            *(("box of 10", "each"), ("10x100/cs", "100/bx"), ("4 boxes of 250", "box of 250"), ("half dozen", "dozen"), ("dozen", "each")),
+            *(("BX/100", "blue"), ("needle 18G", "needle 20G"), ("sterile", "non-sterile"), ("4x4", "2x2"), ("suture 3-0", "suture 4-0")),
+            *(("M", "L"), ("XXXL", "XL"), ("latex", "latex-free"), ("splint L", "splint R"), ("tube 5 g", "tube 10 g")),
+        )
+    ),
+    *(
+        (f"unit {one} / {other}", "item", {**GLOVE, **one}, {**GLOVE, **other})
+        for one, other in (
+            ({"pack_unit": "BX"}, {"pack_unit": "EA"}),
+            ({"pack_unit": "CS"}, {"pack_unit": "BX"}),
+            ({"pack_unit": "CS", "description": "Glove 100/bx"}, {"pack_unit": "BX", "description": "Glove 100/bx"}),
+            ({"pack_unit": "BX", "pack_quantity": "1"}, {"pack_unit": "EA", "pack_quantity": "1"}),
+            ({"pack_unit": "BX", "pack_quantity": "10"}, {"description": "Glove each"}),
+            ({"pack_unit": "BX"}, {}),
+            ({"pack_unit": "BX"}, {"pack_unit": "BX", "pack_quantity": "50"}),
+            ({"sterile": "yes"}, {"description": "Glove non-sterile"}),
+            ({"latex_free": "yes"}, {"description": "Glove latex"}),
+        )
+    ),
     ("another part number", "item", GLOVE, {**GLOVE, "manufacturer_part_number": "QX-9001"}),
 ]
 
@@ -153,6 +194,24 @@ KEPT_APART: list[tuple[str, str, dict[str, str], dict[str, str]]] = [
 @pytest.mark.parametrize(("why", "domain", "left", "right"), KEPT_APART, ids=[why for why, _, _, _ in KEPT_APART])
 def test_what_differs_where_it_counts_never_links(why: str, domain: str, left: dict[str, str], right: dict[str, str]) -> None:
     assert outcome(domain, left, right) != "link", why
+
+
+@pytest.mark.parametrize("pack", ["", ", box of 10", ", 10x100/cs", " M", " 18G", " 4x4"])
+def test_what_says_the_same_of_its_pack_and_size_links(pack: str) -> None:
+    item = {**GLOVE, "description": f"Glove exam nitrile{pack}"}
+    assert outcome("item", item, item) == "link"
+
+
+def test_a_gtin_in_common_names_the_pack_that_one_side_does_not_tell() -> None:
+    gtin = {"gtin": "00614141123452"}
+    assert outcome("item", {**GLOVE, "pack_quantity": "10"}, GLOVE) == "review"
+    assert outcome("item", {**GLOVE, **gtin, "pack_quantity": "10"}, {**GLOVE, **gtin}) == "link"
+
+
+def test_a_direction_that_only_one_name_tells_says_nothing() -> None:
+    one, other = ({**VENDOR, "name": name} for name in ("Northfield Imaging", "Northfield Imaging West"))
+    entity = ENTITY_TYPES["supplier"]
+    assert not Scorer(entity.model).score(columns(entity, "erp-north", "1", one), columns(entity, "erp-mercy", "2", other)).vetoes
 
 
 def test_two_codes_of_one_system_are_two_cost_centers() -> None:

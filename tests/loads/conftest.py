@@ -48,7 +48,7 @@ class Loader:
         self.database, self.home = database, home
         self.hand = Hand(database, "loader", lambda: False, load_handlers(home, 1))
 
-    def upload(self, content, *, name="people.csv", domain="patient", system="ehr-mercy", columns=SSN, actor=SYSTEM_ACTOR, steps=()):
+    def upload(self, content, *, name="people.csv", domain="patient", system="ehr-mercy", columns=SSN, actor=SYSTEM_ACTOR, steps=None):
         given = Upload(ENTITY_TYPES[domain], system, io.BytesIO(content), name, read_columns(columns) if columns else (), steps)
         return upload(self.database, self.home, actor, given, "test")
 

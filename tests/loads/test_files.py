@@ -77,6 +77,7 @@ def test_what_was_chosen_overrules_what_was_found(tmp_path):
     [
         ({"encoding": "utf-8"}, "wrong_encoding"),
         ({"encoding": "no"}, "unknown_encoding"),
+        *[({"encoding": name}, "unknown_encoding") for name in ("rot13", "base64", "zlib", "undefined", "u\x00", "ü")],  # of no texts
         ({"delimiter": ",,"}, "bad_delimiter"),
         ({"header_row": 9}, "bad_header_row"),
     ],

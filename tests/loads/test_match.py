@@ -37,5 +37,5 @@ def test_of_two_rows_as_near_to_a_record_the_first_by_name_joins_it_wherever_it_
     rows.add([None, None], [{}, {}], [None, None], [f"ehr-mercy/{key}" for key in keys])
     entries = Entries(rows, np.array([1, 2]), np.zeros(2, dtype=np.bool_), {})
     both = Given({(0, 1): 3 * MODEL.clip, (0, 2): 2 * MODEL.clip})
-    found = match(MODEL, Others(stock, ()), entries, lambda _: nullcontext(both))
+    found = match(MODEL, Others(stock, (), {}), entries, lambda _: nullcontext(both))
     assert {key: found.verdicts[no].outcome for no, key in enumerate(keys, start=1)} == {"a": "linked", "b": "review"}

@@ -10,7 +10,7 @@ from mdm.entities import ENTITY_TYPES
 from mdm.errors import ConcordError, UnusableInput
 from mdm.identifier_systems import BY_CODE
 from mdm.load_profile import Finder, Profiler
-from mdm.load_steps import KINDS, ORDERS, Step, cell_of, read_step
+from mdm.load_steps import KINDS, ORDERS, Step, cell_of, given_step, read_step
 from mdm.load_table import RowReject
 from mdm.load_targets import KEY, Binding, check_mapping, read_columns, targets
 from mdm.load_values import Converter
@@ -123,6 +123,33 @@ def _refusal(delivery):
 
 
 @pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("separator", 5),
+        ("width", 3.5),
+        ("width", True),
+        ("on", "false"),
+        ("kind", None),
+        ("pairs", [["a", 1]]),
+        ("pairs", "ab"),
+        ("wdth", 3),
+    ],
+)
+def test_a_step_with_a_field_of_another_type_is_refused_by_name(field, value):
+    with pytest.raises(UnusableInput) as refused:
+        given_step({"kind": "trim", "column": "c", field: value})
+    assert [each.pointer for each in refused.value.problems] == [f"/{field}"]
+
+
+def test_a_step_is_an_object_that_names_kind_and_column():
+    with pytest.raises(UnusableInput) as refused:
+        given_step({"order": "DMY"})
+    assert [each.pointer for each in refused.value.problems] == ["/kind", "/column"]
+    with pytest.raises(UnusableInput):
+        given_step(5)
+
+
+@pytest.mark.parametrize(
     ("step", "before", "after"),
     [
         (Step("trim", "c"), "  a  b ", "a b"),
@@ -170,7 +197,7 @@ def test_steps_survive_being_stored(kind, order, width):
 )
 def test_a_step_that_says_too_little_is_refused(raw):
     with pytest.raises(UnusableInput):
-        read_step(raw)
+        given_step(raw)
 
 
 @given(

@@ -1,5 +1,7 @@
 """Pack siblings: the same text and part number in another pack is another item, in every notation. Another notation is no other pack.
 
+One each, packs within packs and texts that tell no pack are among them.
+
 EM cannot learn this, for siblings agree on all else, so it is a veto. The set is made here, from one seed.
 """
 
@@ -39,6 +41,19 @@ NOTATIONS = (
     "case of {}", "{}-pack", "BX ({})", "Box, {}", "{} in a box",
 )  # fmt: skip
 
+EACH = ("each", "EA", "1/EA", "1 each", "per each", "sold by the each")
+NESTED = (
+    "{}x{}/CS", "{} x {} per case", "case of {} boxes of {}", "{} boxes of {}", "case of {}x{}", "{} BX/CS {}/BX",
+    "case of {} boxes, {} per box",
+)  # fmt: skip
+IN_WORDS = {
+    6: ("half dozen", "1/2 dozen"),
+    10: ("pack of ten", "ten pack"),
+    12: ("dozen", "1 DZ", "per dozen"),
+    24: ("2 dozen", "two dozen per box"),
+}
+FACTORS = (10, 4, 5, 2)
+
 Record = tuple[str, dict[str, str | list[str]]]
 
 
@@ -51,13 +66,24 @@ def products(rng: Random) -> list[dict[str, str | list[str]]]:
     ]
 
 
+def notation(rng: Random, count: int) -> str:
+    """One way to write this count."""
+    if count == 1:
+        return rng.choice(EACH)
+    outer = next((outer for outer in FACTORS if count % outer == 0 and count > outer), None)
+    if outer and rng.random() < 0.25:
+        return rng.choice(NESTED).format(outer, count // outer)
+    if count in IN_WORDS and rng.random() < 0.5:
+        return rng.choice(IN_WORDS[count])
+    return rng.choice(NOTATIONS).format(count)
+
+
 def told(rng: Random, product: dict[str, str | list[str]], count: int) -> dict[str, str | list[str]]:
     """One pack of a product in one notation: in the text, in columns, or in both; some catalogues are in capitals."""
-    notation = rng.choice(NOTATIONS).format(count)
-    text = f"{product['description']}, {notation}" if rng.random() < 0.8 else product["description"]
+    text = f"{product['description']}, {notation(rng, count)}" if rng.random() < 0.8 else product["description"]
     record = {**product, "description": str(text).upper() if rng.random() < 0.3 else text}
     if text == product["description"] or rng.random() < 0.3:
-        record |= {"base_unit": "EA", "pack_unit": "BX", "pack_quantity": str(count)}
+        record |= {"base_unit": "EA", "pack_unit": "EA" if count == 1 else "BX", "pack_quantity": str(count)}
     return record
 
 
@@ -67,7 +93,8 @@ def siblings() -> tuple[dict[str, Columns], dict[str, Columns]]:
     left: dict[str, Columns] = {}
     right: dict[str, Columns] = {}
     for number, product in enumerate(products(rng)):
-        for count in rng.sample(COUNTS, PACKS_EACH):
+        each = (1,) if number % 3 == 0 else ()
+        for count in (*each, *rng.sample(COUNTS, PACKS_EACH - len(each))):
             for side, records in (("left", left), ("right", right)):
                 name = f"{number}/{count}/{side}"
                 records[name] = standard(ITEM, Delivery(SOURCES[0], name, told(rng, product, count))).columns
@@ -126,6 +153,32 @@ def test_without_a_partner_a_sibling_stays_alone() -> None:
     lone = {name: columns for name, columns in RIGHT.items() if is_in_both(name)}
     found = link_files(ITEM.model, LEFT, lone, room=ROOM)
     assert [link for link in found.links if item(link[0]) != item(link[1])] == []
+
+
+def silent(name: str) -> Columns:
+    """The record of this name as a catalogue delivers it that tells no pack."""
+    product = products(Random(20_260))[int(name.split("/", maxsplit=1)[0])]
+    return standard(ITEM, Delivery(SOURCES[0], f"{name}/silent", product)).columns
+
+
+def test_who_tells_no_pack_is_one_each_or_a_question() -> None:
+    scorer = Scorer(ITEM.model)
+    told_of = {name: scorer.score(columns, silent(name)) for name, columns in LEFT.items()}
+    assert all(score.weight >= ITEM.model.thresholds.link for score in told_of.values())
+    assert {bool(score.vetoes) for name, score in told_of.items() if "/1/" in name} == {False}
+    assert {score.vetoes for name, score in told_of.items() if "/1/" not in name} == {("one pack unknown",)}
+
+
+def test_two_that_tell_no_pack_link() -> None:
+    score = Scorer(ITEM.model).score(silent("0/1/left"), silent("0/1/right"))
+    assert score.weight >= ITEM.model.thresholds.link
+    assert not score.vetoes
+
+
+def test_between_two_files_a_silent_side_takes_no_pack() -> None:
+    lone = {f"{number}/0/right": silent(f"{number}/0/right") for number in range(PRODUCTS)}
+    packs = {name: columns for name, columns in LEFT.items() if "/1/" not in name}
+    assert link_files(ITEM.model, packs, lone, room=ROOM).links == []
 
 
 def is_in_both(name: str) -> bool:

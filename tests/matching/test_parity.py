@@ -18,6 +18,7 @@ from matching.score import Scorer
 from matching.table import lay_out
 from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
+from mdm.standardise import Delivery
 from tests.entities.test_every_domain import deliveries, standard
 from tests.matching.real_records import real_sets
 
@@ -103,3 +104,42 @@ def test_likeness_of_exactly_what_a_level_asks_for_is_enough_for_both():
     with bulk(model, lay_out(model, records), room=Room("500MB", 1)) as executor:
         weight = executor.score(model, np.array([0]), np.array([1])).weights[0]
     assert abs(Scorer(model).score(*records).weight - weight) <= 1e-9
+
+
+def test_vetoes_between_twins_speak_alike():
+    """Numbers a slip apart, in a row, exchanged at their end, several on a side, and of another length."""
+    numbers = ["219091401", "219091402", "279091401", "291091401", "219091410", "219091041", "2190914011", "418227701"]
+    held = [(number,) for number in numbers] + [("219091401", "418227701"), ("219091402", "279091401")]
+    births = {"birth_date": "19810417", "birth_date.year": "1981", "family_name": "vexholm"}
+    records = [
+        {**births, "given_name": given, "given_name.nicknames": (given,), "sex": sex, "ssn": ssn}
+        for given, sex in (("jada", "f"), ("jade", "f"), ("jade", "m"))
+        for ssn in held
+    ]
+    model = ENTITY_TYPES["patient"].model
+    assert_alike(model, records)
+    scorer = Scorer(model)
+    vetoed = [bool(scorer.score(records[0], other).vetoes) for other in records[10:20]]
+    assert vetoed == [False, True, False, False, True, False, False, True, False, False]
+
+
+def test_a_name_and_a_near_birth_date_are_held_below_link_alike():
+    person = {"given_name": "maria", "family_name": "garcia", "sex": "f", "system": "a"}
+    born = [{"birth_date": day, "birth_date.year": day[:4]} for day in ("19620506", "19620516", "19620605")]
+    beside = [{}, {"phone": ("4256437712",)}, {"city": "bellevue"}, {"city": "tacoma", "phone": ("4256437799",)}, {"ssn": ("219091401",)}]
+    records = [{**person, **day, **known} for day in born for known in beside]
+    model = ENTITY_TYPES["patient"].model
+    assert_alike(model, records)
+    assert_alike(with_frequencies(model, records), records)
+    assert Scorer(model).score(records[0], records[5]).capped
+
+
+def test_names_in_their_own_script_weigh_alike():
+    names = [("محمد", "الأحمد"), ("أحمد", "الأحمد"), ("محمد", ""), ("", "الأحمد"), ("Walter", "Quimby"), ("محمد", "Quimby"), ("", "")]
+    model = ENTITY_TYPES["patient"].model
+    records = []
+    for number, (given_name, family_name) in enumerate(names * 2):
+        said = {"given_name": given_name, "family_name": family_name, "birth_date": "1981-04-17"}
+        records.append(standard(ENTITY_TYPES["patient"], Delivery("ehr-north", str(number), said)).columns)
+    assert_alike(model, records)
+    assert_alike(with_frequencies(model, records), records)

@@ -269,6 +269,26 @@ def test_many_rows_take_two_people(app, loader, enter, work, database, monkeypat
     assert ask(database, "select status, approved_by from load") == [("applying", second.name)]
 
 
+def test_a_second_person_sees_and_agrees_to_the_rows_that_were_asked_for(app, loader, enter, work, database, monkeypatch):
+    import dataclasses
+
+    from mdm import loads
+    from mdm.access import SYSTEM_ACTOR
+
+    concord = app.extensions["concord"]
+    few = dataclasses.replace(concord.settings, load_approval_rows=1)
+    monkeypatch.setitem(app.extensions, "concord", dataclasses.replace(concord, settings=few))
+    at = planned(loader, work, "PAYER_NO,PAYER_NM,TOWN\np1,Harbor Health Plan,Bath\np2,Tidal Mutual,Orono\n")
+    plan = ask(database, "select plan_id from load")[0][0]
+    how = loads.Applying(1, {"city": "bath"}, (), "cutover")
+    with database.unit_of_work() as session:
+        loads.ask_apply(session, SYSTEM_ACTOR, plan, how, "test")
+    assert "city = bath" in loader.get(f"{at}/apply").text
+    assert post(loader, f"{at}/apply", plan=str(plan), reason="agreed").status_code == 303
+    work()
+    assert ask(database, "select planned, became from load_row order by no") == [("new", "new"), ("new", None)]
+
+
 def test_a_job_is_ended_from_the_page(loader, database):
     at = send(loader).location.removesuffix("/upload")
     post(loader, f"{at}/columns", **COLUMNS)

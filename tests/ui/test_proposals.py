@@ -29,6 +29,13 @@ def test_a_proposal_is_not_buried(steward, other, proposed, database):
         assert fetch(session, "select note from task_batch_item") == [("waiting",)]
 
 
+def test_what_two_people_say_is_told_where_they_go_on(other, proposed):
+    answer = decide(other, proposed, "different")
+    assert answer.location == f"/tasks?decided={proposed[-6:]}&outcome=disagreed"
+    assert f"You and who proposed on task #{proposed[-6:]} disagree" in other.get(answer.location).text
+    assert "no such word" not in other.get(f"/tasks?decided={proposed[-6:]}&outcome=no+such+word").text
+
+
 def test_taking_back_an_assignment_leaves_the_proposal(steward, other, review, database):
     batch = other.post("/tasks/selected", act="mine", task=review.rpartition("/")[2]).location.partition("?")[0]
     assert decide(steward, review, "same", propose="yes", reason="looks alike", digit="1").status_code == 303

@@ -148,13 +148,22 @@ def test_a_decision_leads_to_the_next_task_of_its_kind(steward, review, deliver,
 
 def test_what_is_put_off_or_asked_is_not_called_decided(steward, other, review, overlay):
     answer = steward.post(f"{overlay}/defer", until="2")
-    assert answer.location == f"{review}?rests={overlay[-6:]}"
+    assert answer.location == f"{review}?decided={overlay[-6:]}&outcome=rests"
     assert f"Task #{overlay[-6:]} rests" in steward.get(answer.location).text
     answer = steward.post(f"{review}/ask", whom=other.name, body="Are they one?")
-    assert answer.location == f"/tasks?rests={review[-6:]}"
+    assert answer.location == f"/tasks?decided={review[-6:]}&outcome=rests"
     page = steward.get(answer.location).text
     assert f"Task #{review[-6:]} rests" in page
     assert "stored" not in page
+
+
+def test_a_decision_on_a_closed_task_loses_nothing_that_was_typed(steward, other, review):
+    seen = form(other, review)
+    decide(steward, review, "different")
+    answer = other.post(f"{review}/decision", verdict="same", reason="typed with care", **seen)
+    assert answer.status_code == 409
+    assert "already closed" in answer.text
+    assert "typed with care" in answer.text
 
 
 def test_a_stale_decision_is_refused_and_loses_nothing(steward, review, database):

@@ -1,6 +1,10 @@
 """Names of persons: nicknames, sounds, titles, generations, and names that are none."""
 
+from unicodedata import normalize
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mdm.values.person_name import FAMILY_NAME, FULL_NAME, GIVEN_NAME, MIDDLE_NAME, NAME_SUFFIX
 
@@ -46,6 +50,33 @@ def test_titles_are_no_part_of_a_given_name() -> None:
 def test_generation_words_are_no_part_of_a_family_name() -> None:
     assert FAMILY_NAME.features("Rivera Jr.")[""] == "rivera"
     assert FAMILY_NAME.features("Rivera III")[""] == "rivera"
+    assert GIVEN_NAME.features("Orson Jr")[""] == GIVEN_NAME.features("Orson, Sr.")[""] == "orson"
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "generation"),
+    [
+        (FAMILY_NAME, "Rivera Jr.", "jr"),
+        (FAMILY_NAME, "Rivera 3rd", "iii"),
+        (FAMILY_NAME, "Ii Sr", "sr"),
+        (FAMILY_NAME, "Ii", None),
+        (FAMILY_NAME, "Rivera V", None),
+        (FAMILY_NAME, "Rivera 2", None),
+        (GIVEN_NAME, "Orson Sr", "sr"),
+        (GIVEN_NAME, "Juan Junior", "jr"),
+        (GIVEN_NAME, "Junior", None),
+        (GIVEN_NAME, "Sr. Maria", None),
+        (FULL_NAME, "Garcia Sr, Jose", "sr"),
+        (FULL_NAME, "Garcia, Jr., Jose", "jr"),
+        (FULL_NAME, "Garcia, Jose II", "ii"),
+        (FULL_NAME, "Jose Garcia 4th", "iv"),
+        (FULL_NAME, "Naosuke Ii", None),
+        (FULL_NAME, "Sr. Maria Garcia", None),
+        (FULL_NAME, "Sir William Dawes, 3rd Baronet", None),
+    ],
+)
+def test_a_name_tells_its_generation(kind, written, generation) -> None:
+    assert kind.features(written).get("generation") == generation
 
 
 def test_names_that_sound_alike_share_their_sound() -> None:
@@ -78,9 +109,8 @@ def test_generation_suffixes(raw, normal) -> None:
 
 def test_both_orders_of_a_full_name_are_the_same() -> None:
     expected = {"": "ana m rivera", "tokens": ("ana", "m", "rivera"), "given": "ana", "family": "rivera"}
-    assert (
-        FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == FULL_NAME.features("Dr Ana M Rivera Jr") == expected
-    )
+    assert FULL_NAME.features("Rivera, Ana M") == FULL_NAME.features("Ana M. Rivera") == expected
+    assert FULL_NAME.features("Dr Ana M Rivera Jr") == {**expected, "generation": "jr"}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +122,10 @@ def test_both_orders_of_a_full_name_are_the_same() -> None:
         ("Van Dyke, Anna", "anna", "van dyke"),
         ("Ana Baron", "ana", "baron"),
         ("Dr. Smith", None, "smith"),
+        ("Ii, Naosuke", "naosuke", "ii"),
+        ("Junior Garcia", "junior", "garcia"),
+        ("Garcia, Junior", "junior", "garcia"),
+        ("Garcia, Dr. Ana", "ana", "garcia"),
     ],
 )
 def test_a_full_name_is_read_as_its_parts(written, given, family) -> None:
@@ -103,6 +137,24 @@ def test_a_name_without_any_letter_is_not_understood() -> None:
     assert FAMILY_NAME.read("--- 12").value is None
 
 
-def test_a_name_of_another_script_is_kept_without_columns() -> None:
-    assert GIVEN_NAME.read("明美").is_evidence
-    assert GIVEN_NAME.features("明美") == {}
+@pytest.mark.parametrize("kind", [GIVEN_NAME, FAMILY_NAME], ids=lambda kind: kind.name)
+def test_a_name_of_another_script_is_compared_by_its_letters_alone(kind) -> None:
+    assert kind.read("明美").is_evidence
+    assert kind.features("明美") == {"script": "u0660e07f8e"}
+    assert kind.features("محمد") == kind.features(" محمد ") != kind.features("أحمد")
+    assert kind.features("ﻣﺤﻤﺪ") == kind.features("محمد")  # as older systems store it
+    assert kind.features("דוד־לוי") == kind.features("דוד לוי")
+
+
+def test_what_has_latin_letters_or_a_latin_spelling_is_compared_by_them() -> None:
+    for written in ("Мария", "Ελένη", "Ａｎａ", "明美 (Akemi)"):
+        assert "script" not in GIVEN_NAME.features(written)
+
+
+@given(st.text(st.characters(categories=["Lo"]), min_size=1, max_size=6), st.text(st.characters(categories=["Lo"]), min_size=1, max_size=6))
+def test_two_names_share_no_code(one, other) -> None:
+    codes = [GIVEN_NAME.features(name).get("script") for name in (one, other)]
+    if None not in codes:
+        same = normalize("NFKC", one).casefold().split() == normalize("NFKC", other).casefold().split()
+        assert (codes[0] == codes[1]) is same or any(not c.isalpha() for c in normalize("NFKC", one + other))
+        assert all(code.isascii() for code in codes)

@@ -21,6 +21,28 @@ from mdm.values.text import DESCRIPTION
         ("Splint wrist LT large", "side", "left"),
         ("Glove exam x-large", "fit", "xl"),
         ("Electrode pads, peds", "wearer", "pediatric"),
+        ("Needle hypodermic 18G", "caliber", "18ga"),
+        ("Ointment tube 18 g", "strength", "18000000mcg"),
+        ("Suture silk 3-0 18 in", "caliber", "3-0"),
+        ("Suture silk 3/0", "caliber", "3-0"),
+        ("Gauze sponge 4x4", "area", "4x4"),
+        ('Gauze sponge 8" x 4"', "area", "4x8"),
+        ("Dressing 2 x 2 in.", "area", "2x2"),
+        ("Glove exam M", "fit", "medium"),
+        ("Glove exam (L)", "fit", "large"),
+        ("Brace knee size L", "fit", "large"),
+        ("Splint wrist L", "side", "left"),
+        ("Splint wrist R", "side", "right"),
+        ("Splint wrist R", "letter", "r"),
+        ("Gown XXXL", "fit", "3xl"),
+        ("Gown 3X-large", "fit", "3xl"),
+        ("Gown XX-Large", "fit", "2xl"),
+        ("Gown 2X", "fit", "2xl"),
+        ("Gauze non-sterile", "sterile", "false"),
+        ("Gauze sterile", "sterile", "true"),
+        ("Glove latex", "latex_free", "false"),
+        ("Glove latex-free", "latex_free", "true"),
+        ("Glove not made with natural rubber latex", "latex_free", "true"),
     ],
 )
 def test_a_size_has_one_text_however_it_is_written(text: str, dimension: str, size: str) -> None:
@@ -33,9 +55,20 @@ def test_neighbouring_sizes_differ_in_one_dimension_and_agree_in_the_other() -> 
     assert one["volume"] == other["volume"]
 
 
-@pytest.mark.parametrize("dimension", ["caliber", "volume", "length", "strength", "side", "fit", "wearer", "sizes"])
+@pytest.mark.parametrize(
+    "dimension",
+    [*("caliber", "volume", "length", "strength", "side", "fit", "wearer", "sizes"), *("area", "letter", "sterile", "latex_free")],
+)
 def test_what_a_text_does_not_state_has_no_column(dimension: str) -> None:
     assert dimension not in DESCRIPTION.features("Gauze sponge woven")
+
+
+@pytest.mark.parametrize(
+    ("text", "dimension"),
+    [("Brief, men's", "letter"), ("Strap Velcro(R)", "letter"), ("Dressing 10 x 10 cm", "area"), ("Gauze w/ s/m", "letter")],
+)
+def test_what_only_looks_like_a_size_is_none(text: str, dimension: str) -> None:
+    assert dimension not in DESCRIPTION.features(text)
 
 
 def test_all_sizes_together_are_one_text_in_one_order() -> None:

@@ -39,7 +39,7 @@ def test_how_a_pack_is_written_does_not_change_the_words() -> None:
         ("Catheter 16 Fr 5 cc", ("16fr", "5ml")),
         ("Catheter 16FR 5.0mL", ("16fr", "5ml")),
         ("Needle 22 gauge 1.5 inch", ("1.5in", "22ga")),
-        ('Needle 22G 1.5"', ("1.5in", "22g")),
+        ('Needle 22G 1.5"', ("1.5in", "22ga")),
         ("Bandage 4 in x 5 yards", ("4in", "5yd")),
         ("Saline 0.9% 1,000 mL", ("1000ml",)),
         ("3M tape 10 cm", ("10cm",)),

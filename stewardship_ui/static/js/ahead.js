@@ -1,21 +1,21 @@
 // The item on the screen and those delivered ahead of it. Swapping is at once; nothing here asks the server but for the claim.
 import { announce } from "./live.js";
+import { appeared } from "./look.js";
 
-let shownAt = 0;
 let begun = null;
 const shown = [];
 
 export const byId = (id) => document.getElementById(id);
 export const templates = () => [...byId("ahead").querySelectorAll("template[data-task]")];
-export const age = () => performance.now() - shownAt;
 export const takeShown = () => shown.splice(0).join(",");
 
 /** Whenever an item came in by itself: it is mine from now on. True for one that was not here before. */
 export function arrived() {
   const item = byId("item");
   if (item === null || begun === item) return false;
+  if (begun !== null) address(item);
   begun = item;
-  shownAt = performance.now();
+  appeared();
   if (item.querySelector(".verbs")) htmx.ajax("POST", item.dataset.claim, { source: "#claim", target: "#claim", swap: "outerHTML", values: { version: item.dataset.version } });
   return true;
 }
@@ -26,7 +26,6 @@ export function next(said) {
   if (template === undefined) return byId("item").classList.add("sent");
   place(template.content.firstElementChild.cloneNode(true));
   shown.push(template.dataset.task);
-  history.replaceState(null, "", template.dataset.url);
   template.remove();
   focus();
   announce(said + byId("item").querySelector("h1").textContent.replace(/\s+/g, " ").trim());
@@ -34,16 +33,19 @@ export function next(said) {
 
 export function place(item) {
   byId("item").replaceWith(item);
+  address(item);
   begun = item;
-  shownAt = performance.now();
+  appeared();
   htmx.process(item);
 }
+
+/** What the page is reopened or shared by is what it shows. */
+const address = (item) => history.replaceState(null, "", item.dataset.address);
 
 /** This item comes again after the one that takes its place. */
 export function keep(item) {
   const template = document.createElement("template");
   template.dataset.task = item.dataset.task;
-  template.dataset.url = location.pathname + location.search;
   item.classList.remove("sent");
   template.content.append(item.cloneNode(true));
   byId("ahead").prepend(template);

@@ -79,7 +79,8 @@ function blind() {
 function reveal() {
   const target = rows()[row];
   const form = document.querySelector("[data-reveal]");
-  if (!target?.dataset.row || target.dataset.covered === undefined || form === null) return announce("Choose a masked row with the arrows first"), true;
+  if (form === null) return announce("Nothing on this page can be revealed"), true;
+  if (target?.dataset.covered === undefined) return announce("Choose a masked row with the arrows first"), true;
   const before = target.cloneNode(true);
   htmx.ajax("POST", form.dataset.reveal, { source: target, target, swap: "outerHTML", values: { attribute: target.dataset.row, candidate: document.querySelector("[name=candidate]")?.value ?? "" } }).then(() => {
     const now = document.querySelector(`tr[data-row="${CSS.escape(before.dataset.row)}"].revealed-row`);

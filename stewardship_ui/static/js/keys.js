@@ -1,5 +1,7 @@
 // One handler for every key. Never inside an input, with Ctrl, Alt or Meta, on repeat, or while a character is being composed.
 // What a key does stands on the page: data-key on a button or link, data-go on a place. A page's own part may answer first (`answer`).
+import { announce } from "./live.js";
+
 const SEQUENCE_MS = 1000;
 const answerers = [];
 let goingUntil = 0;
@@ -80,9 +82,16 @@ function search() {
 function press(key) {
   const found = [...document.querySelectorAll(`main [data-key="${CSS.escape(key)}"]`)].find((each) => !each.disabled && each.checkVisibility());
   if (found === undefined) return false;
-  if (found.matches("input, select, textarea")) found.focus();
-  else found.click();
+  use(found);
   return true;
+}
+
+/** A choice is made and said, a field is gone to, all else is pressed. */
+function use(element) {
+  const isChoice = element.matches("[type=checkbox], [type=radio]");
+  if (element.matches("input, select, textarea") && !isChoice) element.focus();
+  else element.click();
+  if (isChoice) announce(`${label(element)}: ${element.checked ? "yes" : "no"}`);
 }
 
 function leave(event) {
@@ -111,7 +120,5 @@ function label(element) {
 }
 
 function runs(element) {
-  if (answerers.some((ask) => ask(element.dataset.key, null))) return;
-  if (element.matches("input, select, textarea")) element.focus();
-  else element.click();
+  if (!answerers.some((ask) => ask(element.dataset.key, null))) use(element);
 }

@@ -1,6 +1,6 @@
 // What is told to those who do not look, times that go on, and parts that ask the server again while the page is looked at.
 const TOAST_MS = 4000;
-const REFUSAL_MS = 15000;
+export const LONG_MS = 15000; // what nobody expected stays longer
 const POLL_MS = 2000;
 let hiding = 0;
 let asking = null;
@@ -16,7 +16,7 @@ export function announce(text, milliseconds = TOAST_MS) {
 
 /** What the server refused to a part of a page comes as an event, whichever part it was. */
 export function listen() {
-  document.addEventListener("concord:refused", (event) => announce(event.detail.value, REFUSAL_MS));
+  document.addEventListener("concord:refused", (event) => announce(event.detail.value, LONG_MS));
   document.addEventListener("click", copy);
 }
 

@@ -1,11 +1,10 @@
 // The verbs of an item. A verb belongs to the item that was on the screen at keydown: it takes that form with its version and its key, and
 // the next item, delivered ahead, is there before the answer.
-import { age, arrived, byId, focus, next, templates } from "./ahead.js";
+import { arrived, byId, focus, next, templates } from "./ahead.js";
 import { answer } from "./keys.js";
 import { announce } from "./live.js";
+import { isLookedAt, isSecondClick } from "./look.js";
 import { decision, hasDecided, push, topUp } from "./outbox.js";
-
-const FLOOR_MS = 120;
 
 export function listen() {
   answer(pressed);
@@ -19,7 +18,8 @@ export function begin() {
 
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
-  if (key === "z" || key === "Shift+z") return key === "z" ? undo() : redo();
+  if (key === "z" && event !== null) return undo(byId("tray").dataset.url); // my last one; by its name in the palette, the one that is named
+  if (key === "Shift+z") return redo();
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
@@ -31,8 +31,8 @@ function clicked(event) {
   const pushed = event.target.closest("[data-verb], [data-undo], [data-redo]");
   if (pushed === null) return;
   event.preventDefault();
-  if (event.detail > 1) return; // the second click of a double click decides nothing
-  if (pushed.dataset.undo !== undefined) undo();
+  if (isSecondClick(event)) return;
+  if (pushed.dataset.undo !== undefined) undo(pushed.form.getAttribute("action"));
   else if (pushed.dataset.redo !== undefined) redo();
   else decide(pushed);
 }
@@ -52,7 +52,7 @@ function digit(key, button) {
 function decide(button) {
   const item = byId("item");
   if (item.classList.contains("sent")) return announce("Wait: the next item is not here yet");
-  if (age() < Number(byId("desk").dataset.floor ?? FLOOR_MS)) return announce("Look first: this item has only just appeared");
+  if (!isLookedAt()) return;
   if (wantsReason(item, button)) return announce("Something speaks against it: press the digit of your reason");
   const form = item.querySelector("#verdict");
   const values = { ...Object.fromEntries(new FormData(form)), [button.name]: button.value };
@@ -77,9 +77,9 @@ function skip() {
   return true;
 }
 
-function undo() {
+function undo(url) {
   if (byId("tray").querySelector("[data-undo]") === null && !hasDecided()) return announce("Nothing of yours to undo"), true;
-  push({ url: byId("tray").dataset.url, values: {}, item: null });
+  push({ url, values: {}, item: null });
   return true;
 }
 

@@ -11,7 +11,7 @@ const form = () => document.getElementById("list");
 
 answer(pressed);
 document.addEventListener("click", clicked);
-document.addEventListener("change", (event) => event.target.name === "task" && tell());
+document.addEventListener("change", (event) => event.target.name === "task" && ticked());
 document.addEventListener("htmx:load", comeBack);
 
 function pressed(key) {
@@ -48,20 +48,24 @@ function select(from, to) {
   const on = from !== to || !all[to].querySelector("[name=task]").checked;
   for (const each of all.slice(Math.min(from, to), Math.max(from, to) + 1)) each.querySelector("[name=task]").checked = on;
   anchor = to;
-  form().elements.all.value = "";
-  return tell();
+  return ticked();
 }
 
 function clear() {
   for (const each of form().querySelectorAll("[name=task]")) each.checked = false;
-  form().elements.all.value = "";
-  return tell();
+  return ticked();
 }
 
 function all() {
   for (const each of form().querySelectorAll("[name=task]")) each.checked = true;
   form().elements.all.value = "yes";
   tell();
+}
+
+/** Rows one by one: what stands on other pages is no longer meant, so that the count is what will be acted on. */
+function ticked() {
+  form().elements.all.value = "";
+  return tell();
 }
 
 function tell() {

@@ -214,9 +214,9 @@ def work(world, server):
     return hand.drain
 
 
-def upload(page, tmp_path, content=FILE):
+def upload(page, tmp_path, content=FILE, name="payers.csv"):
     """The address of a load of payers, begun with this file."""
-    file = tmp_path / "payers.csv"
+    file = tmp_path / name
     file.write_text(content)
     page.goto("/loads/new")
     page.select_option("#domain", "payer")

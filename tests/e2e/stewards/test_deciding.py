@@ -65,9 +65,11 @@ def test_two_keys_settle_the_first_and_one_each_that_follows(pairs, person, brow
         assert page.text_content("#live").startswith("Merged. Next: Same entity?")
         assert page.evaluate("window.mice") is None
         soon(lambda left=left: count(OPEN) == left)
+    last = page.get_attribute("#item", "data-task")
     page.keyboard.press("n")
-    page.wait_for_url("**/tasks*")
+    page.wait_for_url(f"**/tasks?decided={last[-6:]}")
     assert (count(OPEN), count(DECIDED)) == (0, 4)
+    assert page.text_content("#toast") == page.text_content("#live") == f"Decision on task #{last[-6:]} stored."
 
 
 def test_the_next_item_is_painted_in_time(pairs, person, browse, count):

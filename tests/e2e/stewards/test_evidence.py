@@ -15,7 +15,7 @@ from mdm.ids import new_id
 from mdm.jobs import MATCH_ALL, enqueue
 from mdm.running import Hand
 from tests.e2e.stewards.conftest import until
-from tests.e2e.stewards.scenes import maria_and_marie, payer_pairs
+from tests.e2e.stewards.scenes import maria_and_marie, overlay, payer_pairs
 
 POST = "async ([url, body]) => (await fetch(url, {method: 'POST', body: new URLSearchParams(body)})).url"
 SEEN = (".verbs .main", "tfoot", ".after", ".score")
@@ -101,7 +101,7 @@ def test_a_picked_value_is_shown_at_once_and_is_what_is_stored(deliver, person, 
     shown = page.evaluate("document.querySelector('td.pinned select').selectedOptions[0].textContent")
     name = page.text_content("[data-row=name] .golden").strip()
     page.keyboard.press("m")
-    page.wait_for_url("**/tasks")
+    page.wait_for_url("**/tasks?decided=*")
     values = count('select "values" from golden_version where recorded_to is null order by recorded_from desc limit 1')
     assert shown.startswith(f"pin {values['city']} ·")
     assert name.startswith(values["name"])
@@ -116,7 +116,7 @@ def test_a_no_stays_and_taken_back_it_is_still_told(deliver, person, browse, cou
     page.fill("#reason", "twins, says the midwife")
     page.keyboard.press("Escape")
     page.keyboard.press("n")
-    page.wait_for_url("**/tasks")
+    page.wait_for_url("**/tasks?decided=*")
     match_again(world)
     page.reload()
     assert count("select count(*) from task where status = 'open'") == 0
@@ -188,6 +188,20 @@ def test_what_was_revealed_is_covered_by_itself_and_no_list_sorts_by_what_is_mas
     watched.allowed.add(422)
     for query in ("sort=birth_date", "birth_date=1961", "sort=line"):
         assert page.goto(f"/tasks?{query}").status == 422
+
+
+def test_where_nothing_can_be_revealed_the_key_says_so(deliver, person, browse, count):
+    overlay(deliver)
+    deliver("patient", *maria_and_marie())
+    page = browse(person()).page
+    said = {}
+    for kind in ("overlay", "review"):
+        page.goto(f"/tasks/{count('select id from task where kind = %s', kind)}")
+        until(page, "document.querySelector('#claim[data-claimed=mine]') !== null")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("r")
+        said[kind] = page.text_content("#live")
+    assert said == {"overlay": "Nothing on this page can be revealed", "review": "Choose a masked row with the arrows first"}
 
 
 def test_a_first_load_is_light(deliver, person, browse):

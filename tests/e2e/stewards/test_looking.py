@@ -10,6 +10,7 @@ from tests.e2e.stewards.conftest import sign_in, until
 
 CODES = int(os.environ.get("MDM_UI_CODES", "12"))
 BENCH = "/mappings/ehr-mercy/department"
+FLOOR_MS = 520  # what the workbench takes for a look, and a little
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_codes_are_settled_by_digits_alone_and_taken_back(wards, person, browse,
     for settled in range(CODES):
         code = page.text_content("h2#code")
         assert page.text_content(".targets button .who").endswith(code.strip())
+        page.wait_for_timeout(FLOOR_MS)
         page.keyboard.press("1")
         until(page, "before => document.querySelector('h2#code')?.textContent !== before", code)
         assert count("select count(*) from miss where status = 'resolved'") == settled + 1
@@ -48,6 +50,44 @@ def test_codes_are_settled_by_digits_alone_and_taken_back(wards, person, browse,
     page.keyboard.press("z")
     until(page, "document.querySelectorAll('.queue a').length === 1")
     assert count(ANSWERED) == CODES - 1
+
+
+RESOLVED = "select count(*) from miss where status = 'resolved'"
+OTHER = "before => document.querySelector('h2#code').textContent !== before"
+
+
+@pytest.mark.parametrize("pause_ms", [0, 150, 300, 450])
+def test_a_digit_pressed_twice_maps_one_code(wards, person, browse, count, pause_ms):
+    page = browse(person()).page
+    page.goto(BENCH)
+    page.wait_for_timeout(FLOOR_MS)
+    code = page.text_content("h2#code")
+    page.keyboard.press("1")
+    page.wait_for_timeout(pause_ms)
+    page.keyboard.press("1")
+    until(page, OTHER, code)
+    page.wait_for_timeout(300)
+    assert count(RESOLVED) == 1
+    page.wait_for_timeout(FLOOR_MS)
+    page.keyboard.press("1")
+    page.wait_for_timeout(300)
+    assert count(RESOLVED) == 2
+
+
+@pytest.mark.parametrize("delay_ms", [0, 300])
+def test_a_double_click_maps_one_code_and_takes_back_one(wards, person, browse, count, delay_ms):
+    page = browse(person()).page
+    page.goto(BENCH)
+    for settled in (1, 2):
+        code = page.text_content("h2#code")
+        page.wait_for_timeout(FLOOR_MS)
+        page.dblclick(".targets button >> nth=0", delay=delay_ms)
+        until(page, OTHER, code)
+        page.wait_for_timeout(300)
+        assert count(RESOLVED) == settled
+    page.dblclick("button[data-key=z]", delay=delay_ms)
+    page.wait_for_timeout(800)
+    assert count(RESOLVED) == 1
 
 
 def test_a_prefix_changes_exactly_what_was_shown(wards, person, browse, count):

@@ -7,6 +7,7 @@ import pytest
 from mdm.db import execute
 from tests.e2e.stewards.conftest import until
 from tests.e2e.stewards.scenes import payer_pairs
+from tests.e2e.stewards.test_deciding import ahead, ready, soon
 
 MINE = "document.querySelector('#claim[data-claimed=mine]') !== null"
 
@@ -35,6 +36,32 @@ def test_the_second_sees_the_claim_and_a_stale_decision_keeps_what_was_typed(tas
     assert "changed while you had it open" in first.page.text_content("#problem")
     assert first.page.input_value("#reason") == "typed with care"
     assert count("select count(*) from decision") == 0
+
+
+def test_a_decision_on_what_another_has_decided_is_never_said_to_be_done(deliver, person, browse, count):
+    deliver("payer", *payer_pairs(6))
+    ann, ben = browse(person("ann")), browse(person("ben"))
+    ann.page.goto("/tasks")
+    ann.page.keyboard.press("Enter")
+    ready(ann.page)
+    task = ann.page.get_attribute("#item", "data-task")
+    ben.page.goto(f"/tasks/{task}")
+    ahead(ben.page)
+    ben.page.wait_for_timeout(200)
+    ann.page.keyboard.press("n")
+    soon(lambda: count("select count(*) from decision") == 1)
+    ben.allowed.add(409)
+    ben.page.click("summary:has-text('Reason')")
+    ben.page.fill("#reason", "typed with care")
+    ben.page.keyboard.press("Escape")
+    ben.page.keyboard.press("m")
+    until(ben.page, "document.querySelector('#problem') !== null")
+    until(ben.page, "document.querySelector('#live').textContent.includes('already closed')")
+    assert ben.page.text_content("#toast") == ben.page.text_content("#live") == ben.page.text_content("#problem").strip()
+    assert "typed with care" in ben.page.text_content("#item")
+    assert ben.page.get_attribute("#item", "data-task") == task
+    assert ben.page.url.endswith(f"/tasks/{task}")
+    assert count("select kind from decision") == "different"
 
 
 def test_a_grave_decision_is_a_proposal_that_the_second_person_does_not_see(task, person, browse, world, count):
@@ -69,3 +96,21 @@ def test_a_grave_decision_is_a_proposal_that_the_second_person_does_not_see(task
     until(ben.page, "location.pathname === '/tasks'")
     assert count("select status from proposal") == "agreed"
     assert count("select kind from decision") == "same"
+    assert "two people say the same" in ben.page.text_content("main")
+
+
+def test_a_disagreement_about_the_last_task_of_a_list_is_seen(task, person, browse, count):
+    ann, ben = browse(person("ann")).page, browse(person("ben")).page
+    for page, keys in ((ann, "em"), (ben, "n")):
+        page.goto(f"{task}?list=kind%3Dreview")
+        until(page, MINE)
+        page.wait_for_timeout(200)
+        for key in keys:
+            page.keyboard.press(key)
+        until(page, "location.pathname === '/tasks'")
+        page.wait_for_selector("#worklist .note")
+        assert page.url.endswith("&kind=review")
+    assert "a second person decides" in ann.text_content("#worklist .note")
+    assert "disagree; see its comments" in ben.text_content("#worklist .note")
+    assert "disagree; see its comments" in ben.text_content("#live")
+    assert count("select count(*) from decision") == 0
