@@ -162,21 +162,23 @@ def test_rejected_rows_come_back_as_a_file_that_loads_once_mended(people, loader
     assert (again.counts["rejected"], again.counts["new"]) == (0, 1)
 
 
+CENTRES = "name=name,code=code,relationship:rolls_up_to=up,valid_from=since"  # where dates speak, only applying tells what closes a loop
+
+
 def test_a_row_that_is_refused_while_applying_comes_back_with_its_cells(clean_database, loader):
-    content = b"key,name,code,up\n1,Cardiology,7100,2\n2,Echo laboratory,7110,1\n"
-    columns = "name=name,code=code,relationship:rolls_up_to=up"
-    view = loader.load(content, domain="cost_center", system="erp-north", columns=columns)
+    content = b"key,name,code,up,since\n1,Cardiology,7100,2,2026-01-01\n2,Echo laboratory,7110,1,2026-01-01\n"
+    view = loader.load(content, domain="cost_center", system="erp-north", columns=CENTRES)
     assert view.applied["rejected"] == 1
     given = clean_database.run(lambda session: rejects_csv(session, SYSTEM_ACTOR, view.id)).decode("utf-8-sig")
-    assert given.splitlines()[1].endswith(("1,Cardiology,7100,2", "2,Echo laboratory,7110,1"))
+    assert given.splitlines()[1].endswith(("1,Cardiology,7100,2,2026-01-01", "2,Echo laboratory,7110,1,2026-01-01"))
 
 
 def test_of_many_rows_only_the_one_that_cannot_be_is_stored_by_itself(clean_database, loader):
-    rows_of_file = [(str(no), f"Centre of {word}", str(7000 + no), "") for no, word in enumerate(WORDS)]
-    rows_of_file[3] = (*rows_of_file[3][:3], "11")
-    rows_of_file[11] = (*rows_of_file[11][:3], "3")
-    content = "\n".join(["key,name,code,up", *(",".join(row) for row in rows_of_file)]).encode()
-    view = loader.plan(content, domain="cost_center", system="erp-north", columns="name=name,code=code,relationship:rolls_up_to=up")
+    rows_of_file = [(str(no), f"Centre of {word}", str(7000 + no), "", "") for no, word in enumerate(WORDS)]
+    rows_of_file[3] = (*rows_of_file[3][:3], "11", "2026-01-01")
+    rows_of_file[11] = (*rows_of_file[11][:3], "3", "2026-01-01")
+    content = "\n".join(["key,name,code,up,since", *(",".join(row) for row in rows_of_file)]).encode()
+    view = loader.plan(content, domain="cost_center", system="erp-north", columns=CENTRES)
     assert view.counts["new"] == len(WORDS)
     applied = loader.apply(view)
     assert (applied.applied["new"], applied.applied["rejected"]) == (len(WORDS) - 1, 1)
