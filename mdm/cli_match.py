@@ -48,12 +48,13 @@ def _add_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw diagrams there (needs the extra 'plots')")
 
 
-def _evaluate(_: Settings, asked: Namespace) -> None:
+def _evaluate(settings: Settings, asked: Namespace) -> None:
     question = _question(asked)
     draw = None if asked.plots is None else _draughtsman(asked.plots)
+    from matching.bulk import Room
     from mdm import quality
 
-    measured = quality.evaluate(question)
+    measured = quality.evaluate(question, Room(f"{settings.match_memory_gb}GB"))
     if draw is not None:
         draw(measured, asked.plots)
     print(json.dumps(asdict(measured.report), indent=2) if asked.json else _readable(measured.report))
@@ -138,6 +139,7 @@ def _readable(report: "Report") -> str:
             *(f"too common {rule}: {count} keys" for rule, count in report.over_full.items()),
             *(f"not compared {rule}: {count} keys too common even together" for rule, count in report.left_out.items()),
             *(f"note       {name} {code}: {count:,}" for code, counts in report.notes.items() for name, count in counts.items()),
+            *(["           say --columns attribute=column,... for what was not compared"] if "not_compared" in report.notes else ()),
         ]
     )
 
@@ -146,7 +148,8 @@ def _model(report: "Report") -> str:
     model = report.model
     if model.refused is not None:
         return f"{model.version}, not trained: {model.refused}"
-    return model.version if model.estimated_matches is None else f"{model.version}, expects {model.estimated_matches:,.0f} true pairs"
+    expects = "" if model.estimated_matches is None else f", expects {model.estimated_matches:,.0f} true pairs"
+    return f"{model.version}{expects}" + ("" if model.link is None else f", links from {model.link:.1f} bits on")
 
 
 def _grade(_: Settings, asked: Namespace) -> None:

@@ -65,6 +65,8 @@ def read_labelled(question: Question) -> Labelled:
     truth = _truth(question, tables, ids)
     columns = _columns(question, tables)
     notes: Notes = Counter()
+    if not question.columns:
+        notes.update(_not_compared(question, tables, columns))
     records = [record for table in tables for record in read_records(question.domain, table, columns, notes)]
     return Labelled(records, tuple(len(table.rows) for table in tables), notes, truth)
 
@@ -135,6 +137,12 @@ def _columns(question: Question, tables: Sequence[Table]) -> dict[str, str]:
         for table in tables:
             table.column(column)
     return dict(asked)
+
+
+def _not_compared(question: Question, tables: Sequence[Table], columns: Mapping[str, str]) -> Notes:
+    """Columns that are named like nothing in the domain: whoever meant them must say what they are."""
+    known = {question.id, question.entity, *columns.values()}
+    return Counter({("not_compared", name): len(table.rows) for table in tables for name in table.header if name not in known})
 
 
 def fields(domain: EntityType) -> list[str]:

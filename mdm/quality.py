@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from matching.arrays import Rows
+from matching.bulk import Room
 from matching.components import components
 from matching.evaluate import (
     Agreement,
@@ -24,7 +25,7 @@ from matching.evaluate import (
     pairs_of,
     reduction_ratio,
 )
-from matching.pipeline import Found, find_duplicates, find_duplicates_on_spark, link_files
+from matching.pipeline import ROOM, Found, find_duplicates, find_duplicates_on_spark, link_files
 from mdm.labelled import Labelled, Notes, Question, read_labelled
 
 _KIB = 1024
@@ -32,9 +33,13 @@ _KIB = 1024
 
 @dataclass(frozen=True, slots=True)
 class ModelUsed:
-    """The model that scored; `refused` says why training changed nothing. `estimated_matches`: pairs that it expects to be true."""
+    """The model that scored; `refused` says why training changed nothing. `estimated_matches`: pairs that it expects to be true.
+
+    `link`: the bits from which on it links within one file; between two, who else could be a partner decides as well.
+    """
 
     version: str
+    link: float | None
     refused: str | None
     estimated_matches: float | None
 
@@ -46,7 +51,7 @@ class Report:
     over_full, left_out  blocking keys with too many holders, followed only in twos; twos that have too many holders as well
     seconds  from opening the files to the groups, measuring left out
     peak_mb  of the whole process so far
-    notes    values that did not clean, and columns without any: code -> attribute -> how many
+    notes    values that did not clean, columns without any, and columns that nothing was named after: code -> attribute -> how many
     """
 
     precision: float
@@ -84,23 +89,23 @@ class Weights:
     true_pairs: int
 
 
-def evaluate(question: Question) -> Measured:
+def evaluate(question: Question, room: Room = ROOM) -> Measured:
     """Match the records and compare the outcome with the truth. Raises UnusableInput."""
     started = time.perf_counter()
     given = read_labelled(question)
-    found = _match(question, given)
+    found = _match(question, given, room)
     return Measured(_report(given, found, time.perf_counter() - started), found, given.truth)
 
 
-def _match(question: Question, given: Labelled) -> Found:
+def _match(question: Question, given: Labelled, room: Room) -> Found:
     model = question.domain.model
     named = {str(row): record for row, record in enumerate(given.records)}
     if question.spark_url is not None:
         return find_duplicates_on_spark(question.spark_url, model, named)
     if len(given.sizes) == 1:
-        return find_duplicates(model, named, train=question.train)
+        return find_duplicates(model, named, train=question.train, room=room)
     left, right = (dict(islice(named.items(), *part)) for part in ((given.sizes[0],), (given.sizes[0], None)))
-    return link_files(model, left, right, many=question.many, train=question.train)
+    return link_files(model, left, right, many=question.many, train=question.train, room=room)
 
 
 def _report(given: Labelled, found: Found, seconds: float) -> Report:
@@ -159,6 +164,7 @@ def _by_code(notes: Notes) -> dict[str, dict[str, int]]:
 
 
 def _model_used(found: Found) -> ModelUsed:
+    link = found.model.thresholds.link if found.groups is not None else None
     if found.diagnostics is None:
-        return ModelUsed(found.model.version, None, None)
-    return ModelUsed(found.model.version, found.diagnostics.refused, found.diagnostics.estimated_matches)
+        return ModelUsed(found.model.version, link, None, None)
+    return ModelUsed(found.model.version, link, found.diagnostics.refused, found.diagnostics.estimated_matches)

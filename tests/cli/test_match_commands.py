@@ -196,6 +196,17 @@ def test_what_does_not_clean_is_counted_and_left_out(match, tmp_path):
     assert notes == {"empty_column": {"phone": 1}, "not_understood": {"birth_date": 1}, "too_long": {"family_name": 1}}
 
 
+def test_a_column_that_is_named_like_nothing_is_said_to_be_left_out(match, tmp_path):
+    rows = "id,given_name,Surname,birth_date,person\n1,Annika,Vesterholm,1984-03-17,a\n2,Bo,Vesterholm,1990-01-02,b\n"
+    records = written(tmp_path / "records.csv", rows)
+    assert report(match(*asked(records, "--no-train", "--json")))["notes"] == {"not_compared": {"Surname": 2}}
+    said = match(*asked(records, "--no-train"))[1]
+    assert "Surname not_compared: 2" in said
+    assert "say --columns" in said
+    named = "given_name=given_name,family_name=Surname,birth_date=birth_date"
+    assert report(match(*asked(records, "--no-train", "--json", "--columns", named)))["notes"] == {}
+
+
 def test_records_without_an_entity_are_nobody_elses(match, tmp_path):
     records = written(tmp_path / "records.csv", PATIENTS.replace(",a\n", ",\n"))
     assert report(match(*asked(records, "--no-train", "--json")))["recall"] == 1.0
