@@ -21,6 +21,7 @@ from mdm.values.kind import ValueType
 from mdm.values.text import LABEL
 
 FOLDED_BELOW = 0.05
+_READABLE = 4  # values side by side
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +259,14 @@ def _said_of(sides: Sides, attributes: Sequence[Attribute], place: int) -> dict[
 
 
 def _derived(sides: Sides, columns: Columns, needs: Sequence[str]) -> dict[str, str]:
-    """Values that were made of several attributes. No mask fits them and no record in scope need say them: of patients they stay unseen."""
+    """Values that were made of several attributes. No mask fits them and no record in scope need say them: of patients they stay unseen.
+
+    Letters and words of a whole text stay unseen too: they stand in its own row, where a person can read them.
+    """
     if sides.entity.phi or sides.reader.actor.systems is not None:
         return {}
-    return {text: text for need in needs for text in _texts(columns.get(need))}
+    found = [_texts(columns.get(need)) for need in needs]
+    return {text: text for texts in found if len(texts) <= _READABLE for text in texts}
 
 
 def _swapped(rows: Sequence[Row]) -> list[Row]:

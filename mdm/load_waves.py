@@ -6,7 +6,7 @@ A wave is said as people write it, and compared as values are stored: cleaned, w
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,8 +17,10 @@ from mdm.db import execute, fetch
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid
 from mdm.jsonio import dumps
-from mdm.load_rows import Row, read_groups
 from mdm.values.kind import clean_text
+
+if TYPE_CHECKING:  # Arrow comes with it, which no web process needs before a wave is asked for
+    from mdm.load_rows import Row
 
 ROWS_LOOKED_THROUGH = 100_000  # while somebody waits for the answer: a wave that lies deeper is believed
 _VALUES_NAMED = 20
@@ -41,7 +43,7 @@ def wanted_of(entity: EntityType, wave: Mapping[str, str]) -> Wanted:
     return {name: frozenset(_form(text) for text in (said, kinds[name].read(said).value) if text) for name, said in wave.items()}
 
 
-def is_of(row: Row, wave: Wanted) -> bool:
+def is_of(row: "Row", wave: Wanted) -> bool:
     return all(not forms.isdisjoint(_form(each) for each in _values(row, name)) for name, forms in wave.items())
 
 
@@ -49,7 +51,7 @@ def _form(text: str) -> str:
     return clean_text(text).casefold()
 
 
-def _values(row: Row, name: str) -> tuple[str, ...]:
+def _values(row: "Row", name: str) -> tuple[str, ...]:
     """As it is stored; what did not clean is stored as it was delivered."""
     found: Any = row.standard.attributes.get(name) or row.standard.delivery.attributes.get(name) or ()
     return (found,) if isinstance(found, str) else tuple(found)
@@ -85,8 +87,10 @@ def _there(actor: Actor, entity: EntityType, name: str, values: Counter[str]) ->
     return f"no row that waits has this {name}; there are {named}" + (" and others" if len(values) > _VALUES_NAMED else "")
 
 
-def _rows(session: Session, waiting: Waiting) -> Iterator[Row]:
+def _rows(session: Session, waiting: Waiting) -> "Iterator[Row]":
     """Rows of the plan that nobody has applied, piece by piece."""
+    from mdm.load_rows import read_groups  # noqa: PLC0415  (see above)
+
     pieces = fetch(session, "select way, no from load_piece where plan_id = %s and way <> 'staged' order by way, no", (waiting.plan_id,))
     for way, no in pieces:
         found = fetch(session, "select content from load_piece where plan_id = %s and way = %s and no = %s", (waiting.plan_id, way, no))

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from mdm import ingest, load_apply, models
+from mdm import ingest, load_apply, loads, models
+from mdm.access import SYSTEM_ACTOR
 from mdm.db import execute
 from mdm.guard import guards
 from mdm.ingest import CHUNK_MAX
@@ -80,12 +81,14 @@ def test_whoever_comes_beside_rows_that_are_near_others_is_met(people, loader, m
 
 
 def test_a_plan_by_another_model_knows_nobody_any_more(people, loader):
+    """Whoever activates a model while the job waits."""
     view = loader.plan(as_csv(mercy(again=AGAIN)))
     loader.apply(view, wave={"sex": "F"})
     assert set(ways(people)) == {"bulk", "known"}
+    asked = people.run(lambda s: loads.ask_apply(s, SYSTEM_ACTOR, view.plan_id, loads.Applying(1_000_000, reason="test"), "test"))
     keep(people, CAREFUL, active=True)
     people.run(lambda s: models.current_scorer(s, PATIENT))
     before = sum(ways(people).values())
-    loader.apply(view)
+    loader.done(asked)
     assert ways(people)["online"] == 100 - before
     people.run(lambda s: execute(s, "delete from match_model"))

@@ -200,13 +200,18 @@ def test_what_cannot_be_learned_is_refused(candidates, population, possible_pair
     assert reason in refusal(train(model, candidates, population, possible_pairs, version="trained"), model)
 
 
-def test_no_convergence_is_refused():
-    """Candidates just like random pairs: the expected matches shrink for ever."""
+def test_no_convergence_is_refused(monkeypatch):
+    monkeypatch.setattr("matching.train.ITERATIONS_MAX", 2)
     model = model_of()
-    same_share = Patterns(CANDIDATES.levels, np.prod([np.array(u)[CANDIDATES.levels[:, i]] for i, u in enumerate(U)], axis=0) * 1e6)
-    trained = train(model, same_share, same_share, 1e6, version="trained")
+    trained = train(model, CANDIDATES, None, 1e6, version="trained")
     assert not trained.diagnostics.converged
     assert "still moved" in refusal(trained, model)
+
+
+def test_candidates_just_like_random_pairs_are_refused():
+    model = model_of()
+    same_share = Patterns(CANDIDATES.levels, np.prod([np.array(u)[CANDIDATES.levels[:, i]] for i, u in enumerate(U)], axis=0) * 1e6)
+    assert "fewer than one match" in refusal(train(model, same_share, same_share, 1e6, version="trained"), model)
 
 
 def test_inverted_classes_are_refused():
