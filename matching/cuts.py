@@ -17,7 +17,8 @@ def cut_expected(weights: Bits, least: float, precision: float = PRECISION) -> f
     """
     falling = np.sort(weights[weights >= least])[::-1]
     true = np.cumsum(1 / (1 + np.exp2(-falling)))
-    return _lowest(falling, true, precision) or max(least, bits(precision))
+    found = _lowest(falling, true, precision)
+    return max(least, bits(precision)) if found is None else found
 
 
 def cut_decided(weights: Bits, same: Flags, least: float, precision: float = PRECISION) -> float | None:

@@ -124,9 +124,13 @@ def _trained(executor: Bulk, declared: Model, *, one_to_one: bool = False) -> tu
 
 
 def precise(model: Model, weighed: Weighed) -> Model:
-    """A trained model of persons with the cut that makes its links as precise as was stated, by its weights of pairs from even odds on."""
-    link = min(cut_expected(weighed.weights[~weighed.vetoed], EVEN), model.clip)
-    return replace(model, thresholds=replace(model.thresholds, link=link))
+    """A trained model with the cut that makes its links as precise as was stated, by its weights of pairs from even odds on."""
+    return linking_from(model, cut_expected(weighed.weights[~weighed.vetoed], EVEN))
+
+
+def linking_from(model: Model, cut: float) -> Model:
+    """The trained model with this cut. Its declared review was meant for other weights and may lie above, so it asks from where TRAINED does."""
+    return replace(model, thresholds=Thresholds(TRAINED[model.u_from].review, min(cut, model.clip)))
 
 
 def _trained_one_to_one(executor: Bulk, version: str) -> Trained:

@@ -17,7 +17,7 @@ from matching.counting import with_counted
 from matching.cuts import cut_decided
 from matching.model import Model, to_json
 from matching.patterns import Patterns
-from matching.pipeline import EVEN, SMALLEST_SET, precise, train_on
+from matching.pipeline import EVEN, SMALLEST_SET, linking_from, precise, train_on
 from matching.train import Trained, reestimate_from_labels
 from mdm import audit
 from mdm.access import Actor
@@ -107,7 +107,7 @@ def _refined(executor: Bulk, model: Model, told: Told) -> Model:
     cut = _cut_decided(executor, model, told)
     if cut is None:
         return precise(model, executor.weigh(model, EVEN))
-    return replace(model, thresholds=replace(model.thresholds, link=min(cut, model.clip)))
+    return linking_from(model, cut)
 
 
 def _cut_decided(executor: Bulk, model: Model, told: Told) -> float | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.cuts import PRECISION, cut_decided, cut_expected
-from matching.pipeline import SMALLEST_SET, find_duplicates
+from matching.pipeline import SMALLEST_SET, find_duplicates, linking_from
 from mdm.entities import ENTITY_TYPES
 from mdm.files import Table
 from mdm.labelled import read_records
@@ -33,6 +33,16 @@ def test_the_cut_is_the_lowest_that_is_precise_enough(weights, precision):
 
 def test_where_no_pair_is_sure_enough_nothing_links_on_the_average():
     assert cut_expected(np.array([0.5, 1.0]), 0.0) == pytest.approx(np.log2(PRECISION / (1 - PRECISION)))
+
+
+def test_even_odds_are_a_cut_too():
+    assert cut_expected(np.array([0.0, *[20.0] * 999]), 0.0) == 0.0
+
+
+@pytest.mark.parametrize("domain", ENTITY_TYPES)
+def test_every_model_can_link_from_even_odds_on(domain):
+    model = linking_from(ENTITY_TYPES[domain].model, 0.0)
+    assert model.thresholds.review < model.thresholds.link == 0.0
 
 
 def test_people_decide_where_they_decided_enough():
