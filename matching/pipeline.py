@@ -129,7 +129,7 @@ def precise(model: Model, weighed: Weighed) -> Model:
 
 
 def linking_from(model: Model, cut: float) -> Model:
-    """The trained model with this cut. Its declared review was meant for other weights and may lie above, so it asks from where TRAINED does."""
+    """The trained model with this cut. It asks from where TRAINED does: its declared review was meant for other weights and may lie above."""
     return replace(model, thresholds=Thresholds(TRAINED[model.u_from].review, min(cut, model.clip)))
 
 
