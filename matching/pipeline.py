@@ -129,7 +129,7 @@ def precise(model: Model, weighed: Weighed) -> Model:
 
 
 def linking_from(model: Model, cut: float) -> Model:
-    """The trained model with this cut. It asks from where TRAINED does: its declared review was meant for other weights and may lie above."""
+    """The trained model with this cut. It asks from where TRAINED does: what it declared was meant for other weights, maybe above."""
     return replace(model, thresholds=Thresholds(TRAINED[model.u_from].review, min(cut, model.clip)))
 
 
