@@ -6,7 +6,6 @@ Who names a floor when blocking has only those pairs compared that may reach it 
 is to be known of most records already says so (`Settled`): a file among many stored ones costs what its own pairs cost.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,9 +18,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 from duckdb.func import ARROW
-from splink import DuckDBAPI, Linker
 
 from matching.arrays import Flags, Levels, Rows, Weighed
+from matching.comparer import Comparer, comparer
 from matching.drawn import random_pairs
 from matching.frequency import Frequency
 from matching.keys import keys_sql
@@ -113,7 +112,7 @@ class Bulk:
         self._db.execute(f"create table record as select *{packed} from incoming")
         self._db.unregister("incoming")
         self._register_measures(records.columns)
-        self._levels_of = self._comparer(levels_settings(model, self._layout))
+        self._levels_of = comparer(self._db, levels_settings(model, self._layout))
         self._floor = -inf  # whoever cannot reach it was left out
         self._is_settled = False
         self._make("pair")
@@ -131,18 +130,6 @@ class Bulk:
     def _make(self, table: str) -> None:
         """An empty table of compared pairs, in the place of one of that name."""
         self._db.execute(f"create or replace table {table} (l bigint, r bigint, vetoed boolean, {self._levels('tinyint')})")
-
-    def _comparer(self, settings: dict[str, Any]) -> "_Comparer":
-        """What Splink says of pairs, as a view: as a table it would be written out with dozens of columns that nobody reads."""
-        api = DuckDBAPI(connection=self._db)  # its own, because two linkers would call their tables alike
-        # Made from a checked model: looking for slips in it takes a fifth of the time of a small set
-        linker = Linker(api.register("record"), settings, validate_settings=False)
-        logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
-        asked = linker.inference.compute_blocked_pairs_for_predict()
-        answer = linker.inference.predict(warning_mode="never")
-        self._db.execute(f"create view told_of{asked.physical_name} as {answer.sql_used_to_create}")
-        answer.drop_table_from_database_and_remove_from_cache()
-        return _Comparer(asked.physical_name, f"told_of{asked.physical_name}")
 
     def _register_measures(self, records: Sequence[Columns]) -> None:
         """The online scorer's own functions, for measures without a form in SQL."""
@@ -238,7 +225,7 @@ class Bulk:
 
     def _compare_within_reach(self, chunks: Sequence[tuple[int, int]]) -> int:
         """Compare the pairs that may reach the floor; returns how many blocking found."""
-        quick = self._comparer(quick_settings(self.model, self._layout))
+        quick = comparer(self._db, quick_settings(self.model, self._layout))
         self._share(self.model)
         self._db.execute("create table likely (join_key_l bigint, join_key_r bigint)")
         found = 0
@@ -260,7 +247,7 @@ class Bulk:
         self._db.execute(f"insert into {into} select n_l, n_r, {vetoed_sql(self.model)}, {columns} from {self._levels_of.told}")
         return number
 
-    def _ask(self, comparer: "_Comparer", pairs: str) -> int:
+    def _ask(self, comparer: Comparer, pairs: str) -> int:
         return self._one(f"create or replace table {comparer.asked} as select '0' as match_key, join_key_l, join_key_r from ({pairs})")
 
     def patterns(self) -> Patterns:
@@ -347,14 +334,6 @@ class Bulk:
     def _one(self, statement: str) -> int:
         rows = self._db.execute(statement).fetchall()  # to its end: a result half read would bar whatever comes next
         return int(rows[0][0]) if rows else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparer:
-    """A table of pairs, and the view of what Splink says of them."""
-
-    asked: str
-    told: str
 
 
 def rarity_columns(model: Model) -> set[str]:
