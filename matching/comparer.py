@@ -16,7 +16,7 @@ _KEPT_MAX = 64  # of some 50 kB each; a domain has two, times the sets of column
 
 @dataclass(frozen=True, slots=True)
 class Comparer:
-    """A table of pairs, and the view of what Splink says of them."""
+    """A table of pairs, and what Splink says of them: a query, in parentheses."""
 
     asked: str
     told: str
@@ -38,11 +38,9 @@ _LOCK = Lock()
 def comparer(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, Any]) -> Comparer:
     """What says, of pairs of rows of `record`, what these settings ask. The measures that they name are registered already."""
     said = _remembered(connection, settings)
-    told = f"told_of{said.asked}"
     connection.execute(f"create or replace table {said.asked} ({said.columns})")
-    # A view: as a table it would be written out with dozens of columns that nobody reads
-    connection.execute(f"create or replace view {told} as {said.sql}")
-    return Comparer(said.asked, told)
+    # No table: dozens of columns that nobody reads would be written out. No view: so long a text takes time to look through, twice
+    return Comparer(said.asked, f"({said.sql})")
 
 
 def _remembered(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, Any]) -> _Said:
@@ -66,7 +64,7 @@ def _said(connection: duckdb.DuckDBPyConnection, settings: Mapping[str, Any]) ->
     logging.getLogger("splink").setLevel(logging.ERROR)  # after the linker, which sets its own
     asked = linker.inference.compute_blocked_pairs_for_predict()
     answer = linker.inference.predict(warning_mode="never")
-    sql = str(answer.sql_used_to_create)
+    sql = str(answer.sql_used_to_create).strip().rstrip(";")
     answer.drop_table_from_database_and_remove_from_cache()
     return _Said(asked.physical_name, ", ".join(_columns(connection, asked.physical_name)), sql)
 
