@@ -137,7 +137,7 @@ class _Pair:
             start=self.model.prior,
             steps=steps,
             cap=self.score.weight - (steps[-1].total if steps else self.model.prior) if self.score.capped else 0.0,
-            held=self.scorer.one_sided([(e.group, e.weight, e.comparison, e.level) for e in self.score.evidence]) if self.score.capped else None,
+            held=self._held(),
             total=self.score.weight,
             thresholds=self.model.thresholds,
             outcome=self.outcome,
@@ -147,6 +147,10 @@ class _Pair:
             silent=silent,
             flips=self._flips(),
         )
+
+    def _held(self) -> str | None:
+        said = [(e.group, e.weight, e.comparison, e.level) for e in self.score.evidence]
+        return self.scorer.one_sided(said) if self.score.capped else None
 
     def _steps(self) -> Iterator[Step]:
         comparisons = {comparison.name: comparison for comparison in self.model.comparisons}

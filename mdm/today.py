@@ -37,5 +37,6 @@ def today(session: Session, actor: Actor) -> Today:
 _MINE: LiteralString = (
     "with g as (select extract(epoch from created_at - lag(created_at) over (order by created_at)) as gap from decision"
     " where actor = %(me)s and revokes is null and created_at >= date_trunc('day', now() at time zone 'utc') at time zone 'utc')"
-    " select (select count(*) from g), (select (percentile_cont(0.5) within group (order by gap) filter (where gap <= %(pause)s))::float8 from g)"
+    " select (select count(*) from g),"
+    " (select (percentile_cont(0.5) within group (order by gap) filter (where gap <= %(pause)s))::float8 from g)"
 )

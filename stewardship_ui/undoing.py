@@ -51,7 +51,7 @@ def _redo(undo_id: UUID | None) -> Response | Redirect:
     def work(session: Session) -> Mapping[str, Any]:
         undone = verdicts.last_undone(session, actor(), undo_id)
         if undone is None:
-            raise Conflict("there is nothing of yours to say again" if undo_id is None else "this was said again, or you have decided otherwise since")
+            raise Conflict("there is nothing of yours to say again" if undo_id is None else "you said it again, or decided otherwise since")
         policy.check(actor(), Verb.DECIDE, undone.domain)
         visible(session, undone.task)
         return verdicts.redo(session, concord().entities[undone.domain], actor(), undone, request_id()).told
