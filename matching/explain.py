@@ -87,7 +87,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A pair's score taken apart, in bits. `cap` is what is taken (0 or less) where fewer than `groups_needed` kinds of evidence agree.
+    """A pair's score taken apart, in bits. `cap` is what is taken (0 or less) where the evidence is one-sided, `held` why, in words.
 
     `groups` is what each kind of evidence adds up to. `outcome` is link, review or new.
     """
@@ -96,6 +96,7 @@ class Explanation:
     start: float
     steps: tuple[Step, ...]
     cap: float
+    held: str | None
     total: float
     thresholds: Thresholds
     outcome: str
@@ -136,6 +137,7 @@ class _Pair:
             start=self.model.prior,
             steps=steps,
             cap=self.score.weight - (steps[-1].total if steps else self.model.prior) if self.score.capped else 0.0,
+            held=self._held(),
             total=self.score.weight,
             thresholds=self.model.thresholds,
             outcome=self.outcome,
@@ -145,6 +147,10 @@ class _Pair:
             silent=silent,
             flips=self._flips(),
         )
+
+    def _held(self) -> str | None:
+        said = [(e.group, e.weight, e.comparison, e.level) for e in self.score.evidence]
+        return self.scorer.one_sided(said) if self.score.capped else None
 
     def _steps(self) -> Iterator[Step]:
         comparisons = {comparison.name: comparison for comparison in self.model.comparisons}

@@ -217,25 +217,35 @@ class Scorer:
         """What kinds of evidence with their bits, in the model's order, come to."""
         weight = self.model.prior + sum([bits for _, bits, _, _ in said])
         vetoes = tuple([veto.name for veto in self._plan(left, right).vetoes if speaks_against(veto, left, right)])
-        capped = weight >= self.model.thresholds.link and self._is_one_sided(said)
+        capped = weight >= self.model.thresholds.link and self.one_sided(said) is not None
         if capped:
             # Just below link: a person decides. One address or one phone, however often it is counted, is no identity.
             weight = self.model.thresholds.link - 0.01
         return Total(weight, vetoes, capped)
 
-    def _is_one_sided(self, said: Sequence[_Bits]) -> bool:
-        """Whether too few kinds of evidence agree, or none of those that the model asks for."""
+    def one_sided(self, said: Sequence[tuple[str, float, str, str]]) -> str | None:
+        """Why this evidence links nobody by itself, in words: too few kinds of it agree, or none of those that the model asks for.
+
+        `said`: of each comparison its kind of evidence, its bits, its name and its level.
+        """
         model, backing = self.model, self.model.wants_backing
         if model.groups_needed == 0 and not model.groups_required and backing is None:
-            return False
+            return None
         sums: dict[str, float] = {}
         for group, bits, _, _ in said:
             sums[group] = sums.get(group, 0.0) + bits
         agreeing = {group for group, total in sums.items() if total > 0}
-        too_few = len(sums) >= model.groups_needed > len(agreeing)
-        required = bool(model.groups_required) and agreeing.isdisjoint(model.groups_required)
-        alone = backing is not None and agreeing.isdisjoint(backing.groups) and all(each[2:] != backing.met for each in said)
-        return too_few or required or alone
+        if len(sums) >= model.groups_needed > len(agreeing):
+            return f"fewer than {model.groups_needed} kinds of evidence agree"
+        if model.groups_required and agreeing.isdisjoint(model.groups_required):
+            return f"no {_one_of(model.groups_required)} agrees"
+        if backing is not None and agreeing.isdisjoint(backing.groups) and all(each[2:] != backing.met for each in said):
+            return f"{backing.met[0]} is not '{backing.met[1]}' and no {_one_of(backing.groups)} agrees"
+        return None
+
+
+def _one_of(groups: Sequence[str]) -> str:
+    return " or ".join([", ".join(groups[:-1]), groups[-1]] if len(groups) > 1 else groups)
 
 
 def _place(reached: _Reached) -> int:

@@ -72,6 +72,7 @@ class Case:
     rows: tuple[Row, ...]
     prior: float
     cap: float
+    held: str | None
     total: float
     thresholds: Thresholds
     vetoes: tuple[str, ...]
@@ -120,6 +121,7 @@ def pair(session: Session, entity: EntityType, reader: Reader, left: UUID, right
         rows=tuple(rows if fixed else by_weight(rows)),
         prior=explanation.start,
         cap=explanation.cap,
+        held=explanation.held,
         total=explanation.total,
         thresholds=explanation.thresholds,
         vetoes=tuple(veto.name for veto in explanation.vetoes),

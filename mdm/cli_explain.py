@@ -62,7 +62,7 @@ def _readable(view: "PairView") -> str:
         [
             f"{'start':<52} {'':>7} {found.start:>8.2f}",
             *(_line(step.comparison, step.level, step.weight, step.total) for step in found.steps),
-            *([_line("held below link", "too few kinds of evidence agree", found.cap, found.total)] if found.cap else []),
+            *([_line("held below link", found.held or "", found.cap, found.total)] if found.cap else []),
             f"{'total':<52} {'':>7} {found.total:>8.2f}",
             f"{found.outcome}: review from {found.thresholds.review:.2f}, link from {found.thresholds.link:.2f}, model {found.version}",
             *(f"a rule forbids an automatic link: {veto.name}" for veto in found.vetoes),

@@ -265,15 +265,16 @@ _UNDONE: LiteralString = (
     " where d.actor = %(me)s and d.created_at > now() - interval '24 hours')"
     " select u.id, d.domain, e.task_id, e.what, e.detail, d.reason from mine u join decision d on d.id = u.revokes"
     " join task_event e on e.task_id = (d.detail ->> 'task')::uuid and e.detail ->> 'decision' = d.id::text"
-    " where u.kind in ('undo', 'unpin') and not exists (select 1 from again a where a.undo = u.id)"
+    " where u.kind in ('undo', 'unpin') and (%(undo)s::uuid is null or u.id = %(undo)s)"
+    " and not exists (select 1 from again a where a.undo = u.id)"
     " and not exists (select 1 from mine n where n.created_at > u.created_at and n.kind not in ('undo', 'unpin')"
     " and n.id::text not in (select a.decision from again a where a.decision is not null)) order by u.created_at desc limit 1"
 )
 
 
-def last_undone(session: Session, actor: Actor) -> Undone | None:
-    """What Shift+z would say again."""
-    rows = fetch(session, _UNDONE, {"me": actor.name})
+def last_undone(session: Session, actor: Actor, undo_id: UUID | None = None) -> Undone | None:
+    """What Shift+z would say again; with an undo's id what that one took back, where it can be said again still."""
+    rows = fetch(session, _UNDONE, {"me": actor.name, "undo": undo_id})
     return Undone(*rows[0]) if rows else None
 
 

@@ -24,7 +24,7 @@ from mdm.reading import Reader, read_lines
 ROWS = 50
 SORTS = ("impact", "due", "age")
 DUES = ("late", "today", "week", "later")
-WAITS = ("time", "change", "answer", "approval")
+WAITS = ("time", "change", "answer", "approval", "asked", "second", "proposed")
 NOBODY = "-"
 TELLING = 3
 
@@ -33,7 +33,7 @@ TELLING = 3
 class Filters:
     """What is asked for; None: everything. `owner`: a name, "me", or "-" for nobody's. `queue`: likewise "-" for what no rule routes.
 
-    `waits`: only what rests, for this reason.
+    `waits`: only what rests, for this reason; "asked", "second", "proposed": whose question, approval or proposal is the reader's own.
     """
 
     domain: str | None = None
@@ -95,6 +95,17 @@ _DUE: Mapping[str, LiteralString] = {
     "later": "due_at >= now() + interval '7 days'",
 }
 _AWAKE: LiteralString = "(waits_until is null or waits_until <= now())"
+_RESTS: LiteralString = "waits_for = %(waits)s and waits_until > now()"
+_PROPOSED: LiteralString = (
+    "exists (select 1 from proposal p where p.task_id = task.id and p.status = 'open' and p.proposer = %(me)s) and waits_until > now()"
+)
+# What rests because of this reader: the first page counts it by the same words as the list that it leads to.
+_OWN: Mapping[str, LiteralString] = {
+    "asked": "waits_for = 'answer' and waits_until > now() and %(me)s = (select c.asked from task_comment c where c.task_id = task.id"
+    " and c.kind = 'question' order by c.created_at desc limit 1)",
+    "second": "waits_for = 'approval' and waits_until > now() and not " + _PROPOSED,
+    "proposed": "waits_for = 'approval' and " + _PROPOSED,
+}
 _SCOPE = in_systems("%(systems)s::text[]")
 
 
@@ -138,21 +149,26 @@ class Own:
     mine: int
     asked: int
     approvals: int
+    proposals: int
 
 
 def own(session: Session, actor: Actor) -> Own:
     """Counts for the first page, as the lists that it leads to hold them."""
-    params = _params(actor, Filters()) | {"me": actor.name}
+    params = _params(actor, Filters())
     scope = " and " + _SCOPE if actor.systems is not None else ""
     rows = fetch(
         session,
         "select count(*) filter (where due_at < now() and " + _AWAKE + "),"
         " count(*) filter (where assigned_to = %(me)s and "
         + _AWAKE
-        + "), count(*) filter (where waits_for = 'answer' and %(me)s = (select c.asked"
-        " from task_comment c where c.task_id = task.id and c.kind = 'question' order by c.created_at desc limit 1)),"
-        " count(*) filter (where waits_for = 'approval' and not exists (select 1 from proposal p where p.task_id = task.id"
-        " and p.status = 'open' and p.proposer = %(me)s)) from task where status = 'open' and domain = any(%(domains)s)" + scope,
+        + "), count(*) filter (where "
+        + _OWN["asked"]
+        + "), count(*) filter (where "
+        + _OWN["second"]
+        + "), count(*) filter (where "
+        + _OWN["proposed"]
+        + ") from task where status = 'open' and domain = any(%(domains)s)"
+        + scope,
         params,
     )
     return Own(*rows[0])
@@ -179,7 +195,7 @@ def upcoming(session: Session, actor: Actor, filters: Filters, skip: Sequence[UU
     Raises Invalid for choices that there are not.
     """
     check(filters)
-    params = _params(actor, filters) | {"skip": array(skip), "me": actor.name, "limit": count}
+    params = _params(actor, filters) | {"skip": array(skip), "limit": count}
     free = " and not id = any(%(skip)s::uuid[]) and (claimed_until is null or claimed_until <= now() or claimed_by = %(me)s)"
     where = _where(actor, filters) + free
     _, order, _ = _ORDERS[filters.sort]
@@ -189,7 +205,7 @@ def upcoming(session: Session, actor: Actor, filters: Filters, skip: Sequence[UU
 def _where(actor: Actor, filters: Filters, *, facets: bool = True) -> LiteralString:
     parts: list[LiteralString] = ["status = %(status)s", "domain = any(%(domains)s)"]
     if filters.status == "open":
-        parts.append("waits_for = %(waits)s and waits_until > now()" if filters.waits else _AWAKE)
+        parts.append(_OWN.get(filters.waits, _RESTS) if filters.waits else _AWAKE)
     if facets and filters.kind:
         parts.append("kind = %(kind)s")
     if facets and filters.owner:
@@ -215,6 +231,7 @@ def _params(actor: Actor, filters: Filters) -> dict[str, Any]:
         "owner": actor.name if filters.owner == "me" else filters.owner,
         "queue": filters.queue,
         "waits": filters.waits,
+        "me": actor.name,
         "systems": sorted(actor.systems or ()),
     }
 

@@ -12,7 +12,7 @@ from api.context import actor, concord, database, uuid_of
 from api.crosswalk import entity_of
 from mdm import clusters, desk, policy, verdicts
 from mdm.access import Verb
-from mdm.errors import Conflict, Invalid, NotFound
+from mdm.errors import Conflict, Forbidden, Invalid, NotFound
 from mdm.values.kind import clean_text
 from stewardship_ui.item import read_item, visible
 from stewardship_ui.rendering import wants_part
@@ -70,12 +70,15 @@ def _beside(work: Work) -> Callable[[str], Answered]:
         wanted = uuid_of(task_id)
 
         def act(session: Session) -> str:
-            policy.check(actor(), Verb.DECIDE, visible(session, wanted).domain)
+            task = visible(session, wanted)
+            policy.check(actor(), Verb.DECIDE, task.domain)
+            if task.status != "open":
+                raise Conflict("this task was closed while you had it open; nothing was stored")
             return work(session, wanted)
 
         try:
             said = database().run(act)
-        except (Conflict, Invalid) as error:
+        except (Conflict, Invalid, Forbidden) as error:
             return refused(task_id, error)
         if said.endswith("rests."):
             return onward(wanted, said, "rests")

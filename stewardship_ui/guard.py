@@ -45,15 +45,20 @@ def check_request() -> None:
     signed_in = database().run(lambda session: find_session(session, secret, awake=POLL not in request.headers)) if secret else None
     if signed_in is None:
         raise Unauthenticated
-    g.actor, g.csrf, g.prefs = signed_in.actor, signed_in.csrf, signed_in.prefs
-    g.factor_at, g.glass = signed_in.factor_at, signed_in.glass
-    g.owed = _owed(signed_in)
+    let_in(signed_in)
     if request.endpoint == "ui.begin_load":
         request.max_content_length = UPLOAD_BYTES_MAX  # before the form is read, whose token stands in it
     if is_write and not compare_digest(request.form.get("csrf", "").encode(), g.csrf.encode()):
         raise ForeignForm
     if g.owed and request.endpoint not in ENROLMENT:
         raise Enrolment
+
+
+def let_in(signed_in: SignedIn) -> None:
+    """Who this request is of, and what it may carry."""
+    g.actor, g.csrf, g.prefs = signed_in.actor, signed_in.csrf, signed_in.prefs
+    g.factor_at, g.glass = signed_in.factor_at, signed_in.glass
+    g.owed = _owed(signed_in)
 
 
 def _owed(signed_in: SignedIn) -> str:

@@ -40,6 +40,7 @@ def add_routes(blueprint: Blueprint) -> None:
     at = "/mappings/<system>/<domain>"
     blueprint.add_url_rule("/mappings", "mappings", mappings, methods=["GET"])
     blueprint.add_url_rule(at, "workbench", workbench, methods=["GET"])
+    blueprint.add_url_rule(f"{at}/plan", "planned_mapping", planned_mapping, methods=["GET"])
     for rule, name, view in (
         ("/find", "find_target", find_target),
         ("/<task_id>/decision", "map_code", map_code),
@@ -75,8 +76,8 @@ def find_target(system: str, domain: str) -> Page:
 def map_code(system: str, domain: str, task_id: str) -> Response | Page:
     """Settle one code; the next one follows."""
     entity = entity_of(concord().entities, domain)
-    policy.check(actor(), Verb.DECIDE, entity.name)
     try:
+        policy.check(actor(), Verb.DECIDE, entity.name)
         task, form = _task(task_id, entity, system), Form(key=request.form.get("idempotency_key", ""), ruling=_ruling())
         told = database().run(lambda session: verdicts.settle(session, entity, task.id, actor(), form, request_id())).told
     except (Conflict, Invalid, Unguarded, Forbidden) as error:
@@ -125,17 +126,42 @@ def undo_mapping(system: str, domain: str) -> Response | Page:
     return redirect(url_for("ui.workbench", system=system, domain=domain, say="undone"), HTTPStatus.SEE_OTHER)
 
 
-def plan_mapping(system: str, domain: str) -> Page:
-    """What one act would make of all open codes that begin alike; nothing is stored."""
+def plan_mapping(system: str, domain: str) -> Response | Page:
+    """What one act would make of all open codes that begin alike; nothing is stored.
+
+    As many letters of the code on the screen have an address, to come back to; another prefix is answered here, and stands in none.
+    """
     entity = entity_of(concord().entities, domain)
     policy.check(actor(), Verb.DECIDE, entity.name)
     prefix, chosen = clean_text(request.form.get("prefix", "")), request.form.get("target", "")
+    code = request.form.get("code", "")
+    if code and prefix and _task(code, entity, system).detail.get("value", "").startswith(prefix):
+        where = url_for("ui.planned_mapping", system=system, domain=domain, code=code, letters=len(prefix), target=_target(chosen))
+        return redirect(where, HTTPStatus.SEE_OTHER)
+    return _plan(entity, system, prefix, chosen, code)
+
+
+def planned_mapping(system: str, domain: str) -> Page:
+    entity = entity_of(concord().entities, domain)
+    policy.check(actor(), Verb.DECIDE, entity.name)
+    code, letters = request.args.get("code", ""), request.args.get("letters", "")
+    value = _task(code, entity, system).detail.get("value", "")
+    prefix = value[: int(letters)] if letters.isdecimal() and len(letters) < 4 else ""
+    return _plan(entity, system, prefix, request.args.get("target", ""), code)
+
+
+def _target(chosen: str) -> str | UUID:
+    """A least score or a golden id: an address holds nothing else. Raises NotFound."""
+    return chosen if chosen in dict(LEAST) else uuid_of(chosen)
+
+
+def _plan(entity: EntityType, system: str, prefix: str, chosen: str, code: str) -> Page:
     try:
-        least = [float(code) for code, _ in LEAST if code == chosen]
-        target: UUID | float = least[0] if least else uuid_of(chosen)
+        named = _target(chosen)
+        target: UUID | float = named if isinstance(named, UUID) else float(named)
         found = database().run(lambda session: mapwork.plan(session, entity, _reader(), system, prefix, target))
     except Invalid as error:
-        return _page(system, domain, request.form.get("code", ""), problem=remedy(error), status=status_of(error))
+        return _page(system, entity.name, code, problem=remedy(error), status=status_of(error))
     return show("plan", system=system, entity=entity, prefix=prefix, plan=found, reasons=LIKENESSES, section="ui.mappings")
 
 
@@ -188,6 +214,7 @@ def _page(system: str, domain: str, code: str, *, text: str = "", problem: str =
         problem=problem,
         said=_said(request.args.get("say", "")),
         reason=request.form.get("reason", ""),
+        until=request.form.get("until", ""),
         section="ui.mappings",
         **held,
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from uuid import UUID
 
 from flask import Request
 from sqlalchemy.orm import Session
@@ -72,6 +73,12 @@ def find_session(session: Session, secret: str, *, awake: bool = True) -> Signed
         execute(session, "update user_session set seen_at = now() where hash = %s", (_hashed(secret),))
     _, csrf, prefs, factor_at, _, domains, ends, due, factor = rows[0]
     return SignedIn(actor, csrf, of_json(prefs), factor_at, dict(zip(domains, ends, strict=True)), due, factor)
+
+
+def owner(session: Session, secret: str) -> UUID | None:
+    """Whose session this is or was; None once its row is gone."""
+    rows = fetch(session, "select principal_id from user_session where hash = %s", (_hashed(secret),))
+    return rows[0][0] if rows else None
 
 
 def refresh_factor(session: Session, secret: str) -> None:

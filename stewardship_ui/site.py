@@ -37,6 +37,7 @@ from stewardship_ui import (
     drift,
     forms,
     guard,
+    held,
     hierarchies,
     load_report,
     load_settling,
@@ -219,11 +220,13 @@ def _ask_to_sign_in(error: Unauthenticated) -> Answer:
     del error
     if wants_part():
         target = url_for("ui.sign_in_page", next=_place() or None, ended="yes")
-        return "", HTTPStatus.NO_CONTENT, {"HX-Redirect": target}
+        return "", HTTPStatus.NO_CONTENT, {"HX-Redirect": target, **({"X-Form-Waits": "yes"} if held.can_wait() else {})}
     if request.method in {"GET", "HEAD"}:
         here = guard.our_place(request.path, request.query_string.decode("latin-1"))
         return redirect(url_for("ui.sign_in_page", next=here or None), HTTPStatus.SEE_OTHER)
-    return signin.page("Your session has ended. Sign in, then do this once more.", HTTPStatus.UNAUTHORIZED)
+    form = held.sent(_place())
+    then = "What you sent waits until you have signed in." if form else "Sign in, then do this once more."
+    return signin.page(f"Your session has ended. {then}", HTTPStatus.UNAUTHORIZED, form)
 
 
 def _place() -> str:

@@ -84,6 +84,7 @@ def _context(item: Item) -> dict[str, Any]:
         "people": item.people,
         "address": _address(item),
         "typed": request.form if request.method == "POST" else {},
+        "asked": request.endpoint == "ui.ask",
     }
 
 
@@ -107,11 +108,11 @@ def decide(task_id: str) -> Response | Redirect | Page:
     """The decision; then the next item, or, where the browser holds it already, those after it."""
     wanted = uuid_of(task_id)
     domain, proposer = database().run(lambda session: (visible(session, wanted).domain, verdicts.proposer(session, wanted)))
-    policy.check(actor(), Verb.DECIDE, domain)
-    if proposer not in {None, actor().name}:
+    if proposer not in {None, actor().name} and policy.can(actor(), Verb.DECIDE, domain):
         check_fresh()  # the second of two people says who they are
     entity = concord().entities[domain]
     try:
+        policy.check(actor(), Verb.DECIDE, domain)
         form = _form()
         answer = database().run(lambda session: verdicts.settle(session, entity, wanted, actor(), form, request_id()))
     except (Conflict, Invalid, Unguarded, Forbidden) as error:

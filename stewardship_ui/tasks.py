@@ -18,7 +18,7 @@ from mdm.worklist import Filters
 from stewardship_ui.guard import check_fresh
 from stewardship_ui.rendering import Page, show
 from stewardship_ui.showing import left
-from stewardship_ui.words import DUES, SORTS, WAITS
+from stewardship_ui.words import DUES, OWN_WAITS, SORTS, WAITS
 
 FILTERS = ("domain", "kind", "owner", "queue", "due", "waits", "status", "sort")
 _BESIDE = frozenset({"cursor", "decided", "outcome"})
@@ -55,6 +55,7 @@ def tasks() -> Page:
         dues=DUES,
         sorts=SORTS,
         waits=WAITS,
+        rests={**WAITS, **OWN_WAITS},
         most=batches.TASKS_MAX,
         left=left(request.args),
         may_decide=policy.can(actor(), Verb.DECIDE),

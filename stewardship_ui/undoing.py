@@ -25,6 +25,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/decisions/undo", "undo_last", undo_last, methods=["POST"])
     blueprint.add_url_rule("/decisions/redo", "redo_last", redo_last, methods=["POST"])
     blueprint.add_url_rule("/decisions/<decision_id>/undo", "undo_one", undo_one, methods=["POST"])
+    blueprint.add_url_rule("/decisions/<undo_id>/redo", "redo_one", redo_one, methods=["POST"])
 
 
 def undo_last() -> Response | Redirect:
@@ -38,11 +39,19 @@ def undo_one(decision_id: str) -> Response | Redirect:
 
 def redo_last() -> Response | Redirect:
     """What I took back last is said again, where its question still stands."""
+    return _redo(None)
 
+
+def redo_one(undo_id: str) -> Response | Redirect:
+    """What this undo took back, which need not be the last any more: another window may have taken back another."""
+    return _redo(uuid_of(undo_id))
+
+
+def _redo(undo_id: UUID | None) -> Response | Redirect:
     def work(session: Session) -> Mapping[str, Any]:
-        undone = verdicts.last_undone(session, actor())
+        undone = verdicts.last_undone(session, actor(), undo_id)
         if undone is None:
-            raise Conflict("there is nothing of yours to say again")
+            raise Conflict("there is nothing of yours to say again" if undo_id is None else "you said it again, or decided otherwise since")
         policy.check(actor(), Verb.DECIDE, undone.domain)
         visible(session, undone.task)
         return verdicts.redo(session, concord().entities[undone.domain], actor(), undone, request_id()).told

@@ -210,6 +210,8 @@ RULES: Mapping[str, str] = {
 DUES: Mapping[str, str] = {"late": "Late", "today": "Within a day", "week": "Within a week", "later": "Later"}
 SORTS: Mapping[str, str] = {"impact": "impact", "due": "due time", "age": "age"}
 WAITS: Mapping[str, str] = {"time": "deferred", "change": "until data changes", "answer": "asked", "approval": "second person"}
+# The same for whoever reads, as a filter.
+OWN_WAITS: Mapping[str, str] = {"asked": "questions to me", "second": "to be approved by me", "proposed": "proposed by me"}
 
 OUTCOMES: Mapping[str, str] = {
     "link": "linked without asking",

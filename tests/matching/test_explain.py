@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matching.counting import with_frequencies
 from matching.explain import FLIPS_MAX, explain, outcome
 from matching.levels import same
-from matching.model import Comparison, Level, Model, Thresholds, Veto
+from matching.model import Backing, Comparison, Level, Model, Thresholds, Veto
 from matching.score import Scorer
 from mdm.entities import ENTITY_TYPES
 from tests.entities.test_every_domain import deliveries, standard
@@ -170,3 +170,16 @@ def test_what_another_level_leaves_out_says_so():
 )
 def test_the_outcome_of_a_pair(weight, vetoes, expected):
     assert outcome(weight, vetoes, MODEL.thresholds) == expected
+
+
+def test_why_a_pair_is_held_below_link_is_told_as_it_is():
+    left, right = {"name": "ann", "city": "bath"}, {"name": "ann", "city": "york"}
+    low = Thresholds(review=-3.0, link=0.4)
+    held = {
+        "fewer than 2 kinds of evidence agree": {"groups_needed": 2},
+        "no contact or place agrees": {"groups_required": ("contact", "place")},
+        "city is not 'same' and no contact agrees": {"backing": Backing(("city", "same"), ("contact",))},
+    }
+    for words, rule in held.items():
+        assert pair(replace(MODEL, thresholds=low, **rule), left, right).held == words
+    assert pair(replace(MODEL, thresholds=low), left, right).held is None

@@ -175,3 +175,33 @@ def test_an_empty_world_says_what_will_come(steward):
 
 def test_an_address_can_say_nothing_of_its_own(steward, wards):
     assert "data-say" not in steward.get(f"{BENCH}?say=You+have+won").text
+
+
+def test_a_note_on_a_code_that_somebody_settled_meanwhile_is_not_lost(steward, other, wards):
+    page = steward.get(BENCH).text
+    form = re.search(r'<form method="post" class="rule" action="([^"]+)"', page)[1]
+    press(other, page, str(wards["4410"]))
+    answer = steward.post(form, ruling="not_ours", reason="as the ward says", **hidden(page))
+    assert (answer.status_code, "<q>as the ward says</q>" in answer.text) == (409, True)
+
+
+def test_a_refused_note_stays_with_its_day(steward, wards):
+    page = steward.get(BENCH).text
+    form = re.search(r'<form method="post" class="rule" action="([^"]+)"', page)[1]
+    answer = steward.post(form, ruling="ignore", reason="x" * 3000, until="2030-01-31", **hidden(page))
+    assert answer.status_code == 422
+    assert "x" * 3000 in answer.text
+    assert 'value="2030-01-31"' in answer.text
+
+
+def test_a_preview_of_a_prefix_can_be_returned_to_and_its_address_holds_no_code(steward, wards, database):
+    with database.unit_of_work() as session:
+        rows = fetch(session, "select id from task where kind = 'mapping' and detail ->> 'value' = '4410'")
+    sent = steward.post(f"{BENCH}/plan", code=str(rows[0][0]), prefix="44", target="0.85")
+    assert (sent.status_code, sent.location) == (303, f"{BENCH}/plan?code={rows[0][0]}&letters=2&target=0.85")
+    shown, straight = steward.get(sent.location), steward.post(f"{BENCH}/plan", prefix="44", target="0.85")
+    assert shown.status_code == 200
+    names = [re.findall(r'name="item" value="([^"]+)"', page.text) for page in (shown, straight)]
+    assert (names[0], len(names[0])) == (names[1], 2)
+    assert steward.get(f"{BENCH}/plan?code={rows[0][0]}&letters=x&target=0.85").status_code == 422
+    assert steward.get(f"{BENCH}/plan?code={rows[0][0]}&letters=2&target=nothing").status_code == 404

@@ -1,5 +1,7 @@
 """What waits for a second person: it stays where they find it, and they say who they are before they answer."""
 
+import re
+
 import pytest
 
 from mdm.db import execute, fetch
@@ -74,3 +76,17 @@ def test_a_view_for_all_is_shared_by_who_decides_and_tidied_by_administrators(st
     with database.unit_of_work() as session:
         view = fetch(session, "select id from saved_view where name = 'ours'")[0][0]
     assert admin.post(f"/tasks/views/{view}/delete").status_code == 303
+
+
+def figure(browser, label):
+    """The count of a tile of Home, and of the list that it leads to."""
+    href, count = re.search(rf'<a class="tile" href="([^"]+)"><b[^>]*>(\d+)</b><span class="soft">{label}', browser.get("/").text).groups()
+    return int(count), int(re.search(r"<h1>[^<]+<small>(\d+) open", browser.get(href.replace("&amp;", "&")).text)[1])
+
+
+def test_tiles_of_home_lead_to_what_they_count(steward, other, enter, proposed, overlay):
+    assert steward.post(f"{overlay}/ask", whom=other.name, body="sure?").status_code == 303
+    third = enter("steward")
+    assert [figure(each, "my proposals") for each in (steward, other, third)] == [(1, 1), (0, 0), (0, 0)]
+    assert [figure(each, "approvals waiting") for each in (steward, other, third)] == [(0, 0), (1, 1), (1, 1)]
+    assert [figure(each, "questions to me") for each in (steward, other, third)] == [(0, 0), (1, 1), (0, 0)]

@@ -1,5 +1,7 @@
 """Shift+z: what was taken back last is said again, under the tiers, until its person decides something else."""
 
+import re
+
 from mdm.db import fetch
 from tests.ui.conftest import Browser
 from tests.ui.test_task import decide, state
@@ -66,3 +68,22 @@ def test_several_are_said_again_in_the_order_in_which_they_were_said(steward, re
     assert kinds(database)[-1] == "reject"
     with database.unit_of_work() as session:
         assert fetch(session, "select count(*) from task where status = 'open'") == [(0,)]
+
+
+def test_the_button_says_again_what_it_names(steward, review, overlay, database):
+    decide(steward, review, "different")
+    steward.post("/decisions/undo")
+    named = re.search(r'action="(/decisions/[^"]+/redo)"', steward.get(review).text)[1]
+    assert steward.post(named).status_code == 303
+    assert (state(database, review), kinds(database)[-1]) == ("settled", "different")
+    assert steward.post(named).status_code == 409
+
+
+def test_it_says_that_one_although_another_was_taken_back_since(steward, review, overlay, database):
+    decide(steward, review, "different")
+    decide(steward, overlay, "reject")
+    steward.post("/decisions/undo")
+    named = re.search(r'action="(/decisions/[^"]+/redo)"', steward.get(overlay).text)[1]
+    steward.post("/decisions/undo")
+    assert steward.post(named).status_code == 303
+    assert (state(database, overlay), state(database, review)) == ("settled", "open")

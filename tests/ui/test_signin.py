@@ -288,3 +288,53 @@ def test_production_demands_a_second_factor(database, person, tmp_path):
     code = pyotp.TOTP(secret).now()
     assert strict.client.post("/me/factor", data={"csrf": token, "secret": secret, "code": code}, headers=HERE).status_code == 303
     assert strict.get("/tasks").status_code == 200
+
+
+def end_sessions(database):
+    with database.unit_of_work() as session:
+        execute(session, "delete from user_session")
+
+
+def carried(page):
+    """The fields that a form of a page carries unseen."""
+    return {name: html.unescape(value) for name, value in re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', page)}
+
+
+def test_what_was_sent_after_the_session_ended_is_sent_after_signing_in(browser, person, review, database):
+    name = person()
+    browser.enter_as(name)
+    token, typed = browser.token(), 'ask the "north" office'
+    end_sessions(database)
+    held = browser.client.post(f"{review}/comment", data={"csrf": token, "body": typed}, headers=HERE)
+    assert held.status_code == 401
+    wrong = browser.sign_in(name, "wrong", **carried(held.text))
+    assert wrong.status_code == 401
+    back = browser.sign_in(name, **carried(wrong.text))
+    assert (back.status_code, f'action="{review}/comment"' in back.text) == (200, True)
+    assert carried(back.text)["body"] == typed
+    assert token not in back.text
+    sent = browser.client.post(f"{review}/comment", data=carried(back.text.partition("<main")[2]), headers=HERE)
+    assert sent.status_code == 303
+    assert html.escape(typed, quote=True).replace("&quot;", "&#34;") in browser.get(review).text
+
+
+def test_what_somebody_else_sent_is_dropped(browser, person, review, database):
+    browser.enter_as(person())
+    token = browser.token()
+    with database.unit_of_work() as session:
+        execute(session, "update user_session set seen_at = now() - interval '20 minutes'")
+    held = browser.client.post(f"{review}/comment", data={"csrf": token, "body": "mine"}, headers=HERE)
+    answer = browser.sign_in(person(), **carried(held.text))
+    assert (answer.status_code, "mine" in answer.text) == (303, False)
+
+
+def test_no_password_waits_and_no_form_from_elsewhere_does(browser, person, review, database):
+    browser.enter_as(person())
+    token = browser.token()
+    end_sessions(database)
+    held = browser.client.post("/me/password", data={"csrf": token, "password": "secret word"}, headers=HERE)
+    assert (held.status_code, "secret word" in held.text, "held-at" in held.text) == (401, False, False)
+    foreign = browser.client.post(f"{review}/comment", data={"csrf": token, "body": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (foreign.status_code, "held-at" in foreign.text) == (403, False)
+    there = {"held-at": "https://elsewhere.example/", "held.body": "x"}
+    assert browser.sign_in(person(), **there).status_code == 303

@@ -252,3 +252,32 @@ def test_every_comparison_read_of_a_patient_is_audited(steward, review, database
     with database.unit_of_work() as session:
         found = {row[0] for row in fetch(session, "select action from audit where principal = %s", (steward.name,))}
     assert {"task:read", "pair:read"} <= found
+
+
+LONG = "to the north office " * 200
+
+
+def test_a_refused_question_or_comment_comes_back_as_it_was_typed(steward, other, review):
+    asked = steward.post(f"{review}/ask", whom=other.name, body=LONG)
+    assert asked.status_code == 422
+    assert f'value="{LONG}"' in asked.text
+    assert f"<option selected>{other.name}</option>" in asked.text
+    assert "1 to 2000 characters" in asked.text
+    said = steward.post(f"{review}/comment", body=LONG)
+    assert (said.status_code, said.text.count(LONG)) == (422, 1)
+    nobody = steward.post(f"{review}/ask", whom="nobody", body="sure?")
+    assert (nobody.status_code, 'value="sure?"' in nobody.text) == (422, True)
+
+
+@pytest.mark.parametrize("act", ["ask", "comment"])
+def test_what_is_said_of_a_task_that_was_closed_meanwhile_is_not_lost(steward, other, review, act):
+    decide(other, review, "different")
+    answer = steward.post(f"{review}/{act}", whom=other.name, body="sure?")
+    assert (answer.status_code, "<q>sure?</q>" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize(("act", "field"), [("ask", "body"), ("comment", "body"), ("decision", "reason")])
+def test_whoever_may_no_longer_decide_keeps_what_they_typed(enter, review, act, field):
+    reader = enter("admin", grants=["phi"])
+    answer = reader.post(f"{review}/{act}", verdict="same", version="1", idempotency_key="k" * 20, whom="x", **{field: "sure?"})
+    assert (answer.status_code, "<q>sure?</q>" in answer.text) == (403, True)

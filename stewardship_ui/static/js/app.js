@@ -1,10 +1,12 @@
 // The parts that every page has. A part starts again with whatever htmx has swapped in; a page's own parts are scripts of that page.
+import * as ended from "./ended.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
 import * as palette from "./palette.js";
 import * as prefs from "./prefs.js";
 
 document.documentElement.dataset.js = "on";
+ended.listen();
 keys.listen();
 live.listen();
 palette.listen();

@@ -19,7 +19,7 @@ export function begin() {
 function pressed(key, event) {
   const button = [...byId("item").querySelectorAll("[data-verb]")].find((each) => each.dataset.key === key);
   if (key === "z" && event !== null) return undo(byId("tray").dataset.url); // my last one; by its name in the palette, the one that is named
-  if (key === "Shift+z") return redo();
+  if (key === "Shift+z" && event !== null) return redo(byId("tray").dataset.again);
   if (/^[1-9]$/.test(key) && digit(key, button)) return true;
   if (key === "j" && !event?.target?.closest("[data-cluster]")) return skip();
   if (button === undefined || key === "Enter") return false;
@@ -33,7 +33,7 @@ function clicked(event) {
   event.preventDefault();
   if (isSecondClick(event)) return;
   if (pushed.dataset.undo !== undefined) undo(pushed.form.getAttribute("action"));
-  else if (pushed.dataset.redo !== undefined) redo();
+  else if (pushed.dataset.redo !== undefined) redo(pushed.form.getAttribute("action"));
   else decide(pushed);
 }
 
@@ -84,11 +84,11 @@ function undo(url) {
 }
 
 /** What was taken back last is said again; the item on the screen stays for afterwards. */
-function redo() {
+function redo(url) {
   if (byId("tray").querySelector("[data-redo]") === null) return announce("Nothing of yours to say again"), true;
   const again = byId("tray").querySelector("[data-redo] code").textContent.slice(1);
   const item = byId("item").dataset.task.endsWith(again) ? byId("item") : null;
   if (item) next("Done again. Next: ");
-  push({ url: byId("tray").dataset.again, values: {}, item });
+  push({ url, values: {}, item });
   return true;
 }

@@ -100,7 +100,9 @@ def test_the_next_item_is_painted_in_time(pairs, person, browse, count):
 
 def test_a_session_that_ended_is_said_and_nothing_counts_as_decided(pairs, person, browse, count, world):
     pairs(3)
-    page = browse(person()).page
+    watched = browse(person())
+    watched.allowed.add(401)
+    page = watched.page
     page.goto("/tasks")
     page.keyboard.press("Enter")
     ready(page)
@@ -108,13 +110,15 @@ def test_a_session_that_ended_is_said_and_nothing_counts_as_decided(pairs, perso
     with world.unit_of_work() as session:
         execute(session, "delete from user_session")
     page.keyboard.press("m")
-    page.wait_for_url(re.compile("/sign-in"))
+    page.wait_for_selector("#password")
     assert "Your session has ended" in page.text_content("#problem")
     assert count(DECIDED) == 0
     page.fill("#name", "ann")
     page.fill("#password", PASSWORD)
     page.click("main button")
+    page.click("text=Go back without sending")
     page.wait_for_url(f"**/tasks/{task}*")
+    assert count(DECIDED) == 0
 
 
 def test_enter_on_a_link_or_button_is_theirs(pairs, person, browse):

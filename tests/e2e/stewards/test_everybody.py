@@ -84,6 +84,7 @@ def everywhere(world, deliver, person, browse, work, tmp_path, count):
         ),
         *(record + tab for tab in ("", "/sources", "/identifiers", "/relationships", "/history", "/tasks", "?as_of=2026-01-01")),
         *(f"/tasks/{each}" for each, _ in tasks),
+        *(f"/mappings/ehr-mercy/department/plan?code={each}&letters=2&target=0.85" for each, kind in tasks if kind == "mapping"),
         *("/mappings/ehr-mercy/department", f"/tasks/batches/{made['batch']}", f"{record}/compare/{other}"),
         *(f"/mappings/sets/posting{tab}" for tab in ("", "/conflicts", "/coverage", "/releases")),
         *("/hierarchies", tree, f"{tree}/diff/cost_center:main?as_of=2019-01-01", f"{tree}/move/{centers['loose']}"),

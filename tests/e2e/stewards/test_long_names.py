@@ -6,6 +6,8 @@ import pytest
 
 from mdm.misswork import Counted, Miss, record
 from tests.e2e.stewards.conftest import choose, upload
+from tests.e2e.stewards.scenes import payer_pairs
+from tests.e2e.stewards.test_everybody import goldens
 
 LONG = "Interkontinentaltransportversicherungs" * 4 + "gesellschaft.Holding"  # 172 characters
 FILE = "lieferantenstammdatenexport_" * 6 + "2026.csv"
@@ -68,3 +70,12 @@ def test_a_long_name_of_a_file_breaks_no_page(person, browse, work, tmp_path):
     work()
     steps = [f"{load}/{step}" for step in ("upload", "columns", "values", "plan", "apply", "report", "undo")]
     assert wide(page, ["/loads", "/loads/templates", "/admin/jobs", "/", *steps]) == {}
+
+
+def test_values_side_by_side_keep_their_words_on_a_telephone(deliver, person, browse, world):
+    deliver("payer", *payer_pairs(1))
+    page = browse(person()).page
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.goto("/records/payer/{}/compare/{}".format(*goldens(world)))
+    widths = page.evaluate("[...document.querySelectorAll('.grid thead th')].slice(1, 3).map(each => each.offsetWidth)")
+    assert min(widths) >= 100
