@@ -33,6 +33,7 @@ class ModelLine:
     metrics: Mapping[str, Any]
     activated_by: str | None
     created_at: datetime | None
+    activated_at: datetime | None = None
 
 
 def active_version(session: Session, entity: EntityType) -> str:
@@ -41,10 +42,11 @@ def active_version(session: Session, entity: EntityType) -> str:
 
 
 def models(session: Session) -> list[ModelLine]:
-    """Every stored version, the newest first."""
+    """Every stored version, the newest first. When it was activated last, the audit tells."""
     rows = fetch(
         session,
-        "select domain, version, active, metrics, activated_by, created_at from match_model order by domain, created_at desc, version",
+        "select domain, version, active, metrics, activated_by, created_at, (select max(a.at) from audit a"
+        " where a.action = 'model:activate' and a.domain = m.domain and a.detail ->> 'version' = m.version) from match_model m order by domain, created_at desc, version",
     )
     return [ModelLine(*row) for row in rows]
 
