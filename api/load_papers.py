@@ -55,7 +55,7 @@ class VersionSchema(Schema):
     version = fields.Integer(required=True)
     columns = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)
     steps = fields.List(fields.Dict(keys=fields.String(), values=fields.Raw()), required=True)
-    loads = fields.Integer(required=True, metadata={"description": "That were read by it."})
+    load_count = fields.Integer(required=True, metadata={"description": "That were read by it."})
     created_by = fields.String(required=True)
     created_at = fields.AwareDateTime(required=True)
 
@@ -140,7 +140,7 @@ def _versions(session: Session, domain: str, system: str) -> list[dict[str, Any]
             "version": each.version,
             "columns": [{"target": column.target, "column": column.column} for column in each.columns],
             "steps": each.steps,
-            "loads": uses[each.version].count if each.version in uses else 0,
+            "load_count": uses[each.version].count if each.version in uses else 0,
             "created_by": each.created_by,
             "created_at": each.created_at,
         }

@@ -12,6 +12,8 @@ from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
+    from datetime import datetime
+
     from matching.bulk import Room
     from mdm.learning import Effect
     from mdm.model_versions import ModelLine
@@ -55,13 +57,14 @@ def _train(settings: Settings, asked: Namespace) -> int:
 
 def _models(settings: Settings, asked: Namespace) -> None:
     from mdm.entities import ENTITY_TYPES
-    from mdm.model_versions import models
+    from mdm.model_versions import activations, models
 
     with current_database(settings) as database:
-        stored = database.run(models)
+        stored, used = database.run(models), database.run(activations)
     active = {line.domain for line in stored if line.active}
-    lines = [_line(each) for each in stored]
-    lines += [_declared(name, entity.model.version, is_active=name not in active) for name, entity in ENTITY_TYPES.items()]
+    lines = [_line(each, used.get((each.domain, each.version))) for each in stored]
+    declared = {name: entity.model.version for name, entity in ENTITY_TYPES.items()}
+    lines += [_declared(name, version, used.get((name, version)), is_active=name not in active) for name, version in declared.items()]
     if asked.json:
         print(json.dumps(lines, indent=2, default=str))
         return
@@ -69,14 +72,14 @@ def _models(settings: Settings, asked: Namespace) -> None:
         print("\n".join(_line_text(line)))
 
 
-def _line(model: "ModelLine") -> dict[str, Any]:
+def _line(model: "ModelLine", used_at: "datetime | None") -> dict[str, Any]:
     metrics = {name: told for name, told in model.metrics.items() if name != "data"}
-    values = (str(model.created_at or ""), model.activated_by or "", model.activated_at, metrics, model.metrics.get("data"))
+    values = (str(model.created_at or ""), model.activated_by or "", used_at, metrics, model.metrics.get("data"))
     return dict(zip(_COLUMNS, (model.domain, model.version, model.active, *values), strict=True))
 
 
-def _declared(domain: str, version: str, *, is_active: bool) -> dict[str, Any]:
-    return dict(zip(_COLUMNS, (domain, version, is_active, "declared", "", None, {}, None), strict=True))
+def _declared(domain: str, version: str, used_at: "datetime | None", *, is_active: bool) -> dict[str, Any]:
+    return dict(zip(_COLUMNS, (domain, version, is_active, "declared", "", used_at, {}, None), strict=True))
 
 
 def _line_text(line: Mapping[str, Any]) -> list[str]:

@@ -144,7 +144,11 @@ def _splits(session: Session, asked: Mapping[str, Any]) -> list[Parting]:
     by_golden: dict[UUID, list[StandingMerge]] = {}
     for golden, *told in merges:
         by_golden.setdefault(golden, []).append(StandingMerge(*told))
-    return [Parting(*row, merges=by_golden.get(row[0], ())) for row in rows if row[3] or row[0] in by_golden]
+    return [
+        Parting(golden, records, withdrawn, returned, places, by_golden.get(golden, ()))
+        for golden, records, withdrawn, returned, places in rows
+        if returned or golden in by_golden
+    ]
 
 
 # Without an index for it: the decisions of one domain since then are few beside the rows of a load.

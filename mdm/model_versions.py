@@ -33,7 +33,6 @@ class ModelLine:
     metrics: Mapping[str, Any]
     activated_by: str | None
     created_at: datetime | None
-    activated_at: datetime | None = None
 
 
 def active_version(session: Session, entity: EntityType) -> str:
@@ -42,13 +41,21 @@ def active_version(session: Session, entity: EntityType) -> str:
 
 
 def models(session: Session) -> list[ModelLine]:
-    """Every stored version, the newest first. When it was activated last, the audit tells."""
+    """Every stored version, the newest first."""
     rows = fetch(
         session,
-        "select domain, version, active, metrics, activated_by, created_at, (select max(a.at) from audit a"
-        " where a.action = 'model:activate' and a.domain = m.domain and a.detail ->> 'version' = m.version) from match_model m order by domain, created_at desc, version",
+        "select domain, version, active, metrics, activated_by, created_at from match_model order by domain, created_at desc, version",
     )
     return [ModelLine(*row) for row in rows]
+
+
+def activations(session: Session) -> Mapping[tuple[str, str], datetime]:
+    """When each version was activated last, by domain and version. The audit alone tells, of which all is read: not for a page."""
+    rows = fetch(
+        session,
+        "select domain, detail ->> 'version', max(at) from audit where action = 'model:activate' and domain is not null group by 1, 2",
+    )
+    return {(domain, version): at for domain, version, at in rows}
 
 
 def find_model(session: Session, entities: Mapping[str, EntityType], version: str) -> tuple[EntityType, Model]:

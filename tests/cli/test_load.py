@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mdm import audit
 from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, insert_principal
 from mdm.db import execute
 from mdm.systems import put_system
@@ -139,4 +140,8 @@ def test_models_tell_who_activated_them_when_and_from_what(mdm, sound):
     said = mdm("match", "models", "--json")
     line = next(each for each in told(said) if each["version"] == "payer-t1")
     assert (line["metrics"], line["data"], line["activated_at"]) == ({"records": 7}, "f00d", None)
+    detail = {"version": "payer-t1"}
+    sound.run(lambda session: audit.record(session, SYSTEM_ACTOR, "model:activate", domain="payer", detail=detail))
+    line = next(each for each in told(mdm("match", "models", "--json")) if each["version"] == "payer-t1")
+    assert line["activated_at"] is not None
     assert "metrics records 7" in mdm("match", "models").out
