@@ -2,7 +2,7 @@
 
 New records are withdrawn, updated ones get their former version back, others that the load brought elsewhere return. A row about whose
 record a person has decided since, or that its system has delivered otherwise, stays; it is listed with the reason. Delivered unchanged it
-goes: that leaves no trace, for nearly all deliveries are such, and cost no write.
+goes: that leaves no trace, for nearly all deliveries are such, and cost no write. What a later file repeats, `load_outlook` warns of.
 """
 
 import time
