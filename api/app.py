@@ -20,6 +20,7 @@ from api import (
     identity,
     jobs,
     keys,
+    load_papers,
     loads,
     logging,
     mappings,
@@ -109,6 +110,7 @@ def _register_routes(app: Flask, entities: Mapping[str, EntityType]) -> None:
         relationships.blueprint(),
         jobs.blueprint(),
         loads.blueprint(),
+        load_papers.blueprint(),
         keys.blueprint(),
         health.blueprint(),
     ):

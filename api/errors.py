@@ -1,4 +1,4 @@
-"""What a caller is told when something goes wrong: the one table from exception to status, and the problem document (RFC 9457).
+"""What a caller is told when something goes wrong: a problem document (RFC 9457), by the table of `mdm/problems.py`.
 
 A problem never repeats a value, and one that nobody foresaw says nothing but its request id's place in the log.
 """
@@ -13,49 +13,14 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from api.context import request_id
+from mdm import problems
 from mdm.budget import OverBudget
-from mdm.errors import (
-    Busy,
-    ConcordError,
-    Conflict,
-    FieldProblem,
-    Forbidden,
-    Gone,
-    InProgress,
-    Invalid,
-    NoRoom,
-    NotFound,
-    ServiceError,
-    Stale,
-    Unauthenticated,
-    Unavailable,
-    Unguarded,
-    UnknownDomain,
-    UnknownSystem,
-)
+from mdm.errors import ConcordError, FieldProblem, InProgress
 from mdm.jsonio import dumps
 
 PROBLEM_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
-
-STATUS: Mapping[type[ConcordError], HTTPStatus] = {
-    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    UnknownDomain: HTTPStatus.NOT_FOUND,
-    UnknownSystem: HTTPStatus.NOT_FOUND,
-    NotFound: HTTPStatus.NOT_FOUND,
-    Gone: HTTPStatus.GONE,
-    Unauthenticated: HTTPStatus.UNAUTHORIZED,
-    Forbidden: HTTPStatus.FORBIDDEN,
-    Unguarded: HTTPStatus.PRECONDITION_REQUIRED,
-    Conflict: HTTPStatus.CONFLICT,
-    Stale: HTTPStatus.PRECONDITION_FAILED,
-    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
-    OverBudget: HTTPStatus.TOO_MANY_REQUESTS,
-    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
-    ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
-    ConcordError: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
+status_of = problems.status_of  # for whoever answers with more than a problem: pages, batches
 
 # What the framework itself refuses: status -> (code, detail).
 _REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -100,36 +65,13 @@ def register(app: Flask) -> None:
 
 def problem(status: int, code: str, detail: str, errors: Sequence[FieldProblem] = ()) -> Response:
     """A problem document as a response."""
-    body = _document(status, code, detail, errors)
+    body = problems.document(status, code, detail, errors)
     response = Response(dumps(body), status=status, content_type=PROBLEM_TYPE)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_SECONDS)
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
-
-def document_of(error: ConcordError) -> dict[str, object]:
-    """The problem document of an error of ours."""
-    return _document(status_of(error), error.code, error.message, error.problems)
-
-
-def _document(status: int, code: str, detail: str, errors: Sequence[FieldProblem]) -> dict[str, object]:
-    told: dict[str, object] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "code": code,
-        "detail": detail,
-    }
-    if errors:
-        told["errors"] = [{"code": e.code, "pointer": e.pointer, "message": e.message} for e in errors]
-    return told
-
-
-def status_of(error: ConcordError) -> HTTPStatus:
-    """The status of the most specific class in the table."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def concord_problem(error: ConcordError) -> Response:

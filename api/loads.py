@@ -14,7 +14,7 @@ from api.context import actor, concord, database, request_id, uuid_of
 from api.errors import field_problems
 from api.routing import Answer, Operation, add, new_blueprint
 from api.schemas import text
-from mdm import load_samples, load_undo, loads
+from mdm import load_outlook, load_samples, loads
 from mdm.access import Verb
 from mdm.errors import Invalid, UnknownDomain
 from mdm.jsonio import loads as read_json
@@ -150,11 +150,48 @@ class KeptRowSchema(Schema):
     why = fields.String(required=True)
 
 
+class GoingRowSchema(Schema):
+    """A row that an undo takes back: `withdrawn`, or `reverted` to its former version."""
+
+    row = fields.Integer(required=True)
+    what = fields.String(required=True)
+    golden_id = fields.UUID(required=True, allow_none=True)
+
+
+class RepeatedRowSchema(Schema):
+    """A row whose record is withdrawn although its system has said the same once more, in a later load."""
+
+    row = fields.Integer(required=True)
+    load_id = fields.UUID(required=True)
+
+
+class StandingMergeSchema(Schema):
+    """What a person has merged since the plan was made."""
+
+    decision_id = fields.UUID(required=True)
+    by = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+
+
+class PartingSchema(Schema):
+    """A golden record that loses records, and what people merged into it since."""
+
+    golden_id = fields.UUID(required=True)
+    records = fields.Integer(required=True, metadata={"description": "That it has now."})
+    withdrawn = fields.Integer(required=True)
+    returned = fields.Integer(required=True)
+    returns_to = fields.List(fields.UUID(), required=True)
+    merges = fields.List(fields.Nested(StandingMergeSchema), required=True)
+
+
 class UndoPreviewSchema(Schema):
-    """What an undo would do now."""
+    """What an undo would do now; counts are of all, of each list come the first 200."""
 
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    going = fields.List(fields.Nested(GoingRowSchema), required=True)
     kept = fields.List(fields.Nested(KeptRowSchema), required=True)
+    splits = fields.List(fields.Nested(PartingSchema), required=True)
+    repeated = fields.List(fields.Nested(RepeatedRowSchema), required=True)
 
 
 def blueprint() -> Any:
@@ -206,6 +243,14 @@ def blueprint() -> Any:
     add(made, "POST", "/<load_id>/undo", post_undo, undo)
     look = Operation(name="preview_undo", summary="What an undo would do now", access=access, answer=UndoPreviewSchema, refusals=(409,))
     add(made, "GET", "/<load_id>/undo", get_undo, look)
+    withdrawn = Operation(
+        name="withdraw_load_request",
+        summary="No longer ask to apply or undo the load, as whoever asked, while no second person has agreed",
+        access=access,
+        answer=LoadDetailSchema,
+        refusals=(409,),
+    )
+    add(made, "DELETE", "/<load_id>/request", delete_request, withdrawn)
     rejects = Operation(
         name="get_rejects",
         summary="The rejected rows as CSV, to be corrected and uploaded again",
@@ -333,9 +378,14 @@ def post_undo(body: Mapping[str, Any], *, load_id: str) -> Answer:
     return view, HTTPStatus.ACCEPTED
 
 
+def delete_request(*, load_id: str) -> Answer:
+    wanted = uuid_of(load_id)
+    return database().run(lambda session: _shown(session, loads.withdraw_request(session, actor(), wanted, request_id())))
+
+
 def get_undo(*, load_id: str) -> Answer:
     wanted = uuid_of(load_id)
-    return database().run(lambda session: load_undo.preview(session, actor(), wanted))
+    return database().run(lambda session: load_outlook.preview(session, actor(), wanted))
 
 
 def get_rejects(*, load_id: str) -> Answer:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
     from mdm.loads import LoadView
 
 REASON = "from the command line"
+GOING_SHOWN = 20  # of what reverts; with --json, as many as the preview lists
 
 
 def add_parser(commands: Any) -> None:
@@ -55,6 +56,7 @@ def add_parser(commands: Any) -> None:
     blank.add_argument("what", metavar="FILE", help="where to write it, such as patients.xlsx")
     blank.add_argument("--domain", required=True, metavar="D")
     blank.set_defaults(command=refusing(_template))
+    _command(below, "withdraw", _withdraw, "LOAD", "no longer ask to apply or undo a load, while no second person has agreed")
     _command(below, "rejects", _rejects, "LOAD", "the rejected rows as CSV, to be corrected and loaded again")
 
 
@@ -185,7 +187,7 @@ def _undo(settings: Settings, asked: Namespace) -> int:
 
 def _preview(database: "Database", load_id: UUID, asked: Namespace) -> int:
     from mdm.access import SYSTEM_ACTOR
-    from mdm.load_undo import preview
+    from mdm.load_outlook import preview
 
     told = asdict(database.run(lambda session: preview(session, SYSTEM_ACTOR, load_id)))
     if asked.json:
@@ -203,6 +205,16 @@ def _status(settings: Settings, asked: Namespace) -> None:
     with current_database(settings) as database:
         view = database.run(lambda session: loads.get(session, SYSTEM_ACTOR, load_id))
     _print(view, asked, {"load_id": str(view.id), **asdict(view)}, _status_lines(view))
+
+
+def _withdraw(settings: Settings, asked: Namespace) -> None:
+    from mdm import loads
+    from mdm.access import SYSTEM_ACTOR
+
+    load_id = _id(asked.what, "LOAD")
+    with current_database(settings) as database:
+        view = database.run(lambda session: loads.withdraw_request(session, SYSTEM_ACTOR, load_id, REQUEST_ID))
+    _print(view, asked, {"load_id": str(view.id), "status": view.status, "asked_by": view.asked_by}, _status_lines(view))
 
 
 def _report(settings: Settings, asked: Namespace) -> None:
@@ -300,7 +312,18 @@ def _applied_lines(view: "LoadView") -> list[str]:
 
 def _undo_lines(told: Mapping[str, Any]) -> list[str]:
     lines = [f"{name:<10} {count:>10,}" for name, count in told.get("counts", {}).items()]
-    return lines + [f"stays      row {each['row']}: {each['why']}" for each in told.get("kept", ())]
+    lines += [f"{each['what']:<10} row {each['row']} of {each['golden_id']}" for each in told.get("going", ())[:GOING_SHOWN]]
+    lines += [f"stays      row {each['row']}: {each['why']}" for each in told.get("kept", ())]
+    lines += [_split_line(each) for each in told.get("splits", ())]
+    return lines + [
+        f"warning    row {each['row']}: withdrawn, though load {each['load_id']} said the same again" for each in told.get("repeated", ())
+    ]
+
+
+def _split_line(split: Mapping[str, Any]) -> str:
+    loses = f"{split['withdrawn']} withdrawn, {split['returned']} returned, of {split['records']} records"
+    merges = ", ".join(f"{each['decision_id']} by {each['by']}" for each in split["merges"])
+    return f"splits     {split['golden_id']}: {loses}" + (f"; merged since: {merges}" if merges else "")
 
 
 def _status_lines(view: "LoadView") -> list[str]:

@@ -138,10 +138,14 @@ def _readable(report: "Report") -> str:
             f"model      {_model(report)}",
             *(f"too common {rule}: {count} keys" for rule, count in report.over_full.items()),
             *(f"not compared {rule}: {count} keys too common even together" for rule, count in report.left_out.items()),
-            *(f"note       {name} {code}: {count:,}" for code, counts in report.notes.items() for name, count in counts.items()),
+            *_note_lines(report.notes),
             *(["           say --columns attribute=column,... for what was not compared"] if "not_compared" in report.notes else ()),
         ]
     )
+
+
+def _note_lines(notes: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [f"note       {name} {code}: {count:,}" for code, counts in notes.items() for name, count in counts.items()]
 
 
 def _model(report: "Report") -> str:
@@ -163,4 +167,4 @@ def _grade(_: Settings, asked: Namespace) -> None:
     print(f"{'':<10}" + "".join(f"{outcome:>9}" for outcome in outcomes))
     for label, row in grades.table.items():
         print(f"{label:<10}" + "".join(f"{row[outcome]:>9,}" for outcome in outcomes))
-    print(f"macro F1   {grades.macro_f1:.4f}")
+    print("\n".join([f"macro F1   {grades.macro_f1:.4f}", *_note_lines(grades.notes)]))

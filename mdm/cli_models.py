@@ -3,7 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,13 @@ from mdm.errors import UnusableInput
 from mdm.settings import Settings
 
 if TYPE_CHECKING:  # see mdm.cli: a command imports what it needs
+    from datetime import datetime
+
     from matching.bulk import Room
     from mdm.learning import Effect
+    from mdm.model_versions import ModelLine
 
-_COLUMNS = ("domain", "version", "active", "created", "activated_by")
+_COLUMNS = ("domain", "version", "active", "created", "activated_by", "activated_at", "metrics", "data")
 
 
 def add_commands(commands: Any) -> None:
@@ -54,22 +57,38 @@ def _train(settings: Settings, asked: Namespace) -> int:
 
 def _models(settings: Settings, asked: Namespace) -> None:
     from mdm.entities import ENTITY_TYPES
-    from mdm.model_versions import models
+    from mdm.model_versions import activations, models
 
     with current_database(settings) as database:
-        stored = database.run(models)
+        stored, used = database.run(models), database.run(activations)
     active = {line.domain for line in stored if line.active}
-    lines = [(line.domain, line.version, line.active, str(line.created_at or ""), line.activated_by or "") for line in stored]
-    lines += [(name, entity.model.version, name not in active, "declared", "") for name, entity in ENTITY_TYPES.items()]
+    lines = [_line(each, used.get((each.domain, each.version))) for each in stored]
+    declared = {name: entity.model.version for name, entity in ENTITY_TYPES.items()}
+    lines += [_declared(name, version, used.get((name, version)), is_active=name not in active) for name, version in declared.items()]
     if asked.json:
-        print(
-            json.dumps(
-                [dict(zip(("domain", "version", "active", "created", "activated_by"), line, strict=True)) for line in lines], indent=2
-            )
-        )
+        print(json.dumps(lines, indent=2, default=str))
         return
-    for of, version, is_active, created, who in sorted(lines):
-        print(f"{of:<14} {version:<24} {'in use' if is_active else '':<7} {created:<33} {who}")
+    for line in sorted(lines, key=lambda each: (each["domain"], each["version"])):
+        print("\n".join(_line_text(line)))
+
+
+def _line(model: "ModelLine", used_at: "datetime | None") -> dict[str, Any]:
+    metrics = {name: told for name, told in model.metrics.items() if name != "data"}
+    values = (str(model.created_at or ""), model.activated_by or "", used_at, metrics, model.metrics.get("data"))
+    return dict(zip(_COLUMNS, (model.domain, model.version, model.active, *values), strict=True))
+
+
+def _declared(domain: str, version: str, used_at: "datetime | None", *, is_active: bool) -> dict[str, Any]:
+    return dict(zip(_COLUMNS, (domain, version, is_active, "declared", "", used_at, {}, None), strict=True))
+
+
+def _line_text(line: Mapping[str, Any]) -> list[str]:
+    """One line each, and below it what a version was measured by and learned from."""
+    used = f"{line['activated_by']} {line['activated_at'] or ''}".strip()
+    lines = [f"{line['domain']:<14} {line['version']:<24} {'in use' if line['active'] else '':<7} {line['created']:<33} {used}".rstrip()]
+    told = ", ".join(f"{name} {value}" for name, value in line["metrics"].items() if not isinstance(value, dict | list))
+    lines += [f"{'':<14} metrics {told}"] if told else []
+    return lines + ([f"{'':<14} data    {line['data']}"] if line["data"] else [])
 
 
 def _activate(settings: Settings, asked: Namespace) -> int:

@@ -7,7 +7,6 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from importlib import import_module
 
 from mdm.cli_shared import line_of, refused_by_database
 from mdm.errors import ConcordError, Conflict, Invalid, PlanStale
@@ -42,7 +41,9 @@ def refusing(command: Command) -> Command:
 def _refuse(error: ConcordError, asked: Namespace) -> int:
     print("mdm:", line_of(error), file=sys.stderr)
     if getattr(asked, "json", False):
-        print(json.dumps(import_module("api.errors").document_of(error), indent=2))
+        from mdm.problems import document_of
+
+        print(json.dumps(document_of(error), indent=2))
     return next((status for kind, status in _statuses().items() if isinstance(error, kind)), 1)
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by name. The docstring is the default message; `api/errors.py` alone knows the HTTP status.
+"""What can go wrong, by name. The docstring is the default message; `mdm/problems.py` alone knows the HTTP status.
 
 ConcordError
 ├── SettingsError            the environment contradicts itself

@@ -13,7 +13,7 @@ from matching.score import Scorer
 from mdm.entity import EntityType
 from mdm.errors import UnusableInput
 from mdm.files import Table, read_table
-from mdm.labelled import fields, read_records
+from mdm.labelled import Notes, by_code, fields, read_records
 
 Says = Callable[[Columns, Columns], str]
 OUTCOMES = {"match": "link", "possible": "review", "different": "new"}  # what the engine should say of a pair with that label
@@ -21,10 +21,11 @@ OUTCOMES = {"match": "link", "possible": "review", "different": "new"}  # what t
 
 @dataclass(frozen=True, slots=True)
 class Grades:
-    """How labelled pairs fared: label -> outcome -> pairs; F1 of the three classes, averaged."""
+    """How labelled pairs fared: label -> outcome -> pairs; F1 of the three classes, averaged. `notes`: as of an evaluation."""
 
     table: Mapping[str, Mapping[str, int]]
     macro_f1: float
+    notes: Mapping[str, Mapping[str, int]]
 
 
 def grade(domain: EntityType, path: Path) -> Grades:
@@ -34,12 +35,13 @@ def grade(domain: EntityType, path: Path) -> Grades:
     """
     pairs = read_table(path)
     labels = _labels(pairs)
-    left, right = (read_records(domain, pairs, _side(domain, pairs, side), Counter()) for side in ("left", "right"))
+    notes: Notes = Counter()
+    left, right = (read_records(domain, pairs, _side(domain, pairs, side), notes) for side in ("left", "right"))
     said = _said_by_names(domain, pairs) or _said_by_model(domain)
     outcomes = [said(one, other) for one, other in zip(left, right, strict=True)]
     counted = Counter(zip(labels, outcomes, strict=True))
     table = {label: {result: counted[label, result] for result in OUTCOMES.values()} for label in OUTCOMES}
-    return Grades(table, macro_f1([list(row.values()) for row in table.values()]))
+    return Grades(table, macro_f1([list(row.values()) for row in table.values()]), by_code(notes))
 
 
 def _said_by_model(domain: EntityType) -> Says:

@@ -145,6 +145,13 @@ def _not_compared(question: Question, tables: Sequence[Table], columns: Mapping[
     return Counter({("not_compared", name): len(table.rows) for table in tables for name in table.header if name not in known})
 
 
+def by_code(notes: Notes) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for (code, name), count in sorted(notes.items()):
+        counts.setdefault(code, {})[name] = count
+    return counts
+
+
 def fields(domain: EntityType) -> list[str]:
     """What a column may be read as: the names of attributes, then of identifiers."""
     return [attribute.name for attribute in domain.attributes] + [rule.name for rule in domain.identifiers]

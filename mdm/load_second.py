@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from mdm.access import Actor
 from mdm.db import execute
-from mdm.errors import Conflict, FieldProblem
+from mdm.errors import Conflict, FieldProblem, Forbidden
 from mdm.jsonio import dumps
 
 
@@ -63,6 +63,16 @@ def _ask(session: Session, actor: Actor, question: Question, said: Mapping[str, 
         "update load_plan set report = report || jsonb_build_object('asked', %s::jsonb) where id = %s",
         (dumps(said).decode(), question.plan_id),
     )
+
+
+def take_back(session: Session, actor: Actor, question: Question) -> None:
+    """The question is as if nobody had asked. Raises Conflict where none is open, Forbidden for whoever did not ask."""
+    if question.asked_by is None or question.approved_by is not None:
+        raise Conflict("nobody waits for a second person: there is no request to withdraw")
+    if question.asked_by != actor.name:
+        raise Forbidden("only who asked may withdraw the request")
+    execute(session, "update load set asked_by = null where id = %s", (question.load_id,))
+    execute(session, "update load_plan set report = report - 'asked' where id = %s", (question.plan_id,))
 
 
 def _check_same(question: Question, said: Mapping[str, Any]) -> None:

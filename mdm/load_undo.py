@@ -2,7 +2,7 @@
 
 New records are withdrawn, updated ones get their former version back, others that the load brought elsewhere return. A row about whose
 record a person has decided since, or that its system has delivered otherwise, stays; it is listed with the reason. Delivered unchanged it
-goes: that leaves no trace, for nearly all deliveries are such, and cost no write.
+goes: that leaves no trace, for nearly all deliveries are such, and cost no write. What a later file repeats, `load_outlook` warns of.
 """
 
 import time
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import audit, loads
+from mdm import audit
 from mdm.access import Actor, Role
 from mdm.chunks import Tally, do_chunk, follow_chunks, plan_anew
 from mdm.db import LOCKS_MAX, Row, array, execute, fetch, lock
@@ -23,6 +23,7 @@ from mdm.entities import ENTITY_TYPES
 from mdm.entity import EntityType
 from mdm.errors import NotFound
 from mdm.jsonio import dumps
+from mdm.load_outlook import CHANGED, LISTED, MOVES_LEFT, REASONS
 from mdm.load_pool import Craft, hands
 from mdm.overlay import supersede
 from mdm.regain import REGAINED_MAX, regain
@@ -30,27 +31,10 @@ from mdm.running import Run
 from mdm.updates import hold_again, restore
 from mdm.withdraw import withdraw
 
-KEPT_LISTED = 200
 LARGE_GOLDENS = 10_000
 _RECORDS_MAX = 200  # of one transaction
 _ROWS_READ = 50_000  # of one statement
 _GOLDENS_READ = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class KeptRow:
-    """A row that an undo leaves as it is, and why."""
-
-    row: int
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Undoing:
-    """What an undo does, or would do: records withdrawn, updates taken back, records of others returned; and the rows that stay."""
-
-    counts: Mapping[str, int]
-    kept: tuple[KeptRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,54 +46,6 @@ class Work:
     entity: EntityType
     actor: Actor
     request_id: str
-
-
-_CHANGED: LiteralString = "plan_id = %(plan)s and became in ('new', 'linked', 'review', 'updated') and undone is null"
-# Of a record with later versions: whether anybody has said anything else but loads that were taken back since, and their undoing, which
-# says once more what stood before them.
-_SAYS_OTHERWISE: LiteralString = (
-    "r.hash is distinct from (select w.hash from source_record_version w where w.record_id = x.record_id and w.version = x.wrote)"
-    " or exists (select 1 from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'applied'"
-    " and v.hash <> r.hash and not exists (select 1 from load_row y join source_record_version b on b.record_id = y.record_id"
-    " and b.version = y.before where y.record_id = x.record_id and y.undone and (y.wrote = v.version or y.wrote < v.version and"
-    " b.hash = v.hash)))"
-)
-# Why a row stays: somebody has decided about its record since, or its system has spoken again.
-_REASONS: LiteralString = (
-    "select x.no, case when exists (select 1 from decision d where d.records @> array[x.record_id] and d.kind <> 'undo'"
-    " and d.created_at > coalesce(p.ready_at, p.created_at) and not exists (select 1 from decision u where u.revokes = d.id)) and x.is_new"
-    " then 'decided' when not x.is_new and x.became = 'review' then case when r.version = x.wrote then 'decided' when exists (select 1"
-    " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote) then 'delivered again' end"
-    " when r.version is distinct from x.wrote and (" + _SAYS_OTHERWISE + ") or exists (select 1"
-    " from source_record_version v where v.record_id = x.record_id and v.version > x.wrote and v.state = 'quarantined')"
-    " then 'delivered again' end"
-    " from load_row x join load_plan p on p.id = x.plan_id"
-    " left join source_record r on r.id = x.record_id where x.plan_id = %(plan)s and x.record_id = any(%(records)s)"
-)
-
-
-def preview(session: Session, actor: Actor, load_id: UUID) -> Undoing:
-    """What an undo would do now. Raises NotFound, or Conflict for a load that was not applied."""
-    view = loads.get(session, actor, load_id)
-    loads.check_undoable(view)
-    rows = fetch(session, _PREVIEW, {"plan": view.plan_id})
-    moves = fetch(session, _MOVES_LEFT, {"load": load_id})
-    kept = [KeptRow(no, why) for no, is_new, why in rows if why is not None]
-    going = [is_new for _, is_new, why in rows if why is None]
-    counts = {"withdrawn": sum(going), "reverted": len(going) - sum(going), "returned": len(moves), "kept": len(kept)}
-    return Undoing(counts, tuple(kept[:KEPT_LISTED]))
-
-
-_PREVIEW: LiteralString = (
-    "select x.no, x.is_new, (select why from (" + _REASONS.replace("x.record_id = any(%(records)s)", "x.no = o.no") + ") w(no, why))"
-    " from load_row o join load_row x on x.plan_id = o.plan_id and x.no = o.no where o.plan_id = %(plan)s"
-    " and o.became in ('new', 'linked', 'review', 'updated') and o.undone is null order by o.no"
-)
-# Only where the machine put them: whom a person has placed since stays there.
-_MOVES_LEFT: LiteralString = (
-    "select m.record_id, m.left_golden, l.golden_id from load_move m join link l on l.record_id = m.record_id and l.recorded_to is null"
-    " where m.load_id = %(load)s and l.decision_id is null and l.golden_id <> m.left_golden order by m.record_id"
-)
 
 
 def undo_load(run: Run, home: Path) -> None:
@@ -194,7 +130,7 @@ def _touched(run: Run, work: Work) -> list[_Touched]:
         for golden, is_bulk, is_update in run.effect(partial(_rows_of, work=work, low=low)):
             were_bulk, were_update = found.get(golden, (True, False))
             found[golden] = (were_bulk and is_bulk, were_update or is_update)
-    moved = run.effect(lambda session: [row[2] for row in fetch(session, _MOVES_LEFT, {"load": work.load_id})])
+    moved = run.effect(lambda session: [row[2] for row in fetch(session, MOVES_LEFT, {"load": work.load_id})])
     found.update({golden: (False, found.get(golden, (False, False))[1]) for golden in moved})
     goldens = sorted(found)
     touched = []
@@ -210,7 +146,7 @@ def _rows_of(session: Session, work: Work, low: int) -> Sequence[Row]:
         session,
         "select l.golden_id, bool_and(x.way = 'bulk'), bool_or(not x.is_new) from load_row x cross join lateral (select golden_id from link"
         " where record_id = x.record_id and recorded_to is null offset 0) l where x.no >= %(low)s and x.no < %(high)s and "
-        + _CHANGED
+        + CHANGED
         + " group by l.golden_id",
         {"plan": work.plan_id, "low": low, "high": low + _ROWS_READ},
     )
@@ -250,14 +186,14 @@ def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
     rows = fetch(
         session,
         "select x.no, x.record_id, x.is_new, x.became, x.before, x.wrote from load_row x join link l on l.record_id = x.record_id"
-        " and l.recorded_to is null where l.golden_id = any(%(goldens)s) and " + _CHANGED + " order by x.no",
+        " and l.recorded_to is null where l.golden_id = any(%(goldens)s) and " + CHANGED + " order by x.no",
         {"goldens": list(goldens), "plan": work.plan_id},
     )
-    reasons: dict[int, str | None] = dict(fetch(session, _REASONS, {"plan": work.plan_id, "records": [row[1] for row in rows]}))
+    reasons: dict[int, str | None] = dict(fetch(session, REASONS, {"plan": work.plan_id, "records": [row[1] for row in rows]}))
     going = [row for row in rows if reasons.get(row[0]) is None]
     back = fetch(
         session,
-        "select m.record_id, m.left_golden from (" + _MOVES_LEFT + ") m where m.golden_id = any(%(goldens)s)",
+        "select m.record_id, m.left_golden from (" + MOVES_LEFT + ") m where m.golden_id = any(%(goldens)s)",
         {"load": work.load_id, "goldens": list(goldens)},
     )
     places = {row[0]: row[1] for row in back}
@@ -314,7 +250,7 @@ def _conclude(session: Session, work: Work, seconds: float) -> None:
     kept = fetch(
         session,
         "select no, detail ->> 'kept' from load_row where plan_id = %s and not undone order by no limit %s",
-        (work.plan_id, KEPT_LISTED),
+        (work.plan_id, LISTED),
     )
     moves = fetch(session, "select count(*) from load_move where load_id = %s and left_golden <> joined_golden", (work.load_id,))
     counts = dict(zip(("withdrawn", "reverted", "kept"), counted[0], strict=True)) | {"returned": moves[0][0]}

@@ -24,7 +24,7 @@ from mdm.jobs import enqueue
 from mdm.jsonio import dumps
 from mdm.load_checks import check_rails, check_reason, takes_two
 from mdm.load_counts import COUNTS, count_outcomes, forget_outcomes
-from mdm.load_second import Asked, Question, is_agreed
+from mdm.load_second import Asked, Question, is_agreed, take_back
 from mdm.load_stale import Plan, changed_since, has_begun
 from mdm.load_table import Options
 from mdm.load_targets import Mapping as Columns
@@ -228,7 +228,7 @@ def ask_plan(session: Session, actor: Actor, load_id: UUID, request_id: str) -> 
     """Plan, or plan again. Raises Conflict for a load that is being applied or was."""
     view = get(session, actor, load_id, lock=True)
     if view.status not in {"uploaded", "planned"}:
-        raise Conflict(f"this load is {view.status}: it is not planned again")
+        raise Conflict(f"this load is {view.status}: it is not planned again; upload its file as a new load")
     missing = sorted(set(required(ENTITY_TYPES[view.domain])) - {target for target, _ in view.options["columns"]})
     if missing:
         raise Conflict(f"say first which columns are {', '.join(missing)}")
@@ -310,7 +310,9 @@ def _check_fresh(session: Session, view: LoadView) -> None:
     problems = tuple(stale_because(session, view))
     if problems and view.status == "applying":
         raise PlanStale(
-            "things have changed since this plan was made: upload the file again, what was applied counts as unchanged", problems
+            "things have changed since this plan was made, and some of it is applied: upload the same file as a new load"
+            " (`mdm load plan FILE`, or POST /v1/loads and its /plan); what was applied counts as unchanged there",
+            problems,
         )
     if problems:
         raise PlanStale(problems=problems)
@@ -343,6 +345,14 @@ def ask_undo(session: Session, actor: Actor, load_id: UUID, how: Undoing, reques
     execute(session, "update load set status = 'undoing' where id = %s", (load_id,))
     _start(session, actor, UNDO, load_id, {"load": str(load_id)}, request_id)
     _audit(session, actor, "load:undo", load_id, request_id, reason=how.reason)
+    return get(session, actor, load_id)
+
+
+def withdraw_request(session: Session, actor: Actor, load_id: UUID, request_id: str) -> LoadView:
+    """Whoever asked first no longer asks. Raises Forbidden for anybody else, Conflict where nobody waits for a second person."""
+    view = get(session, actor, load_id, lock=True)
+    take_back(session, actor, Question(view.id, view.plan_id, view.asked_by, view.approved_by, None))
+    _audit(session, actor, "load:withdraw", load_id, request_id)
     return get(session, actor, load_id)
 
 

@@ -49,6 +49,15 @@ def models(session: Session) -> list[ModelLine]:
     return [ModelLine(*row) for row in rows]
 
 
+def activations(session: Session) -> Mapping[tuple[str, str], datetime]:
+    """When each version was activated last, by domain and version. The audit alone tells, of which all is read: not for a page."""
+    rows = fetch(
+        session,
+        "select domain, detail ->> 'version', max(at) from audit where action = 'model:activate' and domain is not null group by 1, 2",
+    )
+    return {(domain, version): at for domain, version, at in rows}
+
+
 def find_model(session: Session, entities: Mapping[str, EntityType], version: str) -> tuple[EntityType, Model]:
     """A stored version, or the declared one of a domain. Raises NotFound."""
     rows = fetch(session, "select domain, model from match_model where version = %s", (version,))

@@ -26,7 +26,7 @@ from matching.evaluate import (
     reduction_ratio,
 )
 from matching.pipeline import ROOM, Found, find_duplicates, find_duplicates_on_spark, link_files
-from mdm.labelled import Labelled, Notes, Question, read_labelled
+from mdm.labelled import Labelled, Question, by_code, read_labelled
 
 _KIB = 1024
 
@@ -124,7 +124,7 @@ def _report(given: Labelled, found: Found, seconds: float) -> Report:
         seconds=seconds,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB,
         records=size,
-        notes=_by_code(given.notes),
+        notes=by_code(given.notes),
         over_full=found.over_full,
         left_out=found.left_out,
         model=_model_used(found),
@@ -154,13 +154,6 @@ def _linkage(groups: Mapping[str, str] | None, links: Sequence[tuple[str, str]],
 
 def _groups(linkage: Linkage, size: int) -> Rows:
     return components(linkage.left, linkage.right, size) if isinstance(linkage, Pairs) else linkage
-
-
-def _by_code(notes: Notes) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for (code, name), count in sorted(notes.items()):
-        counts.setdefault(code, {})[name] = count
-    return counts
 
 
 def _model_used(found: Found) -> ModelUsed:

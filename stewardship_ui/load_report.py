@@ -21,6 +21,7 @@ ACTS = {
     "apply": "Applied",
     "rejects": "Took the rejected rows",
     "ask_undo": "Asked to undo",
+    "withdraw": "Withdrew the request",
     "undo": "Undone",
     "undone": "Undo ended",
 }

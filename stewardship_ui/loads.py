@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from api.context import actor, concord, database, request_id, uuid_of
-from mdm import load_checks, load_draft, load_samples, load_undo, loads, policy
+from mdm import load_checks, load_draft, load_outlook, load_samples, loads, policy
 from mdm.access import Verb
 from mdm.errors import Conflict, Invalid, UnknownDomain
 from mdm.load_checks import RailHit
@@ -266,7 +266,7 @@ def rejects(load_id: str) -> Response:
 def undo(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     view = find(load_id)
     try:
-        found = database().run(lambda session: load_undo.preview(session, actor(), view.id))
+        found = database().run(lambda session: load_outlook.preview(session, actor(), view.id))
     except Conflict as error:
         nothing = "" if view.status == "undone" else forms.words(error)
         return show("undo", view, status, undoing=None, problem=problem or nothing)

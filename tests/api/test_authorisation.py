@@ -69,6 +69,10 @@ MAY = {
     "undo_load": LOADERS,
     "preview_undo": LOADERS,
     "get_rejects": LOADERS,
+    "withdraw_load_request": LOADERS,
+    "get_load_report": LOADERS,
+    "get_blank_workbook": LOADERS,
+    "list_load_templates": LOADERS,
     "list_jobs": EVERYBODY,  # administrators see all, others what they asked for
     "get_job": EVERYBODY,
     "cancel_job": EVERYBODY,

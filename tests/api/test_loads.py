@@ -7,7 +7,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import http_problem
 from api.loads import UPLOAD_BYTES_MAX
-from mdm.db import fetch
+from mdm.db import execute, fetch
 from mdm.jsonio import dumps
 from mdm.load_jobs import load_handlers
 from mdm.load_keep import FOLDER
@@ -199,3 +199,43 @@ def test_steps_that_nobody_sends_are_those_of_the_template_and_an_empty_list_is_
     ids = [send(client, headers, **said).json["load_id"] for said in ({"steps": dumps([pad]).decode()}, {}, {"steps": "[]"})]
     taken = "select jsonb_array_length(options -> 'steps') from load where id = %s"
     assert [clean_database.run(lambda session, asked=each: fetch(session, taken, (asked,)))[0][0] for each in ids] == [1, 1, 0]
+
+
+def test_the_report_is_json_or_a_page_and_templates_are_listed(client, key, work):
+    headers = key("loader")
+    load_id = send(client, headers).json["load_id"]
+    assert client.get(f"/v1/loads/{load_id}/report", headers=headers).status_code == 409
+    client.post(f"/v1/loads/{load_id}/plan", json={}, headers=headers)
+    work()
+    told = client.get(f"/v1/loads/{load_id}/report", headers=headers)
+    assert (told.status_code, told.json["planned"]["new"], told.json["load_id"]) == (200, 2, load_id)
+    for page in (
+        client.get(f"/v1/loads/{load_id}/report?format=html", headers=headers),
+        client.get(f"/v1/loads/{load_id}/report", headers={**headers, "Accept": "text/html"}),
+    ):
+        assert (page.status_code, page.mimetype) == (200, "text/html")
+    found = client.get("/v1/load-templates", headers=headers).json["items"]
+    mine = next(each for each in found if (each["domain"], each["system"]) == ("supplier", "erp-north"))
+    assert {"target": "name", "column": "name"} in mine["versions"][0]["columns"]
+    assert client.get("/v1/load-templates", headers=key("loader", domains=["payer"])).json["items"] == []
+
+
+def test_a_blank_workbook_is_for_whoever_may_load_its_domain(client, key):
+    blank = client.get("/v1/load-templates/supplier/blank.xlsx", headers=key("loader"))
+    assert (blank.status_code, blank.data[:2]) == (200, b"PK")
+    assert client.get("/v1/load-templates/nothing/blank.xlsx", headers=key("loader")).status_code == 404
+    assert client.get("/v1/load-templates/supplier/blank.xlsx", headers=key("loader", domains=["payer"])).status_code == 403
+
+
+def test_who_asked_first_and_nobody_else_withdraws_the_request(client, key, work, clean_database):
+    first, other = key("loader"), key("loader")
+    load_id = send(client, first, b"key,name,city\nS1,Aldermoor Surgical,Salem\n").json["load_id"]
+    address = f"/v1/loads/{load_id}"
+    client.post(f"{address}/plan", json={}, headers=first)
+    work()
+    assert client.delete(f"{address}/request", headers=first).status_code == 409
+    who = client.get(address, headers=first).json["created_by"]
+    clean_database.run(lambda session: execute(session, "update load set asked_by = %s where id = %s", (who, load_id)))
+    assert client.delete(f"{address}/request", headers=other).status_code == 403
+    withdrawn = client.delete(f"{address}/request", headers=first)
+    assert (withdrawn.status_code, withdrawn.json["asked_by"]) == (200, None)

@@ -25,8 +25,8 @@ from mdm import loads
 from mdm.access import SYSTEM_ACTOR
 from mdm.db import Database, fetch
 from mdm.entities import ENTITY_TYPES
+from mdm.load_outlook import preview
 from mdm.load_targets import read_columns
-from mdm.load_undo import preview
 from mdm.load_upload import Upload, upload
 from mdm.standardise import Delivery
 from tests.bench.fill import hospital

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mdm import audit
 from mdm.access import SYSTEM_ACTOR, NewPrincipal, Role, insert_principal
 from mdm.db import execute
 from mdm.systems import put_system
@@ -119,3 +120,28 @@ def test_a_watch_that_was_stopped_waits_until_somebody_has_looked(mdm, folder):
     Path(drops / "stopped" / "1.csv").unlink()
     assert mdm(*how).status == 0
     assert (drops / "done" / "2.csv").exists()
+
+
+def test_who_asked_first_may_withdraw_the_request(mdm, folder, sound):
+    plan = told(mdm("load", "plan", file_of(folder, "w.csv", "W1,Willow Linen,Salem", "W2,Wren Imaging,Lynn"), *OF, "--json"))
+    said = mdm("load", "withdraw", plan["load_id"], "--json")
+    assert (said.status, told(said)["code"]) == (1, "conflict")
+    assert mdm("load", "apply", plan["plan_id"], "--json", MDM_LOAD_APPROVAL_ROWS="1").status == 5
+    said = mdm("load", "withdraw", plan["load_id"], "--json")
+    assert (said.status, told(said)["asked_by"]) == (0, None)
+    assert mdm("load", "apply", plan["plan_id"], "--json").status == 0
+    lines = mdm("load", "undo", plan["load_id"], "--preview").out.splitlines()
+    assert any(line.startswith("withdrawn  row 2 of ") for line in lines), lines
+
+
+def test_models_tell_who_activated_them_when_and_from_what(mdm, sound):
+    insert = "insert into match_model (domain, version, model, metrics) values ('payer', 'payer-t1', '{}', %s::jsonb)"
+    sound.run(lambda session: execute(session, insert, ('{"records": 7, "data": "f00d"}',)))
+    said = mdm("match", "models", "--json")
+    line = next(each for each in told(said) if each["version"] == "payer-t1")
+    assert (line["metrics"], line["data"], line["activated_at"]) == ({"records": 7}, "f00d", None)
+    detail = {"version": "payer-t1"}
+    sound.run(lambda session: audit.record(session, SYSTEM_ACTOR, "model:activate", domain="payer", detail=detail))
+    line = next(each for each in told(mdm("match", "models", "--json")) if each["version"] == "payer-t1")
+    assert line["activated_at"] is not None
+    assert "metrics records 7" in mdm("match", "models").out

@@ -236,6 +236,7 @@ def test_labelled_pairs_are_graded(match, tmp_path):
     nothing = {"link": 0, "review": 0, "new": 0}
     assert graded["table"] == {"match": {**nothing, "link": 1, "new": 1}, "possible": nothing, "different": {**nothing, "new": 1}}
     assert graded["macro_f1"] == pytest.approx(2 / 3)
+    assert "notes" in graded
     assert "macro F1   0.6667" in match("grade", pairs, "--domain", "patient")[1]
 
 

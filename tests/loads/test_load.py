@@ -13,8 +13,8 @@ from mdm.errors import Conflict, Invalid, NotFound, PlanStale
 from mdm.guard import guards
 from mdm.identity import Act, merge, split
 from mdm.invariants import violations
+from mdm.load_outlook import preview
 from mdm.load_rejected import rejects_csv
-from mdm.load_undo import preview
 from mdm.misswork import Counted, Miss, record
 from mdm.undo import undo
 from mdm.withdraw import withdraw
@@ -466,3 +466,31 @@ def test_rows_in_are_rows_out_by_order_of_the_database(people, loader):
     view = loader.plan(as_csv(mercy()))
     with pytest.raises(DatabaseError, match="every_row_has_one_outcome"):
         people.run(lambda session: execute(session, "update load_count set new = new + 1 where plan_id = %s", (view.plan_id,)))
+
+
+def test_the_preview_of_an_undo_lists_what_reverts_and_which_merges_come_apart(people, loader):
+    view = loader.load(as_csv(mercy(new=range(1_000, 1_010), again=range(10))))
+    told = people.run(lambda session: preview(session, SYSTEM_ACTOR, view.id))
+    assert ({each.what for each in told.going}, told.counts["withdrawn"], told.splits) == ({"withdrawn"}, 20, ())
+    joined, record = rows(people, _JOINED, (view.plan_id,))[0]
+    left = rows(people, "select id from golden_record where id <> %s limit 1", (joined,))[0][0]
+    moved = "insert into load_move (load_id, record_id, left_golden, joined_golden) values (%s, %s, %s, %s)"
+    people.run(lambda session: execute(session, moved, (view.id, record, left, joined)))
+    told = people.run(lambda session: preview(session, SYSTEM_ACTOR, view.id))
+    assert [(each.golden_id, each.returned, list(each.returns_to)) for each in told.splits] == [(joined, 1, [left])]
+
+
+_JOINED = (
+    "select l.golden_id, o.record_id from load_row x join link l on l.record_id = x.record_id and l.recorded_to is null join link o"
+    " on o.golden_id = l.golden_id and o.record_id <> l.record_id and o.recorded_to is null where x.plan_id = %s and x.became = 'linked'"
+    " order by x.no limit 1"
+)
+
+
+def test_the_preview_warns_of_records_that_a_later_file_repeats(people, loader):
+    deliveries = mercy(again=())
+    view = loader.load(as_csv(deliveries))
+    more = loader.load(as_csv([*deliveries[:30], *mercy(new=range(3_000, 3_005), again=())]), name="next.csv")
+    told = people.run(lambda session: preview(session, SYSTEM_ACTOR, view.id))
+    assert (told.counts["repeated"], {each.load_id for each in told.repeated}) == (30, {more.id})
+    assert people.run(lambda session: preview(session, SYSTEM_ACTOR, more.id)).counts["repeated"] == 0
