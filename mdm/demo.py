@@ -6,6 +6,7 @@ runs on. Two audit rows say how far the world is: one before the first delivery,
 
 import ipaddress
 import json
+import logging
 import secrets
 import signal
 import time
@@ -59,6 +60,14 @@ class Credentials:
 
 class Ended(BaseException):
     """Somebody told us to stop."""
+
+
+# The pool says with a traceback whatever comes while it closes a connection, and then passes it on
+logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(lambda record: not _is_end(record))
+
+
+def _is_end(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None and isinstance(record.exc_info[1], Ended)
 
 
 def run(settings: Settings, say: Say) -> None:

@@ -137,6 +137,20 @@ def test_told_to_stop_while_it_starts(settings, sign):
     assert "Traceback" not in said
 
 
+def test_told_to_stop_while_a_connection_is_closed_nothing_is_said_of_it(new_database, caplog, monkeypatch):
+    def told(connection):
+        connection.close()
+        raise demo.Ended
+
+    database = new_database.migrated()
+    database.check()
+    monkeypatch.setattr(database.engine.pool._dialect, "do_close", told)
+    with pytest.raises(demo.Ended):
+        database.close()
+    monkeypatch.undo()
+    assert caplog.records == []
+
+
 def test_a_killed_demo_takes_its_servers_along_and_starts_again(settings):
     killed = Running(settings)
     killed.wait_until_introduced()
