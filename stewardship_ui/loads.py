@@ -63,6 +63,7 @@ def add_routes(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/loads/<load_id>/cancel", "cancel_load", end, methods=["POST"])
     blueprint.add_url_rule("/loads/<load_id>/apply", "load_apply", apply, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/apply", "ask_apply", ask_apply, methods=["POST"])
+    blueprint.add_url_rule("/loads/<load_id>/request", "withdraw_load_request", withdraw, methods=["POST"])
     blueprint.add_url_rule("/loads/<load_id>/rejects.csv", "load_rejects", rejects, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/undo", "load_undo", undo, methods=["GET"])
     blueprint.add_url_rule("/loads/<load_id>/undo", "ask_undo", ask_undo, methods=["POST"])
@@ -251,6 +252,17 @@ def _wave_asked_for(load_id: UUID) -> Mapping[str, str] | None:
     is_second = view.approved_by is None and view.asked_by not in {None, actor().name}
     asked = (view.plan or {}).get("report", {}).get("asked", {})
     return asked.get("wave") or None if is_second else None
+
+
+def withdraw(load_id: str) -> Response | Page:
+    """Whoever asked first no longer asks, to apply or to undo."""
+    view = find(load_id)
+    page, name = (apply, "ui.load_apply") if view.status == "planned" else (undo, "ui.load_undo")
+
+    def act() -> None:
+        database().run(lambda session: loads.withdraw_request(session, actor(), view.id, request_id()))
+
+    return forms.done(act, url_for(name, load_id=view.id), lambda said, status: page(load_id, said, status))
 
 
 def rejects(load_id: str) -> Response:

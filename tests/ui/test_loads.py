@@ -262,10 +262,17 @@ def test_many_rows_take_two_people(app, loader, enter, work, database, monkeypat
     assert ask(database, "select status, asked_by, approved_by from load") == [("planned", loader.name, None)]
     assert "Waits for a second person" in loader.get(f"{at}/apply").text
     second = enter()
+    assert post(second, f"{at}/request").status_code == 403
+    assert "Take the request back" not in second.get(f"{at}/apply").text
+    assert "Take the request back" in loader.get(f"{at}/apply").text
+    assert post(loader, f"{at}/request").status_code == 303
+    assert ask(database, "select status, asked_by from load") == [("planned", None)]
+    assert post(loader, f"{at}/request").status_code == 409
+    assert post(loader, f"{at}/apply", plan=plan, reason="cutover").status_code == 303
     assert "You would be the second person" in second.get(f"{at}/apply").text
     assert post(second, f"{at}/apply", plan=plan, reason="agreed").status_code == 303
     said = ask(database, "select action, principal, detail ->> 'reason' from audit where action in ('load:ask', 'load:apply') order by n")
-    assert said == [("load:ask", loader.name, "cutover"), ("load:ask", loader.name, "cutover"), ("load:apply", second.name, "agreed")]
+    assert said == [*[("load:ask", loader.name, "cutover")] * 3, ("load:apply", second.name, "agreed")]
     assert ask(database, "select status, approved_by from load") == [("applying", second.name)]
 
 
