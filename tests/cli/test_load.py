@@ -123,7 +123,9 @@ def test_a_watch_that_was_stopped_waits_until_somebody_has_looked(mdm, folder):
 
 
 def test_who_asked_first_may_withdraw_the_request(mdm, folder, sound):
-    plan = told(mdm("load", "plan", file_of(folder, "w.csv", "W1,Willow Linen,Salem", "W2,Wren Imaging,Lynn"), *OF, "--json"))
+    sound.run(lambda session: put_system(session, "erp-willow", name="Willow ERP", kind="erp", organization="Willow"))
+    file = file_of(folder, "w.csv", "W1,Willow Linen,Salem", "W2,Wren Imaging,Lynn")
+    plan = told(mdm("load", "plan", file, "--domain", "supplier", "--system", "erp-willow", "--json"))
     said = mdm("load", "withdraw", plan["load_id"], "--json")
     assert (said.status, told(said)["code"]) == (1, "conflict")
     assert mdm("load", "apply", plan["plan_id"], "--json", MDM_LOAD_APPROVAL_ROWS="1").status == 5

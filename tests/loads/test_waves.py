@@ -98,7 +98,7 @@ def test_the_rows_that_wait_are_stale_once_somebody_else_has_changed_what_they_t
     deliver(people, [replace(woman, system="ehr-mercy", attributes={**woman.attributes, "phone": "617-555-0142"})])
     assert people.run(lambda s: loads.stale_because(s, status_of(people, view))) == []
     deliver(people, [replace(man, system="ehr-mercy")])
-    with pytest.raises(PlanStale, match="upload the file again") as refused:
+    with pytest.raises(PlanStale, match="upload the same file as a new load") as refused:
         loader.apply(view)
     assert [each.code for each in refused.value.problems] == ["records_changed"]
     women = sum(row.attributes["sex"] == "F" for row in deliveries)
