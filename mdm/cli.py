@@ -16,7 +16,7 @@ from dataclasses import asdict
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_mapping, cli_match
+from mdm import cli_audit, cli_backup, cli_explain, cli_export, cli_feed, cli_jobs, cli_load, cli_mapping, cli_match, cli_repair
 from mdm.cli_shared import current_database, database, line_of, refused_by_database
 from mdm.errors import ConcordError, ServiceError, UnknownDomain, UnknownSystem, UnusableInput
 from mdm.settings import NO_BROKER, Profile, Settings
@@ -83,9 +83,7 @@ def _parser() -> ArgumentParser:
     doctor.add_argument("--deep", action="store_true", help="also derive every golden value anew")
     doctor.add_argument("--recompute", action="store_true", help="also work out anew who is who, from records and decisions")
     doctor.set_defaults(command=_doctor)
-    repair = commands.add_parser("repair", help="what the doctor names a remedy for").add_subparsers(required=True, metavar="WHAT")
-    repair.add_parser("keys", help="records of before keys were kept without outer blanks").set_defaults(command=_repair_keys)
-    repair.add_parser("words", help="words of searches, after another attribute is searchable").set_defaults(command=_repair_words)
+    cli_repair.add_parser(commands)
     cli_jobs.add_parser(commands)
     _add_keys(commands.add_parser("keys", help="keys of clients"))
     _add_users(commands.add_parser("users", help="people who sign in"))
@@ -222,21 +220,6 @@ def _doctor(settings: Settings, asked: Namespace) -> int:
     if asked.json:
         _say(json.dumps({"ok": ok, "checks": [asdict(finding) for finding in findings]}, indent=2))
     return 0 if ok else 1
-
-
-def _repair_keys(settings: Settings, _: Namespace) -> None:
-    from mdm import old_keys
-
-    with current_database(settings) as found:
-        done = old_keys.repair(found)
-    _say(f"{done.renamed} renamed, {done.withdrawn} withdrawn: their system has delivered the key anew since")
-
-
-def _repair_words(settings: Settings, _: Namespace) -> None:
-    from mdm import old_words
-
-    with current_database(settings) as found:
-        _say(f"{old_words.repair(found)} golden records are found by other words now")
 
 
 def _create_key(settings: Settings, asked: Namespace) -> None:

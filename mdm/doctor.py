@@ -3,6 +3,7 @@
 A finding says what is wrong and how often, never which person: its output may be sent to whoever helps.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from mdm import old_keys, old_words
+from mdm import old_keys, old_records, old_words
 from mdm.canary import STALE_SECONDS, ages
 from mdm.db import LOCKS_MAX, Database, execute, fetch, safe_address
 from mdm.derive import golden_values, holdings
@@ -94,6 +95,7 @@ def _database_checks(database: Database, settings: Settings, *, deep: bool) -> I
         yield _counted("golden values equal survivorship", _sum(database, _wrong_values))
         wrong = _sum(database, _wrong_words)
         yield Finding("searches find golden values", wrong == 0, "holds" if wrong == 0 else f"broken {wrong} times: {old_words.REMEDY}")
+        yield _old_records(database)
         for name, statement in MAPPING_PROMISES.items():
             yield _counted(name, database.run(partial(_count, statement)))
 
@@ -130,6 +132,14 @@ def _canaries(session: Session) -> Finding:
 def _old_keys(session: Session) -> Finding:
     old = _count(old_keys.COUNT, session)
     return Finding("keys are in normal form", old == 0, "holds" if old == 0 else f"{old} have blanks too many: {old_keys.REMEDY}")
+
+
+def _old_records(database: Database) -> Finding:
+    last = [step for entity in ENTITY_TYPES.values() for step in deque(old_records.repair(database, entity, changes=False), maxlen=1)]
+    old, refused = sum(step.old for step in last), sum(step.refused for step in last)
+    told = "holds" if old == 0 else f"{old} are read otherwise by now: {old_records.REMEDY}"
+    left = f"; {refused} would be refused today and stay as they are" if refused else ""
+    return Finding("records are stored as they would be read today", old == 0, told + left)
 
 
 def _count(statement: LiteralString, session: Session) -> int:

@@ -13,13 +13,11 @@ from mdm.candidates import read_blocks
 from mdm.db import array, execute, fetch, lock
 from mdm.entity import EntityType
 from mdm.feed import publish
-from mdm.guard import Demoted, evidence, record_keys
+from mdm.guard import Demoted, evidence
 from mdm.ingest import Writing, store_and_settle
 from mdm.jsonio import canonical, dumps
 from mdm.models import scorer as active_scorer
-from mdm.records import delivery_of
-from mdm.standardise import standardise
-from mdm.systems import registry
+from mdm.reread import current
 
 REGAINED_MAX = 10  # records of one transaction: some forty keys each, within its locks
 
@@ -42,16 +40,13 @@ _WRITE = "update source_record r set columns = x.columns from jsonb_to_recordset
 
 
 def _changed(session: Session, entity: EntityType, records: Sequence[UUID]) -> list[Demoted]:
-    """Records whose columns are not what their words and today's holders make of them."""
-    rows = fetch(
-        session,
-        "select r.id, r.columns, r.keys, r.system, r.key, v.raw, v.status, v.valid_from, v.valid_to from source_record r"
-        " join source_record_version v on v.record_id = r.id and v.version = r.version"
-        " where r.id = any(%s) and r.keys <> '{}' order by r.id for update of r",
-        (array(records),),
-    )
-    systems, model = registry(session), active_scorer(session, entity).model
-    full = {row[0]: standardise(entity, delivery_of(*row[3:]), systems).columns for row in rows}
-    blocks = read_blocks(session, {key for columns in full.values() for key in record_keys(entity, model, columns)})
-    kept = {record: evidence(entity, blocks, record, columns) for record, columns in full.items()}
-    return [Demoted(row[0], kept[row[0]], tuple(row[2])) for row in rows if canonical(kept[row[0]]) != canonical(row[1])]
+    """Records whose columns are not what their words, what was ruled of these and today's holders make of them."""
+    execute(session, "select 1 from source_record where id = any(%s) order by id for update", (array(records),))
+    found = current(session, entity, active_scorer(session, entity).model, records)
+    blocks = read_blocks(session, {key for i in found for key in i.keys})
+    kept = {i.record_id: evidence(entity, blocks, i.record_id, i.columns) for i in found}
+    return [
+        Demoted(i.record_id, kept[i.record_id], i.stored.keys)
+        for i in found
+        if i.stored and i.stored.keys and canonical(kept[i.record_id]) != canonical(i.stored.columns)
+    ]

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.score import Scorer
 from mdm import drift, findings, identifier_rulings, identity, pins, shared_identifiers
 from mdm.candidates import limits, read_blocks
 from mdm.db import fetch
@@ -19,14 +18,12 @@ from mdm.decisions import DIFFERENT, DecisionView, said
 from mdm.entity import EntityType
 from mdm.errors import Conflict, FieldProblem, Invalid
 from mdm.golden import locate
-from mdm.guard import demote_overshared, record_keys
+from mdm.guard import demote_overshared
 from mdm.identifier_rulings import PLACEHOLDER, SHARED, VOID
 from mdm.identity import RECORDS_MAX, Act, Saying, lock_records, say, taken_together
 from mdm.ingest import Writing, store
 from mdm.models import scorer as active_scorer
-from mdm.records import Incoming, as_delivered, read_stored
-from mdm.standardise import standardise
-from mdm.systems import registry
+from mdm.reread import current
 
 SAME, BELONGS, ACCEPT, RESTORE = "same", "belongs", "accept", "restore"
 
@@ -99,28 +96,14 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView) -> f
 def read_anew(session: Session, entity: EntityType, records: Sequence[UUID]) -> frozenset[UUID]:
     """These records as their sources delivered them last, with the rulings that stand; the records at their former and present edges."""
     model = active_scorer(session, entity)
-    changed = _as_delivered(session, entity, model, records) if records else []
+    changed = current(session, entity, model.model, records)
     if not changed:
         return frozenset()
     keys = {key: rule for i in changed for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, limits(model.model, keys))
-    ruled = identifier_rulings.apply(session, entity, registry(session), changed)
-    applied, demoted = demote_overshared(session, entity, blocks, ruled)
+    applied, demoted = demote_overshared(session, entity, blocks, changed)
     _, _, change = store(session, entity, model, Writing(blocks, applied, demoted, versioned=True))
     return change.records | change.beside
-
-
-def _as_delivered(session: Session, entity: EntityType, model: Scorer, records: Sequence[UUID]) -> list[Incoming]:
-    rows = fetch(session, "select system, key from source_record where id = any(%s::uuid[]) and hash <> '' order by id", (list(records),))
-    systems = registry(session)
-    standards = [standardise(entity, as_delivered(session, entity, system, key), systems) for system, key in rows]
-    stored = read_stored(session, entity, standards)
-    found = []
-    for standard in standards:
-        held = stored[standard.delivery.system, standard.delivery.key]
-        whole = standard.inheriting(held.relationships)
-        found.append(Incoming(held.id, whole, held, whole.columns, record_keys(entity, model.model, whole.columns)))
-    return found
 
 
 def drifted(session: Session, entity: EntityType, task: Asked, verdict: str, act: Act) -> UUID:

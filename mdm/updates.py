@@ -16,19 +16,17 @@ from mdm.decisions import DecisionView
 from mdm.entity import EntityType
 from mdm.errors import Conflict, Stale
 from mdm.feed import publish
-from mdm.guard import record_keys
+from mdm.guard import demote_overshared
 from mdm.identity import Act, Saying, write_down
 from mdm.ingest import Writing, store_and_settle
 from mdm.models import scorer as active_scorer
 from mdm.overlay import ask_again, quarantine_overlays
-from mdm.records import Incoming, delivery_of, read_stored
+from mdm.records import Incoming
+from mdm.reread import FROM_VERSION, incoming
 from mdm.resolve import Settled
-from mdm.standardise import standardise
-from mdm.systems import registry
 
 ACCEPT, REJECT = "accept", "reject"
 _VERSIONS_MAX = 12  # of one statement: some forty keys each, and as many of what is stored, within the locks of a transaction
-_FROM_VERSION = "v.raw, v.status, v.valid_from, v.valid_to"
 
 
 def rule(session: Session, entity: EntityType, record_id: UUID, version: int, verdict: str, act: Act) -> UUID:
@@ -83,22 +81,15 @@ def take_back(session: Session, entity: EntityType, decision: DecisionView, act:
 
 
 def _version(session: Session, record_id: UUID, which: LiteralString, version: int) -> Row:
-    statement = f"select {_FROM_VERSION} from source_record_version v where v.record_id = %s and {which} order by v.version desc limit 1"
+    statement = f"select {FROM_VERSION} from source_record_version v where v.record_id = %s and {which} order by v.version desc limit 1"
     return fetch(session, statement, (record_id, version))[0]
 
 
 def _incoming(session: Session, entity: EntityType, rows: Sequence[Row]) -> list[Incoming]:
     """Versions as if they were delivered now, their records' keys locked."""
-    model, systems = active_scorer(session, entity), registry(session)
-    standards = [standardise(entity, delivery_of(*row), systems) for row in rows]
-    stored = read_stored(session, entity, standards)
-    made, keys = [], set[int]()
-    for standard in standards:
-        held = stored[standard.delivery.system, standard.delivery.key]
-        made.append(Incoming(held.id, standard, held, standard.columns, record_keys(entity, model.model, standard.columns)))
-        keys.update(made[-1].keys, held.keys)
-    lock(session, f"block:{entity.name}", keys)
-    return made
+    found = incoming(session, entity, active_scorer(session, entity).model, rows)
+    lock(session, f"block:{entity.name}", {key for i in found for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
+    return found
 
 
 def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *, versioned: bool) -> None:
@@ -106,10 +97,11 @@ def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *,
 
     At most _VERSIONS_MAX, no record twice. What becomes of one does not depend on which others there are.
     """
-    model, incoming = active_scorer(session, entity), _incoming(session, entity, rows)
-    keys = {key: rule for i in incoming for key, rule in i.keys.items()}
+    model, restored = active_scorer(session, entity), _incoming(session, entity, rows)
+    keys = {key: rule for i in restored for key, rule in i.keys.items()}
     blocks = read_blocks(session, keys, limits(model.model, keys))
-    settled, _ = store_and_settle(session, entity, model, Writing(blocks, incoming, versioned=versioned))
+    applied, demoted = demote_overshared(session, entity, blocks, restored)
+    settled, _ = store_and_settle(session, entity, model, Writing(blocks, applied, demoted, versioned=versioned))
     publish(session, entity.name, settled.happenings)
 
 
@@ -121,7 +113,7 @@ def restore(session: Session, entity: EntityType, records: Sequence[UUID], versi
 
 
 _FORMER: LiteralString = (
-    f"select r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version) join source_record r on r.id = w.record"
+    f"select r.system, r.key, {FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version) join source_record r on r.id = w.record"
     " join source_record_version v on v.record_id = r.id and v.version = w.version order by r.id"
 )
 
@@ -133,7 +125,7 @@ def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], ve
 
 
 _SUPERSEDED: LiteralString = (
-    f"select r.id, r.system, r.key, {_FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version)"
+    f"select r.id, r.system, r.key, {FROM_VERSION} from unnest(%s::uuid[], %s::int[]) w(record, version)"
     " join source_record r on r.id = w.record"
     " cross join lateral (select * from source_record_version v where v.record_id = w.record and v.state = 'rejected'"
     " and v.version < w.version and v.version > (select max(a.version) from source_record_version a"

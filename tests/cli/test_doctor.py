@@ -28,6 +28,9 @@ DAMAGE = {
     "no job is tried more often than it may be": ("alter table job drop constraint ck_job_attempt; " + JOB + "'queued', null, 6, now())"),
     "no job is quarantined": JOB + "'quarantined', null, 5, now())",
     "keys are in normal form": "update source_record set key = ' ' || key where id = (select min(id::text)::uuid from source_record)",
+    "records are stored as they would be read today": (
+        "update source_record set columns = columns - 'name' where id = (select min(id::text)::uuid from source_record)"
+    ),
     "queues": "insert into canary values ('bulk', now() - interval '5 minutes')",
     "approved mapping rules are in force, and no others": RULE,
     "mapping rules ask and answer what their set is made of": RULE,

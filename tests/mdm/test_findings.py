@@ -13,10 +13,12 @@ from mdm.identity import Act, merge
 from mdm.ingest import deliver_all
 from mdm.invariants import violations
 from mdm.pins import NewPin, pin
+from mdm.regain import regain
 from mdm.standardise import Delivery
 from mdm.tasks import Ruling, decide, list_tasks
 from mdm.tiers import tier
 from mdm.undo import undo
+from mdm.updates import restore
 from tests.mdm.conftest import SMITH
 from tests.mdm.test_undo import JONES, picture, run
 
@@ -152,6 +154,24 @@ def test_whose_value_it_is_answers_alone(clean_database, shared):
     assert answers(clean_database) == [(one.golden_id, True)]
     assert put(clean_database, PROVIDER, ("ehr-mercy", "2", {**JUNIOR, "sex": "M"}, [("us-npi", NPI)]))[0].outcome == "updated"
     assert answers(clean_database) == [(one.golden_id, True)]
+
+
+def test_a_former_version_that_is_applied_once_more_claims_nothing_that_was_ruled_wrong(clean_database, shared):
+    task, (one, other) = shared
+    settle(clean_database, PROVIDER, task, "belongs", candidate=one.golden_id)
+    put(clean_database, PROVIDER, ("ehr-mercy", "2", {**JUNIOR, "sex": "M"}, [("us-npi", NPI)]))
+    clean_database.run(lambda session: restore(session, PROVIDER, [other.record_id], [1]))
+    assert answers(clean_database) == [(one.golden_id, True)]
+
+
+@pytest.mark.parametrize("verdict", ["belongs", "placeholder"])
+def test_what_was_ruled_stays_ruled_where_a_load_is_taken_back(clean_database, shared, verdict):
+    task, (one, other) = shared
+    settle(clean_database, PROVIDER, task, verdict, **({"candidate": one.golden_id} if verdict == "belongs" else {}))
+    compared = "select id, columns from source_record order by id"
+    before = clean_database.run(lambda session: fetch(session, compared))
+    clean_database.run(lambda session: regain(session, PROVIDER, [one.record_id, other.record_id]))
+    assert clean_database.run(lambda session: fetch(session, compared)) == before
 
 
 def test_it_belongs_to_one_of_those_who_carry_it(clean_database, shared, deliver):

@@ -1,0 +1,128 @@
+"""Records that an earlier version of Concord, or of a declaration, read otherwise than this one does: found, and read anew.
+
+A delivery is read once, when it comes: into clean values, the columns by which it is compared, and the keys under which it is found.
+Where a release reads otherwise (a column more, another normal form), what was delivered before would be compared in the old way until its
+system says something else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, LiteralString
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from matching.compare import Value
+from matching.model import Columns
+from mdm import audit, identifier_rulings
+from mdm.access import SYSTEM_ACTOR
+from mdm.db import Database, Row, array, execute, fetch, lock
+from mdm.entity import EntityType
+from mdm.errors import InvalidRecord, UnknownSystem
+from mdm.feed import publish
+from mdm.guard import guards, record_keys
+from mdm.jsonio import canonical
+from mdm.models import scorer as active_scorer
+from mdm.records import Incoming, delivery_of, row_of
+from mdm.reread import FROM_VERSION
+from mdm.resolve import Change, settle
+from mdm.rulings import read_anew
+from mdm.standardise import standardise
+from mdm.systems import registry
+
+REMEDY = "run `mdm repair records`"
+FIRST = UUID(int=0)
+_BATCH = 500
+_PIECE = 10  # records of one transaction: some forty keys each, and as many before, within its locks
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A batch of records, looked at: how many, which are read otherwise by now, how many are refused by now; where to go on."""
+
+    looked_at: int
+    old: Sequence[Incoming]
+    refused: int
+    after: UUID | None
+
+
+def look(session: Session, entity: EntityType, after: UUID = FIRST) -> Look:
+    """The next records of a domain by id, in one snapshot: a delivery between two reads would look like an old record."""
+    execute(session, "set transaction isolation level repeatable read, read only")
+    rows = fetch(session, _STORED, (entity.name, after, _BATCH))
+    model, systems = active_scorer(session, entity).model, registry(session)
+    read: list[Incoming] = []
+    held: dict[UUID, Row] = {}
+    refused = 0
+    for record, columns, keys, clean, *version in rows:
+        try:
+            standard = standardise(entity, delivery_of(*version), systems)
+        except (InvalidRecord, UnknownSystem):
+            refused += 1
+            continue
+        held[record] = (columns, keys, clean)
+        read.append(Incoming(record, standard, None, standard.columns, record_keys(entity, model, standard.columns)))
+    read = identifier_rulings.apply(session, entity, systems, read)
+    old = [i for i in read if _is_old(entity, i, *held[i.record_id])]
+    return Look(len(rows), old, refused, rows[-1][0] if len(rows) == _BATCH else None)
+
+
+_STORED: LiteralString = (
+    f"select r.id, r.columns, r.keys, r.clean, r.system, r.key, {FROM_VERSION} from source_record r join source_record_version v"
+    " on v.record_id = r.id and v.version = r.version where r.domain = %s and r.id > %s and r.hash <> '' order by r.id limit %s"
+)
+
+
+def _is_old(entity: EntityType, today: Incoming, columns: Columns, keys: Sequence[int], clean: dict[str, Any]) -> bool:
+    if {*keys} != {*today.keys} or canonical(clean) != canonical(row_of(today)["clean"]):
+        return True
+    # Of a guarded column some values may be missing: too many held them when the record was stored.
+    guarded = guards(entity)
+    plain = [{name: value for name, value in of.items() if name not in guarded} for of in (columns, today.columns)]
+    return canonical(plain[0]) != canonical(plain[1]) or any(
+        not {*_listed(columns.get(name, ()))} <= {*_listed(today.columns.get(name, ()))} for name in guarded
+    )
+
+
+def _listed(value: Value) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a repair has come in its domain: records looked at, read anew (or, if nothing is to change, old), refused by now."""
+
+    domain: str
+    looked_at: int = 0
+    old: int = 0
+    refused: int = 0
+
+    def and_also(self, found: Look) -> "Step":
+        return Step(self.domain, self.looked_at + found.looked_at, self.old + len(found.old), self.refused + found.refused)
+
+
+def repair(database: Database, entity: EntityType, *, changes: bool = True) -> Iterator[Step]:
+    """Batch by batch; what is old is read anew in small transactions, beside deliveries and stewards.
+
+    Begun again it looks for what is left. A record that today's declaration refuses stays as it is.
+    """
+    done = Step(entity.name)
+    after: UUID | None = FIRST
+    while after is not None:
+        found = database.run(partial(look, entity=entity, after=after))
+        for start in range(0, len(found.old) if changes else 0, _PIECE):
+            database.run(partial(_read_anew, entity=entity, old=found.old[start : start + _PIECE]))
+        done, after = done.and_also(found), found.after
+        yield done
+
+
+def _read_anew(session: Session, entity: EntityType, old: Sequence[Incoming]) -> None:
+    records = [i.record_id for i in old]
+    held = fetch(session, "select keys from source_record where id = any(%s)", (array(records),))
+    lock(session, f"block:{entity.name}", {key for keys in (*(row[0] for row in held), *(i.keys for i in old)) for key in keys})
+    touched = read_anew(session, entity, records)
+    settled = settle(session, entity, active_scorer(session, entity), registry(session), Change(touched | {*records}))
+    publish(session, entity.name, settled.happenings)
+    detail = {"records": [str(record) for record in records]}
+    audit.record(session, SYSTEM_ACTOR, "record:read_anew", domain=entity.name, detail=detail)
