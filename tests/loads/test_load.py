@@ -16,6 +16,7 @@ from mdm.invariants import violations
 from mdm.load_outlook import preview
 from mdm.load_rejected import rejects_csv
 from mdm.misswork import Counted, Miss, record
+from mdm.old_records import look
 from mdm.undo import undo
 from mdm.withdraw import withdraw
 from tests.bench.people import delivered, known
@@ -25,7 +26,8 @@ PATIENT = ENTITY_TYPES["patient"]
 
 
 def sound(database):
-    return database.run(lambda session: violations(session, deep=True)) == []
+    """Every promise of the data; and no record is stored otherwise than its delivery would be."""
+    return database.run(lambda session: violations(session, deep=True)) == [] and database.run(lambda s: look(s, PATIENT)).old == []
 
 
 def test_a_plan_changes_nothing(people, loader):

@@ -27,6 +27,7 @@ from mdm.ingest import deactivate, deliver_all
 from mdm.invariants import violations
 from mdm.jsonio import dumps
 from mdm.models import current_scorer
+from mdm.old_records import look
 from mdm.pins import NewPin, pin
 from mdm.recompute import misplaced_after
 from mdm.relate import relate
@@ -158,6 +159,7 @@ class Identity(RuleBasedStateMachine):
         now = {frozenset(records): golden for golden, records in rows}
         assert {golden for members, golden in now.items() if self.before.get(members, golden) != golden} == set()
         self.before = now
+        assert self.database.run(lambda session: look(session, self.entity)).old == []
 
     def act(self, what: Any, *, undone: bool) -> None:
         """Do something; where it is undone at once, everything is as before, but for ids that a split gave out."""
