@@ -354,12 +354,15 @@ def array(values: Iterable[int | UUID | str]) -> str:
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def lock(session: Session, kind: str, keys: Iterable[int]) -> None:
-    """Advisory locks for the transaction, in sorted order, all in one statement. Candidates are read after this, never before."""
+def lock(session: Session, kind: str, keys: Iterable[int], *, shared: bool = False) -> None:
+    """Advisory locks for the transaction, in sorted order, all in one statement. Candidates are read after this, never before.
+
+    Those who hold them `shared` do not keep each other out, only those who hold them alone.
+    """
     buckets = sorted({key & _BUCKETS for key in keys})
     if len(buckets) > LOCKS_MAX:
         raise ValueError(f"{len(buckets)} locks in one transaction; the chunk must be split")
-    fetch(session, _LOCK, (crc32(kind.encode()) & 0x7FFFFFFF, array(buckets)))
+    fetch(session, _LOCK_SHARED if shared else _LOCK, (crc32(kind.encode()) & 0x7FFFFFFF, array(buckets)))
 
 
 # A transaction that takes these locks looks up a handful of rows, whatever the size of the tables. Plans made while they were empty, or
@@ -369,6 +372,7 @@ _LOCK = (
     " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),"
     " set_config('plan_cache_mode', 'force_generic_plan', true) from unnest(%s::int[]) bucket"
 )
+_LOCK_SHARED = _LOCK.replace("_xact_lock(", "_xact_lock_shared(")
 
 
 def text_key(text: str) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from mdm import loads
 from mdm.access import Actor
-from mdm.db import fetch
+from mdm.db import array, fetch
 from mdm.load_same import ALL_ROWS
 
 LISTED = 200
@@ -104,31 +104,47 @@ def preview(session: Session, actor: Actor, load_id: UUID) -> Undoing:
     """What an undo would do now. Raises NotFound, or Conflict for a load that was not applied."""
     view = loads.get(session, actor, load_id)
     loads.check_undoable(view)
-    rows = fetch(session, _PREVIEW, {"plan": view.plan_id})
-    moves = fetch(session, MOVES_LEFT, {"load": load_id})
-    kept = [KeptRow(no, why) for no, _, why, _ in rows if why is not None]
-    going = [GoingRow(no, "withdrawn" if is_new else "reverted", golden) for no, is_new, why, golden in rows if why is None]
-    asked = {"load": load_id, "plan": view.plan_id, "domain": view.domain, "system": view.system, "kept": [each.row for each in kept]}
+    asked: dict[str, Any] = {"load": load_id, "plan": view.plan_id, "domain": view.domain, "system": view.system}
+    kept = [KeptRow(no, why) for no, why in fetch(session, _KEPT, asked)]
+    asked["kept"] = [each.row for each in kept]
+    withdrawn, reverted = fetch(session, _COUNTS, asked)[0]
+    going = [GoingRow(no, "withdrawn" if is_new else "reverted", golden) for no, is_new, golden in fetch(session, _GOING, asked)]
+    moves = fetch(session, MOVES_LEFT, asked)
     splits = _splits(session, asked)
     repeated = fetch(session, _REPEATED, asked)
-    withdrawn = sum(each.what == "withdrawn" for each in going)
     counts = {
         "withdrawn": withdrawn,
-        "reverted": len(going) - withdrawn,
+        "reverted": reverted,
         "returned": len(moves),
         "kept": len(kept),
         "splits": len(splits),
         "repeated": len(repeated),
     }
     listed = tuple(RepeatedRow(*row) for row in repeated[:LISTED])
-    return Undoing(counts, tuple(going[:LISTED]), tuple(kept[:LISTED]), tuple(splits[:LISTED]), listed)
+    return Undoing(counts, tuple(going), tuple(kept[:LISTED]), tuple(splits[:LISTED]), listed)
 
 
-_PREVIEW: LiteralString = (
-    "select x.no, x.is_new, (select why from (" + REASONS.replace("x.record_id = any(%(records)s)", "x.no = o.no") + ") w(no, why)),"
-    " (select l.golden_id from link l where l.record_id = x.record_id and l.recorded_to is null)"
-    " from load_row o join load_row x on x.plan_id = o.plan_id and x.no = o.no where o.plan_id = %(plan)s"
-    " and o.became in ('new', 'linked', 'review', 'updated') and o.undone is null order by o.no"
+# Few rows of a large load have any reason to stay: only those are asked which. See `REASONS` for what each may be.
+_KEPT: LiteralString = (
+    "with mine as not materialized (select no, record_id, is_new, became, wrote from load_row where " + CHANGED + "),"
+    " suspect as materialized (select x.no, x.record_id from mine x left join source_record r on r.id = x.record_id"
+    " where r.version is distinct from x.wrote or not x.is_new and x.became = 'review'"
+    " union select x.no, x.record_id from mine x where exists (select 1 from source_record_version v where v.record_id = x.record_id"
+    " and v.version > x.wrote and v.state = 'quarantined')"
+    " union select x.no, x.record_id from decision d cross join unnest(d.records) m(id) join mine x on x.record_id = m.id"
+    " where d.domain = %(domain)s and d.created_at > (select coalesce(ready_at, created_at) from load_plan where id = %(plan)s))"
+    " select s.no, w.why from suspect s cross join lateral ("
+    + REASONS.replace("x.record_id = any(%(records)s)", "x.no = s.no")
+    + ") w(no, why) where w.why is not null order by s.no"
+)
+_COUNTS: LiteralString = (
+    "select count(*) filter (where is_new), count(*) filter (where not is_new) from load_row where "
+    + CHANGED
+    + " and no <> all(%(kept)s::int[])"
+)
+_GOING: LiteralString = (
+    "select x.no, x.is_new, (select l.golden_id from link l where l.record_id = x.record_id and l.recorded_to is null) from (select no,"
+    " is_new, record_id from load_row where " + CHANGED + f" and no <> all(%(kept)s::int[]) order by no limit {LISTED}) x order by x.no"
 )
 # Only where the machine put them: whom a person has placed since stays there.
 MOVES_LEFT: LiteralString = (
@@ -139,15 +155,13 @@ MOVES_LEFT: LiteralString = (
 
 def _splits(session: Session, asked: Mapping[str, Any]) -> list[Parting]:
     """Golden records whose merge comes apart: the load's own, where others return, and people's, where a member is withdrawn."""
-    rows = fetch(session, _SPLITS, asked)
-    merges = fetch(session, _MERGES, asked)
     by_golden: dict[UUID, list[StandingMerge]] = {}
-    for golden, *told in merges:
+    for golden, *told in fetch(session, _MERGES, asked):
         by_golden.setdefault(golden, []).append(StandingMerge(*told))
+    rows = fetch(session, _PARTED, {**asked, "merged": array(by_golden)})
     return [
         Parting(golden, records, withdrawn, returned, places, by_golden.get(golden, ()))
         for golden, records, withdrawn, returned, places in rows
-        if returned or golden in by_golden
     ]
 
 
@@ -158,15 +172,15 @@ _MERGES: LiteralString = (
     " and d.created_at > (select coalesce(ready_at, created_at) from load_plan where id = %(plan)s)"
     " and not exists (select 1 from decision u where u.revokes = d.id) order by d.created_at, d.id"
 )
-_SPLITS: LiteralString = (
-    "with gone as materialized (select l.golden_id, count(*) as withdrawn from load_row x join link l on l.record_id = x.record_id"
-    " and l.recorded_to is null where x.plan_id = %(plan)s and x.became in ('new', 'linked', 'review') and x.is_new and x.undone is null"
-    " and x.no <> all(%(kept)s::int[]) group by 1), back as materialized (select golden_id, count(*) as returned,"
-    " array_agg(distinct left_golden) as places from (" + MOVES_LEFT + ") m group by 1), candidate as (select golden_id,"
-    " coalesce(withdrawn, 0) as withdrawn, coalesce(returned, 0) as returned, coalesce(places, '{}') as places"
-    " from gone full join back using (golden_id))"
-    " select c.golden_id, n.records, c.withdrawn, c.returned, c.places from candidate c cross join lateral (select count(*) as records"
-    " from link l where l.golden_id = c.golden_id and l.recorded_to is null) n where n.records > c.withdrawn order by c.golden_id"
+_PARTED: LiteralString = (
+    "with back as materialized (select golden_id, count(*) as returned, array_agg(distinct left_golden) as places from ("
+    + MOVES_LEFT
+    + ") m group by 1) select c.golden_id, n.records, n.withdrawn, coalesce(b.returned, 0), coalesce(b.places, '{}')"
+    " from (select golden_id from back union select unnest(%(merged)s::uuid[])) c left join back b using (golden_id)"
+    " cross join lateral (select count(*) as records, count(x.no) as withdrawn from link l left join load_row x"
+    " on x.record_id = l.record_id and x.plan_id = %(plan)s and x.became in ('new', 'linked', 'review') and x.is_new and x.undone is null"
+    " and x.no <> all(%(kept)s::int[]) where l.golden_id = c.golden_id and l.recorded_to is null) n"
+    " where n.records > n.withdrawn and (n.withdrawn > 0 or b.golden_id is not null) order by c.golden_id"
 )
 # A delivery by itself that says the same leaves no trace; a file does, in its plan: of rows, or as a whole (`same_as`).
 _REPEATED: LiteralString = (

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from mdm import audit
 from mdm.access import Actor, Role
+from mdm.apart import is_apart
 from mdm.chunks import Tally, do_chunk, follow_chunks, plan_anew
 from mdm.db import LOCKS_MAX, Row, array, execute, fetch, lock
 from mdm.entities import ENTITY_TYPES
@@ -56,7 +57,7 @@ def undo_load(run: Run, home: Path) -> None:
     free = list(_pieces(each for each in touched if each.is_alone))
     ordered = list(_pieces(each for each in touched if not each.is_alone))
     first = run.effect(partial(plan_anew, mine=run.mine, rows=[len(piece) for piece in (*ordered, *free)]))
-    pieces = [Piece(no, goldens) for no, goldens in enumerate((*ordered, *free), first)]
+    pieces = [Piece(first + place, goldens, place >= len(ordered)) for place, goldens in enumerate((*ordered, *free))]
     with hands(run, home, Craft(_begin, _do), are_many=len(touched) > LARGE_GOLDENS) as crew:
 
         def in_lanes(_: Sequence[int]) -> Iterator[int]:
@@ -72,10 +73,11 @@ def undo_load(run: Run, home: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The golden records of one chunk."""
+    """The golden records of one chunk; `is_alone`: the load stored all of their rows near nobody."""
 
     no: int
     goldens: Sequence[UUID]
+    is_alone: bool
 
 
 def _begin(run: Run, _: Path) -> Work:
@@ -83,7 +85,15 @@ def _begin(run: Run, _: Path) -> Work:
 
 
 def _do(run: Run, work: Work, piece: Piece) -> None:
-    do_chunk(run, piece.no, lambda session, _: _undo_piece(session, work, piece.goldens))
+    """Pieces of those who are apart do not wait for each other: nearly any two share some key, and would be done one after the other."""
+    try:
+        do_chunk(run, piece.no, lambda session, _: _undo_piece(session, work, piece.goldens, beside=piece.is_alone))
+    except _NotApart:
+        do_chunk(run, piece.no, lambda session, _: _undo_piece(session, work, piece.goldens, beside=False))
+
+
+class _NotApart(Exception):
+    """Others have come near since the load stored them."""
 
 
 def _give_back(run: Run, work: Work) -> None:
@@ -176,19 +186,24 @@ def _pieces(goldens: Iterable[_Touched]) -> Iterator[list[UUID]]:
         yield piece
 
 
-def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID]) -> Tally:
+def _undo_piece(session: Session, work: Work, goldens: Sequence[UUID], *, beside: bool) -> Tally:
+    """Take back what the load did to these golden records, `beside` other such pieces if they are apart. Raises _NotApart."""
     keys = fetch(
         session,
         "select r.keys from link l join source_record r on r.id = l.record_id where l.golden_id = any(%s) and l.recorded_to is null",
         (list(goldens),),
     )
-    lock(session, f"block:{work.entity.name}", sorted({key for (held,) in keys for key in held})[:LOCKS_MAX])
+    wanted = sorted({key for (held,) in keys for key in held})
+    beside = beside and len(wanted) <= LOCKS_MAX
+    lock(session, f"block:{work.entity.name}", wanted[:LOCKS_MAX], shared=beside)
     rows = fetch(
         session,
         "select x.no, x.record_id, x.is_new, x.became, x.before, x.wrote from load_row x join link l on l.record_id = x.record_id"
         " and l.recorded_to is null where l.golden_id = any(%(goldens)s) and " + CHANGED + " order by x.no",
         {"goldens": list(goldens), "plan": work.plan_id},
     )
+    if beside and not (all(row[2] for row in rows) and is_apart(session, goldens, [row[1] for row in rows])):
+        raise _NotApart
     reasons: dict[int, str | None] = dict(fetch(session, REASONS, {"plan": work.plan_id, "records": [row[1] for row in rows]}))
     going = [row for row in rows if reasons.get(row[0]) is None]
     back = fetch(

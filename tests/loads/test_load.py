@@ -270,6 +270,20 @@ def test_a_large_load_is_taken_back_by_further_processes(people, loader, monkeyp
     assert sound(people)
 
 
+def test_whom_others_came_near_since_is_taken_back_by_further_processes_too(people, loader, monkeypatch, never_here):
+    content = mercy()
+    later = [replace(row, system="billing-north", key=f"later {row.key}") for row in content if row.key.endswith(("1", "5"))]
+    view = loader.load(as_csv(content))
+    deliver(people, later)
+    never_here()
+    monkeypatch.setattr("mdm.load_undo.LARGE_GOLDENS", 1)
+    monkeypatch.setattr("mdm.load_undo._RECORDS_MAX", 10)
+    loader.undo(view)
+    assert sound(people)
+    gone = "select count(*) from source_record where system = %s and status = 'active'"
+    assert (rows(people, gone, ("ehr-mercy",)), rows(people, gone, ("billing-north",))) == ([(0,)], [(len(later),)])
+
+
 def test_undo_gives_back_values_that_the_load_made_over_shared(people, loader):
     """The phone of a clinic's front desk: evidence while few have it, nobody's once the load brings more, evidence again afterwards."""
     limit = guards(PATIENT)["phone"]

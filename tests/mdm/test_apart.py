@@ -1,0 +1,67 @@
+"""Golden records are apart until anything joins them to others: then what is done to them has to wait for others."""
+
+import pytest
+
+from mdm.apart import is_apart
+from mdm.db import execute
+
+STRANGER = {"given_name": "Zoe", "family_name": "Quux", "birth_date": "2001-05-05", "sex": "F", "address_line": "9 Elm Rd", "phone": None}
+OPEN_TASK = (
+    "insert into task (id, domain, kind, dedupe_key, goldens, records, detail) values (gen_random_uuid(), 'patient', 'review', 'x',"
+    " array[%s::uuid], '{}', '{}')"
+)
+CLAIM = (
+    "insert into relationship_claim (id, domain, type, tree, record_id, target_domain, target_system, target_key, actor)"
+    " values (gen_random_uuid(), 'patient', 'x', '', %s, 'patient', 'ehr-north', '9', 'test')"
+)
+
+
+@pytest.fixture
+def one(clean_database, deliver):
+    return deliver("ehr-north", "1", identifiers=[("us-ssn", "219-09-9998")])
+
+
+def apart(database, *results):
+    goldens, records = {r.golden_id for r in results}, {r.record_id for r in results}
+    return database.run(lambda session: is_apart(session, sorted(goldens), sorted(records)))
+
+
+def test_alone_in_the_world(clean_database, deliver, one):
+    other = deliver("ehr-north", "2", **STRANGER)
+    assert apart(clean_database, one)
+    assert apart(clean_database, one, other)
+
+
+def test_another_record_of_the_same_golden_record(clean_database, deliver, one):
+    other = deliver("ehr-mercy", "1")
+    assert other.golden_id == one.golden_id
+    assert not apart(clean_database, one)
+    assert apart(clean_database, one, other)
+
+
+def test_an_edge_to_another(clean_database, deliver, one):
+    other = deliver("ehr-mercy", "2", **STRANGER)
+    assert other.golden_id != one.golden_id
+    joined = "insert into edge (low, high, weight, model_version) values (%s, %s, 3, 'x') on conflict do nothing"
+    clean_database.run(lambda session: execute(session, joined, sorted([one.record_id, other.record_id])))
+    clean_database.run(lambda session: execute(session, "update task set status = 'obsolete'"))
+    assert (apart(clean_database, one), apart(clean_database, other)) == (False, False)
+    assert apart(clean_database, one, other)
+
+
+def test_an_identifier_that_another_claims(clean_database, deliver, one):
+    other = deliver("ehr-mercy", "2", identifiers=[("us-ssn", "219-09-9998")], **STRANGER)
+    assert other.golden_id != one.golden_id
+    for statement in ("delete from edge", "update task set status = 'obsolete'"):
+        clean_database.run(lambda session, statement=statement: execute(session, statement))
+    assert not apart(clean_database, one)
+
+
+def test_an_open_question(clean_database, one):
+    clean_database.run(lambda session: execute(session, OPEN_TASK, (one.golden_id,)))
+    assert not apart(clean_database, one)
+
+
+def test_what_its_source_says_of_relationships(clean_database, one):
+    clean_database.run(lambda session: execute(session, CLAIM, (one.record_id,)))
+    assert not apart(clean_database, one)
