@@ -279,9 +279,8 @@ def undo(load_id: str, problem: str = "", status: int = HTTPStatus.OK) -> Page:
     view = find(load_id)
     try:
         found = database().run(lambda session: load_outlook.preview(session, actor(), view.id))
-    except Conflict as error:
-        nothing = "" if view.status == "undone" else forms.words(error)
-        return show("undo", view, status, undoing=None, problem=problem or nothing)
+    except Conflict:  # nothing of it is applied, or no longer: the page says so
+        return show("undo", view, status, undoing=None, problem=problem)
     second = load_checks.takes_two(view.counts, concord().settings.load_approval_rows)
     return show("undo", view, status, undoing=found, problem=problem, needs_second=second, typed=request.form)
 

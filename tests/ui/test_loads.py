@@ -95,6 +95,7 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     assert re.findall(r"(New|Rejected) <b>(\d+)</b>", page) == [("New", "2"), ("Rejected", "2")]
     assert ask(database, "select count(*) from source_record") == [(0,)]
     plan = ask(database, "select plan_id from load")[0][0]
+    assert "Nothing of this load was applied" in loader.get(f"{at}/undo").text
     answer = post(loader, f"{at}/apply", plan=str(plan))
     assert answer.status_code == 409  # guard rails: a key that stands twice, many rejects
     assert "Tick what you have looked at" in answer.text
@@ -115,7 +116,9 @@ def test_a_file_becomes_records_in_five_steps_and_is_taken_back(loader, work, da
     assert post(loader, f"{at}/undo", reason="the wrong file").status_code == 303
     assert ask(database, "select detail ->> 'reason' from audit where action = 'load:undo'") == [("the wrong file",)]
     work()
-    assert "This load is undone" in loader.get(f"{at}/undo").text
+    page = loader.get(f"{at}/undo").text
+    assert "This load is undone" in page
+    assert '<b>2</b><span class="soft">new records withdrawn' in page
     assert ask(database, "select status from load") == [("undone",)]
     assert ask(database, "select count(*) from golden_record where status = 'active'") == [(0,)]
 
