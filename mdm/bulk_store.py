@@ -54,7 +54,7 @@ def store(session: Session, entity: EntityType, actor: Actor, groups: Sequence[G
         raise ValueError(f"{len(rows)} rows in one transaction; the most are {ROWS_MAX}")
     standards = [row.standard for row in rows]
     lock_sources(session, entity, standards)
-    stored = read_stored(session, entity, standards)
+    stored = read_stored(session, entity, [standard.place for standard in standards])
     known = [row for row in rows if _place(row) in stored]
     fresh = [[row for row in group if _place(row) not in stored] for group in groups] if known else groups
     goldens = [golden(new_golden_id(), group) for group in fresh if group]

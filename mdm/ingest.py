@@ -153,7 +153,7 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     """Deliver rows of distinct source keys in the session's transaction."""
     standards = [row.standard for row in rows]
     lock_sources(session, entity, standards)
-    stored = read_stored(session, entity, standards)
+    stored = read_stored(session, entity, [standard.place for standard in standards])
     model = active_scorer(session, entity)
     incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
     changed = [i for i in incoming if i.is_change]
@@ -244,7 +244,8 @@ def store(session: Session, entity: EntityType, model: Scorer, writing: Writing)
     blocks, applied, demoted = writing.blocks, writing.applied, writing.demoted
     if demoted:
         # Their other keys were not among the delivered ones; locking late may collide, and then the whole work is done again.
-        lock(session, f"block:{entity.name}", {key for d in demoted for key in d.keys})
+        # Beyond their number the golden records' rows guard.
+        lock(session, f"block:{entity.name}", sorted({key for d in demoted for key in d.keys})[:LOCKS_MAX])
         blocks = blocks.and_also(read_blocks(session, {key for d in demoted for key in d.keys}))
     probes = [_Probe(i.record_id, i.columns, tuple(i.keys), writing.near.get(i.record_id)) for i in applied]
     probes += [_Probe(d.record_id, d.columns, d.keys) for d in demoted]

@@ -17,7 +17,8 @@ from matching.compare import Value
 from matching.model import Columns
 from mdm import audit, identifier_rulings
 from mdm.access import SYSTEM_ACTOR
-from mdm.db import Database, Row, array, execute, fetch, lock
+from mdm.claims import lock_sources
+from mdm.db import LOCKS_MAX, Database, Row, array, execute, fetch, lock
 from mdm.entity import EntityType
 from mdm.errors import InvalidRecord, UnknownSystem
 from mdm.feed import publish
@@ -34,7 +35,15 @@ from mdm.systems import registry
 REMEDY = "run `mdm repair records`"
 FIRST = UUID(int=0)
 _BATCH = 500
-_PIECE = 10  # records of one transaction: some forty keys each, and as many before, within its locks
+_PIECE_MAX = 10  # records of one transaction, so that it is soon done
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """A record as it would be read today, and the keys under which it is stored."""
+
+    today: Incoming
+    keys: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class Look:
     """A batch of records, looked at: how many, which are read otherwise by now, how many are refused by now; where to go on."""
 
     looked_at: int
-    old: Sequence[Incoming]
+    old: Sequence[Old]
     refused: int
     after: UUID | None
 
@@ -64,7 +73,7 @@ def look(session: Session, entity: EntityType, after: UUID = FIRST) -> Look:
         held[record] = (columns, keys, clean)
         read.append(Incoming(record, standard, None, standard.columns, record_keys(entity, model, standard.columns)))
     read = identifier_rulings.apply(session, entity, systems, read)
-    old = [i for i in read if _is_old(entity, i, *held[i.record_id])]
+    old = [Old(i, held[i.record_id][1]) for i in read if _is_old(entity, i, *held[i.record_id])]
     return Look(len(rows), old, refused, rows[-1][0] if len(rows) == _BATCH else None)
 
 
@@ -98,8 +107,8 @@ class Step:
     old: int = 0
     refused: int = 0
 
-    def and_also(self, found: Look) -> "Step":
-        return Step(self.domain, self.looked_at + found.looked_at, self.old + len(found.old), self.refused + found.refused)
+    def and_also(self, found: Look, old: int) -> "Step":
+        return Step(self.domain, self.looked_at + found.looked_at, self.old + old, self.refused + found.refused)
 
 
 def repair(database: Database, entity: EntityType, *, changes: bool = True) -> Iterator[Step]:
@@ -111,18 +120,38 @@ def repair(database: Database, entity: EntityType, *, changes: bool = True) -> I
     after: UUID | None = FIRST
     while after is not None:
         found = database.run(partial(look, entity=entity, after=after))
-        for start in range(0, len(found.old) if changes else 0, _PIECE):
-            database.run(partial(_read_anew, entity=entity, old=found.old[start : start + _PIECE]))
-        done, after = done.and_also(found), found.after
+        old = sum(database.run(partial(again, entity=entity, old=piece)) for piece in _pieces(found.old)) if changes else len(found.old)
+        done, after = done.and_also(found, old), found.after
         yield done
 
 
-def _read_anew(session: Session, entity: EntityType, old: Sequence[Incoming]) -> None:
-    records = [i.record_id for i in old]
-    held = fetch(session, "select keys from source_record where id = any(%s)", (array(records),))
-    lock(session, f"block:{entity.name}", {key for keys in (*(row[0] for row in held), *(i.keys for i in old)) for key in keys})
+def _pieces(old: Sequence[Old]) -> Iterator[list[Old]]:
+    """As many as the locks of one transaction allow: of their keys of today, and of those before."""
+    piece: list[Old] = []
+    locks = 0
+    for each in old:
+        wanted = len({*each.keys, *each.today.keys})
+        if piece and (len(piece) == _PIECE_MAX or locks + wanted > LOCKS_MAX):
+            yield piece
+            piece, locks = [], 0
+        piece.append(each)
+        locks += wanted
+    if piece:
+        yield piece
+
+
+def again(session: Session, entity: EntityType, old: Sequence[Old]) -> int:
+    """Read these records anew; how many. One that was withdrawn meanwhile stays so, one that got other keys has been read by us since."""
+    lock_sources(session, entity, [each.today.standard for each in old])
+    wanted = {key for each in old for key in (*each.keys, *each.today.keys)}
+    lock(session, f"block:{entity.name}", sorted(wanted)[:LOCKS_MAX])
+    held = fetch(session, "select id, keys from source_record where id = any(%s) and hash <> ''", (array(e.today.record_id for e in old),))
+    records = [record for record, keys in held if wanted.issuperset(keys)]
+    if not records:
+        return 0
     touched = read_anew(session, entity, records)
     settled = settle(session, entity, active_scorer(session, entity), registry(session), Change(touched | {*records}))
     publish(session, entity.name, settled.happenings)
     detail = {"records": [str(record) for record in records]}
     audit.record(session, SYSTEM_ACTOR, "record:read_anew", domain=entity.name, detail=detail)
+    return len(records)

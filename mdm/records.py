@@ -67,8 +67,8 @@ class Incoming:
         )
 
 
-def read_stored(session: Session, entity: EntityType, standards: Sequence[Standard]) -> dict[tuple[str, str], Stored]:
-    """The records that these deliveries speak of, by (system, key). Call it after the source locks are taken."""
+def read_stored(session: Session, entity: EntityType, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+    """The records at these places, by (system, key). Call it after the source locks are taken."""
     rows = fetch(
         session,
         # Key by key, whatever the planner believes of the tables: it would walk all records to find a few.
@@ -77,7 +77,7 @@ def read_stored(session: Session, entity: EntityType, standards: Sequence[Standa
         " from unnest(%s::text[], %s::text[]) w(system, key) cross join lateral (select * from source_record s"
         " where s.domain = %s and s.system = w.system and s.key = w.key offset 0) r left join lateral (select golden_id from link"
         " where record_id = r.id and recorded_to is null offset 0) l on true",
-        ([s.delivery.system for s in standards], [s.delivery.key for s in standards], entity.name),
+        ([system for system, _ in places], [key for _, key in places], entity.name),
     )
     return {(row[0], row[1]): Stored(row[2], row[3], tuple(row[4]), row[5], row[6], read_assertions(row[7]), row[8]) for row in rows}
 

@@ -1,4 +1,4 @@
-"""Versions of stored records, read by today's declarations and with the rulings that stand: as a delivery of the same words would be."""
+"""Versions of stored records, read by today's declarations: as a delivery of the same words would be."""
 
 from collections.abc import Sequence
 from typing import LiteralString
@@ -17,24 +17,30 @@ from mdm.systems import registry
 
 # What `delivery_of` takes after the record's place
 FROM_VERSION: LiteralString = "v.raw, v.status, v.valid_from, v.valid_to"
-CURRENT: LiteralString = (
+_CURRENT: LiteralString = (
     f"select r.system, r.key, {FROM_VERSION} from source_record r join source_record_version v on v.record_id = r.id"
     " and v.version = r.version where r.id = any(%s::uuid[]) and r.hash <> '' order by r.id"
 )
 
 
 def current(session: Session, entity: EntityType, model: Model, records: Sequence[UUID]) -> list[Incoming]:
-    """These records as their sources delivered them last, in order of their ids; those that were withdrawn are left out."""
-    return incoming(session, entity, model, fetch(session, CURRENT, (array(records),))) if records else []
+    """These records as their sources delivered them last, with the rulings that stand, in order of their ids; without withdrawn ones.
+
+    Call it after the locks of their keys are taken.
+    """
+    rows = fetch(session, _CURRENT, (array(records),)) if records else []
+    return identifier_rulings.apply(session, entity, registry(session), versions(session, entity, model, rows))
 
 
-def incoming(session: Session, entity: EntityType, model: Model, rows: Sequence[Row]) -> list[Incoming]:
-    """Versions of stored records, each given as system, key, raw, status and dates."""
+def versions(session: Session, entity: EntityType, model: Model, rows: Sequence[Row]) -> list[Incoming]:
+    """Versions of stored records, each given as system, key, raw, status and dates, without what was ruled of their identifiers.
+
+    A record is found by its key as it is stored, which need not be in normal form (`mdm.old_keys`).
+    """
     systems = registry(session)
-    standards = [standardise(entity, delivery_of(*row), systems) for row in rows]
-    stored = read_stored(session, entity, standards)
+    stored = read_stored(session, entity, [(row[0], row[1]) for row in rows])
     found = []
-    for standard in standards:
-        held = stored[standard.delivery.system, standard.delivery.key]
+    for row in rows:
+        standard, held = standardise(entity, delivery_of(*row), systems), stored[row[0], row[1]]
         found.append(Incoming(held.id, standard, held, standard.columns, record_keys(entity, model, standard.columns)))
-    return identifier_rulings.apply(session, entity, systems, found)
+    return found

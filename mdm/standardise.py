@@ -62,6 +62,11 @@ class Standard:
     hash: str
     relationships: tuple[Assertion, ...] | None = None
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """The system and its own key."""
+        return self.delivery.system, self.delivery.key
+
     def inheriting(self, relationships: tuple[Assertion, ...] | None) -> "Standard":
         """The delivery with the relationships of the one before, where it says nothing of them itself."""
         if self.relationships is not None or relationships is None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from mdm import identifier_rulings
 from mdm.candidates import limits, read_blocks
 from mdm.claims import lock_source
 from mdm.db import Row, array, fetch, lock
@@ -22,8 +23,9 @@ from mdm.ingest import Writing, store_and_settle
 from mdm.models import scorer as active_scorer
 from mdm.overlay import ask_again, quarantine_overlays
 from mdm.records import Incoming
-from mdm.reread import FROM_VERSION, incoming
+from mdm.reread import FROM_VERSION, versions
 from mdm.resolve import Settled
+from mdm.systems import registry
 
 ACCEPT, REJECT = "accept", "reject"
 _VERSIONS_MAX = 12  # of one statement: some forty keys each, and as many of what is stored, within the locks of a transaction
@@ -87,9 +89,9 @@ def _version(session: Session, record_id: UUID, which: LiteralString, version: i
 
 def _incoming(session: Session, entity: EntityType, rows: Sequence[Row]) -> list[Incoming]:
     """Versions as if they were delivered now, their records' keys locked."""
-    found = incoming(session, entity, active_scorer(session, entity).model, rows)
+    found = versions(session, entity, active_scorer(session, entity).model, rows)
     lock(session, f"block:{entity.name}", {key for i in found for key in (*i.keys, *(i.stored.keys if i.stored else ()))})
-    return found
+    return identifier_rulings.apply(session, entity, registry(session), found)  # as they stand by now
 
 
 def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *, versioned: bool) -> None:
@@ -105,11 +107,11 @@ def apply_versions(session: Session, entity: EntityType, rows: Sequence[Row], *,
     publish(session, entity.name, settled.happenings)
 
 
-def restore(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
+def restore(session: Session, entity: EntityType, records: Sequence[UUID], numbers: Sequence[int]) -> None:
     """Former versions, one of each record, are what these say once more."""
     for start in range(0, len(records), _VERSIONS_MAX):
         some = slice(start, start + _VERSIONS_MAX)
-        apply_versions(session, entity, fetch(session, _FORMER, (array(records[some]), list(versions[some]))), versioned=False)
+        apply_versions(session, entity, fetch(session, _FORMER, (array(records[some]), list(numbers[some]))), versioned=False)
 
 
 _FORMER: LiteralString = (
@@ -118,9 +120,9 @@ _FORMER: LiteralString = (
 )
 
 
-def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], versions: Sequence[int]) -> None:
+def hold_again(session: Session, entity: EntityType, records: Sequence[UUID], numbers: Sequence[int]) -> None:
     """A version of each of these records that took the place of one that waited, undecided, is taken back: what waited waits again."""
-    for row in fetch(session, _SUPERSEDED, (array(records), list(versions))):
+    for row in fetch(session, _SUPERSEDED, (array(records), list(numbers))):
         _hold(session, entity, row[0], row[1:])
 
 

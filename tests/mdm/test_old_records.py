@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -12,9 +13,10 @@ from mdm.entities import ENTITY_TYPES
 from mdm.guard import record_keys
 from mdm.ingest import deliver_all
 from mdm.invariants import violations
-from mdm.old_records import Step, repair
+from mdm.old_records import Old, Step, _pieces, again, look, repair
 from mdm.standardise import Delivery, standardise
 from mdm.systems import registry
+from mdm.withdraw import withdraw
 from tests.mdm.conftest import SMITH
 from tests.mdm.test_findings import PEOPLE
 
@@ -81,7 +83,41 @@ def test_read_anew_they_are_found_and_linked_and_the_next_time_there_is_nothing_
     assert told == [(1,)]
 
 
-def test_what_too_many_hold_and_what_was_withdrawn_is_not_old(clean_database):
+def test_whoever_was_withdrawn_or_delivered_between_the_look_and_the_locks_is_left_alone(clean_database, old, deliver):
+    first, _ = old
+    found = clean_database.run(lambda session: look(session, PATIENT)).old
+    assert [each.today.record_id for each in found] == [first.record_id]
+    read_as(clean_database, first.record_id, SMITH)
+    assert deliver("ehr-north", "1", phone="617-482-3344", address_line="9 Elm Rd").outcome == "updated"
+    assert clean_database.run(lambda session: again(session, PATIENT, found)) == 0
+    read_as(clean_database, first.record_id, {**SMITH, "given_name": "Zoe"})
+    found = clean_database.run(lambda session: look(session, PATIENT)).old
+    clean_database.run(lambda session: withdraw(session, PATIENT, [first.record_id], {}))
+    before = stored(clean_database)
+    assert clean_database.run(lambda session: again(session, PATIENT, found)) == 0
+    assert stored(clean_database) == before
+    assert clean_database.run(lambda session: violations(session, deep=True)) == []
+
+
+def test_a_record_whose_key_is_stored_with_blanks_is_not_taken_for_another(clean_database, deliver):
+    first = deliver("ehr-north", "A 1")
+    clean_database.run(lambda s: execute(s, "update source_record set key = ' A  1 ' where id = %s", (first.record_id,)))
+    second = deliver("ehr-north", "A 1", city="Boston")
+    assert second.record_id != first.record_id
+    read_as(clean_database, first.record_id, {**SMITH, "given_name": "Zoe"})
+    before = clean_database.run(lambda s: fetch(s, "select * from source_record where id = %s", (second.record_id,)))
+    assert last(clean_database) == Step("patient", 2, 1, 0)
+    assert clean_database.run(lambda s: fetch(s, "select * from source_record where id = %s", (second.record_id,))) == before
+    assert last(clean_database) == Step("patient", 2, 0, 0)
+
+
+def test_pieces_keep_within_the_locks_of_a_transaction():
+    keys = [tuple(range(start, start + 400)) for start in range(0, 2_000, 400)]
+    pieces = list(_pieces([Old(SimpleNamespace(keys=each), each) for each in keys]))
+    assert [len(piece) for piece in pieces] == [2, 2, 1]
+
+
+def test_what_too_many_hold_is_not_old(clean_database):
     rows = [
         Delivery(
             "ehr-north",
