@@ -45,16 +45,19 @@ class Repaired:
 def repair(database: Database) -> Repaired:
     """Each in a transaction of its own."""
     found = database.run(lambda session: fetch(session, "select domain, id" + _OLD + " order by id"))
-    outcomes = Counter(database.run(partial(_put_right, ENTITY_TYPES[domain], record)) for domain, record in found)
+    outcomes = Counter(database.run(partial(put_right, ENTITY_TYPES[domain], record)) for domain, record in found)
     return Repaired(outcomes["renamed"], outcomes["withdrawn"])
 
 
-def _put_right(entity: EntityType, record: UUID, session: Session) -> str:
+def put_right(entity: EntityType, record: UUID, session: Session) -> str:
+    """What became of the record: `renamed`, `withdrawn`, or `gone` since it was found."""
     system, key = fetch(session, "select system, key from source_record where id = %s", (record,))[0]
     lock_source(session, entity, system, local_key(key))
     place = (entity.name, system, local_key(key))
     rows = fetch(session, "select id from source_record where domain = %s and system = %s and key = %s", place)
     lock_records(session, entity, [record])
+    if not fetch(session, "select 1 from source_record where id = %s and status = 'active'", (record,)):
+        return "gone"  # since it was found
     if rows:
         withdraw(session, entity, [record], {})
     else:

@@ -1,11 +1,17 @@
 """Keys that were stored with blanks too many: found by the doctor, put right, and nobody is told twice."""
 
+from functools import partial
+
 import pytest
 
 from mdm import old_keys
 from mdm.db import execute, fetch
+from mdm.entities import ENTITY_TYPES
 from mdm.invariants import violations
-from mdm.old_keys import Repaired, repair
+from mdm.old_keys import Repaired, put_right, repair
+from mdm.withdraw import withdraw
+
+PATIENT = ENTITY_TYPES["patient"]
 
 
 @pytest.fixture
@@ -37,3 +43,10 @@ def test_one_that_was_delivered_anew_since_goes(clean_database, deliver, old):
     assert repair(clean_database) == Repaired(withdrawn=1)
     assert keys(clean_database) == ["A 1"]
     assert clean_database.run(lambda s: violations(s, deep=True)) == []
+
+
+def test_one_that_was_withdrawn_since_it_was_found_stays_so(clean_database, old):
+    clean_database.run(lambda session: withdraw(session, PATIENT, [old.record_id], {}))
+    assert clean_database.run(partial(put_right, PATIENT, old.record_id)) == "gone"
+    assert clean_database.run(lambda s: violations(s, deep=True)) == []
+    assert keys(clean_database) == []
