@@ -55,18 +55,14 @@ def store(session: Session, entity: EntityType, actor: Actor, groups: Sequence[G
     standards = [row.standard for row in rows]
     lock_sources(session, entity, standards)
     stored = read_stored(session, entity, [standard.place for standard in standards])
-    known = [row for row in rows if _place(row) in stored]
-    fresh = [[row for row in group if _place(row) not in stored] for group in groups] if known else groups
+    known = [row for row in rows if row.standard.place in stored]
+    fresh = [[row for row in group if row.standard.place not in stored] for group in groups] if known else groups
     goldens = [golden(new_golden_id(), group) for group in fresh if group]
     if goldens:
         happenings = _write(session, entity, goldens)
         _record(session, entity, actor, goldens, request_id)
         publish(session, entity.name, happenings)
     return Kept({row.record_id: each.id for each in goldens for row in each.rows}, known)
-
-
-def _place(row: Incoming) -> tuple[str, str]:
-    return row.standard.delivery.system, row.standard.delivery.key
 
 
 def _write(session: Session, entity: EntityType, goldens: Sequence[Golden]) -> list[Happening]:

@@ -97,7 +97,7 @@ def evidence(entity: EntityType, blocks: Blocks, record: UUID, columns: Columns)
     """The columns of a stored record without what too many hold by now."""
     limits, over = guards(entity), set()
     for column in limits:
-        for value in _as_tuple(columns.get(column, ())):
+        for value in as_tuple(columns.get(column, ())):
             key = guard_key(entity, column)(value)
             if len({*blocks.held_by(key), record}) > limits[column]:
                 over.add((column, value))
@@ -142,12 +142,13 @@ def _guarded_values(entity: EntityType, incoming: Sequence[Incoming]) -> dict[tu
     found: dict[tuple[str, str], tuple[int, set[UUID]]] = {}
     for i in incoming:
         for column in guards(entity):
-            for value in _as_tuple(i.columns.get(column, ())):
+            for value in as_tuple(i.columns.get(column, ())):
                 found.setdefault((column, value), (guard_key(entity, column)(value), set()))[1].add(i.record_id)
     return found
 
 
-def _as_tuple(value: Value) -> tuple[str, ...]:
+def as_tuple(value: Value) -> tuple[str, ...]:
+    """The values of a column, of which one alone stands as itself."""
     return (value,) if isinstance(value, str) else tuple(value)
 
 
@@ -155,8 +156,8 @@ def _strip(columns: Columns, over: Shared) -> tuple[dict[str, Value], list[str]]
     kept, lost = dict(columns), []
     for column in [each for each in columns if each in over]:
         value = columns[column]
-        left = tuple(each for each in _as_tuple(value) if each not in over[column])
-        if len(left) == len(_as_tuple(value)):
+        left = tuple(each for each in as_tuple(value) if each not in over[column])
+        if len(left) == len(as_tuple(value)):
             continue
         lost.append(column)
         if left:

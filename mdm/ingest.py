@@ -128,7 +128,7 @@ def chunks(ready: Sequence[Ready]) -> Iterable[list[Ready]]:
     seen: set[tuple[str, str]] = set()
     locks = 0
     for row in ready:
-        place = (row.standard.delivery.system, row.standard.delivery.key)
+        place = row.standard.place
         wanted = len(row.keys) + len(row.standard.relationships or ())
         if chunk and (place in seen or len(chunk) == CHUNK_MAX or locks + wanted > LOCKS_MAX // 2):
             yield chunk
@@ -155,7 +155,7 @@ def deliver(session: Session, entity: EntityType, actor: Actor, rows: Sequence[R
     lock_sources(session, entity, standards)
     stored = read_stored(session, entity, [standard.place for standard in standards])
     model = active_scorer(session, entity)
-    incoming = [_incoming(row, stored.get((row.standard.delivery.system, row.standard.delivery.key))) for row in rows]
+    incoming = [_incoming(row, stored.get(row.standard.place)) for row in rows]
     changed = [i for i in incoming if i.is_change]
     became = _Became({})
     if changed:

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from matching.compare import Value
 from matching.model import Columns
 from mdm import audit, identifier_rulings
 from mdm.access import SYSTEM_ACTOR
@@ -22,7 +21,7 @@ from mdm.db import LOCKS_MAX, Database, Row, array, execute, fetch, lock
 from mdm.entity import EntityType
 from mdm.errors import InvalidRecord, UnknownSystem
 from mdm.feed import publish
-from mdm.guard import guards, record_keys
+from mdm.guard import as_tuple, guards, record_keys
 from mdm.jsonio import canonical
 from mdm.models import scorer as active_scorer
 from mdm.records import Incoming, delivery_of, row_of
@@ -90,12 +89,8 @@ def _is_old(entity: EntityType, today: Incoming, columns: Columns, keys: Sequenc
     guarded = guards(entity)
     plain = [{name: value for name, value in of.items() if name not in guarded} for of in (columns, today.columns)]
     return canonical(plain[0]) != canonical(plain[1]) or any(
-        not {*_listed(columns.get(name, ()))} <= {*_listed(today.columns.get(name, ()))} for name in guarded
+        not {*as_tuple(columns.get(name, ()))} <= {*as_tuple(today.columns.get(name, ()))} for name in guarded
     )
-
-
-def _listed(value: Value) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @dataclass(frozen=True, slots=True)
