@@ -3,7 +3,7 @@
 import pytest
 
 from mdm.apart import is_apart
-from mdm.db import execute
+from mdm.db import execute, fetch
 
 STRANGER = {"given_name": "Zoe", "family_name": "Quux", "birth_date": "2001-05-05", "sex": "F", "address_line": "9 Elm Rd", "phone": None}
 OPEN_TASK = (
@@ -11,9 +11,14 @@ OPEN_TASK = (
     " array[%s::uuid], '{}', '{}')"
 )
 CLAIM = (
-    "insert into relationship_claim (id, domain, type, tree, record_id, target_domain, target_system, target_key, actor)"
-    " values (gen_random_uuid(), 'patient', 'x', '', %s, 'patient', 'ehr-north', '9', 'test')"
+    "insert into relationship_claim (id, domain, type, tree, {subject}, target_domain, {target}, actor)"
+    " values (gen_random_uuid(), 'patient', 'x', '', %s, 'patient', {value}, 'test') returning id"
 )
+ENDS = {
+    "its source says it": ("record_id", "target_system, target_key", "'ehr-north', '9'"),
+    "somebody says it of it": ("subject_id", "target_system, target_key", "'ehr-north', '9'"),
+    "another's leads to it": ("record_id", "target_id", "%s"),
+}
 
 
 @pytest.fixture
@@ -62,6 +67,12 @@ def test_an_open_question(clean_database, one):
     assert not apart(clean_database, one)
 
 
-def test_what_its_source_says_of_relationships(clean_database, one):
-    clean_database.run(lambda session: execute(session, CLAIM, (one.record_id,)))
+@pytest.mark.parametrize("end", ENDS)
+def test_what_is_said_of_relationships(clean_database, deliver, one, end):
+    other = deliver("ehr-north", "2", **STRANGER)
+    subject, target, value = ENDS[end]
+    said = {"record_id": one.record_id, "subject_id": one.golden_id}[subject] if value != "%s" else other.record_id
+    asked = (said, one.golden_id) if value == "%s" else (said,)
+    clean_database.run(lambda session: fetch(session, CLAIM.format(subject=subject, target=target, value=value), asked))
     assert not apart(clean_database, one)
+    assert apart(clean_database, other) == (value != "%s")
